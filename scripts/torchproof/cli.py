@@ -1,0 +1,153 @@
+"""The command line: check, accept, explain."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from . import transcript
+from .cells import TAGS
+from .check import Checker, Site, accept, check_chapter, find_root, transcript_file
+from .problems import Problem, did_you_mean, github_lines, report
+from .runner import Runner
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 all is well, 1 something is wrong, 2 it was called wrongly."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        root = find_root(options.root)
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    return options.command(root, options)
+
+
+def check(root: Path, options: argparse.Namespace) -> int:
+    """Run every chapter and compare it with its transcript."""
+    site, runner = Site.read(root), Runner(root, cached=False if options.no_cache else None)
+    names = _chosen(site, options.k)
+    checker = Checker(site, runner)
+    try:
+        checker.start(names)
+        found: list[Problem] = list(site.problems)
+        for number, name in enumerate(names, 1):
+            result = checker.chapter(name)
+            found += result.problems
+            _say(number, len(names), name, f"{len(result.problems)} problems" if result.problems else "ok")
+    finally:
+        checker.close()
+        runner.close()
+    return _verdict(found, f"{len(names)} chapters are as committed")
+
+
+def accept_(root: Path, options: argparse.Namespace) -> int:
+    """Write this run's results into the transcripts, if a second run agrees."""
+    if os.environ.get("CI"):
+        print("accept changes what CI compares with, so it refuses where CI is set; run it on your machine")
+        return 2
+    site = Site.read(root)
+    names = _chosen(site, options.k)
+    runner, other = Runner(root, cached=False), Runner(root, other=True, cached=False)
+    found: list[Problem] = []
+    changed = 0
+    runner.zygote.start()
+    other.zygote.start()
+    try:
+        for number, name in enumerate(names, 1):
+            written, problems = accept(site, runner, other, name)
+            changed += written
+            found += problems
+            _say(number, len(names), name, "written" if written else "not accepted" if problems else "unchanged")
+    finally:
+        runner.close()
+        other.close()
+    found += [problem for problem in Site.read(root).problems if not problem.acceptable and problem not in found]
+    if changed:
+        print(f"{changed} transcripts written. Read the diff: git diff snippets/")
+    return _verdict(found, "nothing left to accept")
+
+
+def explain(root: Path, options: argparse.Namespace) -> int:
+    """Print both sides of a cell's comparison, as they are and as they are compared."""
+    site = Site.read(root)
+    name, _, slug = options.cell.partition("#")
+    if name not in site.snippets:
+        print(f"no file snippets/{name}.py; {did_you_mean(name, list(site.snippets))}")
+        return 2
+    snippet = site.snippets[name]
+    cell = snippet.cell(slug)
+    if cell is None:
+        known = [cell.slug for cell in snippet.cells]
+        print(f"{snippet.file} has no cell '{slug}'; {did_you_mean(slug, known)}")
+        return 2
+    runner = Runner(root)
+    try:
+        result = check_chapter(site, runner, name)
+    finally:
+        runner.close()
+    path = root / transcript_file(name)
+    old = transcript.parse(path.read_text(encoding="utf-8")).get(slug, []) if path.exists() else []
+    done = result.run.cells.get(slug)
+    new = done.lines() if done else [f"did not run: {result.run.died or 'a cell above it raised'}"]
+    _side("committed", old)
+    _side("this run", new)
+    if "volatile" in cell.tags:
+        names = ", ".join(normaliser.name for normaliser in transcript.VOLATILE)
+        print(f"tagged volatile, so these are masked on both sides: {names}")
+        _side("committed, masked", transcript.normalised(old))
+        _side("this run, masked", transcript.normalised(new))
+    elif not transcript.is_canonical():
+        print("not Linux x86-64 with AVX2, so numbers count as equal within print precision")
+    equal = transcript.same(old, new, cell)
+    print("equal" if equal else "different")
+    return 0 if equal else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
+    parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    tags = "tags: " + "; ".join(f"{tag}: {meaning}" for tag, meaning in TAGS.items())
+    for name, command in (("check", check), ("accept", accept_), ("explain", explain)):
+        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
+        sub.set_defaults(command=command)
+        if name == "explain":
+            sub.add_argument("cell", help="chapter#cell, as pages embed it")
+        else:
+            sub.add_argument("-k", default="", metavar="EXPR", help="only chapters whose name contains EXPR")
+        if name == "check":
+            sub.add_argument("--no-cache", action="store_true", help="run everything, as CI does")
+    return parser
+
+
+def _chosen(site: Site, expression: str) -> list[str]:
+    names = [name for name in site.snippets if expression in name]
+    if not names:
+        print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, list(site.snippets))}")
+        sys.exit(2)
+    return names
+
+
+def _say(number: int, count: int, name: str, outcome: str) -> None:
+    """One line for each chapter; on a terminal the lines with nothing to say replace each other."""
+    line = f"[{number}/{count}] {name}: {outcome}"
+    quiet = sys.stdout.isatty() and outcome in ("ok", "unchanged") and number < count
+    print(f"\r\x1b[K{line}" if sys.stdout.isatty() else line, end="" if quiet else "\n", flush=True)
+
+
+def _side(title: str, lines: list[str]) -> None:
+    print(f"--- {title}")
+    print("\n".join(lines))
+
+
+def _verdict(problems: list[Problem], well: str) -> int:
+    if not problems:
+        print(well)
+        return 0
+    print("\n" + report(problems))
+    for line in github_lines(problems):
+        print(line)
+    return 1

@@ -1,0 +1,226 @@
+"""The Markdown side: a Python-Markdown extension that shows cells and proofs, in MkDocs or any other builder.
+
+    markdown_extensions:
+      - attr_list
+      - pymdownx.highlight
+      - pymdownx.superfences
+      - torchproof
+
+Before a page is converted, its chapters are run and compared. In a build, anything wrong anywhere is raised as one
+report: by the first page with a problem, so that pages without any wait for their own session only.
+While serving, nothing stops: the problem is shown where it is.
+"""
+
+import atexit
+import html
+import logging
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+from markdown_exec import MarkdownConverter, code_block
+from pymdownx.superfences import SuperFencesException
+
+from .check import Checker, Site, find_root
+from .html import cell_html, problems_html
+from .pages import Page, scan
+from .problems import Problem, github_lines, report
+from .runner import Runner
+
+try:
+    from mkdocs.exceptions import BuildError
+except ImportError:  # another builder
+    BuildError = Exception
+
+__all__ = ["CellsExtension", "Drift", "makeExtension"]
+
+log = logging.getLogger("mkdocs.torchproof")
+
+
+class Drift(SuperFencesException, BuildError):
+    """The site is not what it says; the message is the whole report."""
+
+
+class Engine:
+    """The state of one project between pages: what is on disk, and what it did."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runner = Runner(root)
+        self.signature: Any = None
+        self.checker: Checker | None = None
+        atexit.register(self.runner.close)
+
+    def current(self) -> Checker:
+        """The checker of the project as it is on disk now."""
+        signature = [
+            (str(path), stat.st_mtime_ns, stat.st_size)
+            for folder in ("docs", "snippets")
+            for path in sorted((self.root / folder).rglob("*.*"))
+            if path.suffix in (".md", ".py", ".txt") and (stat := path.stat())
+        ]
+        if signature != self.signature:
+            self.signature = signature
+            if self.checker is not None:
+                self.checker.close()
+            self.checker = Checker(Site.read(self.root), self.runner)
+            self.checker.start()
+        return self.checker
+
+
+@cache
+def engine(root: Path) -> Engine:
+    return Engine(root)
+
+
+class CellsExtension(Extension):
+    """Registers the `cell` fence and the proofs."""
+
+    def extendMarkdown(self, md: Markdown) -> None:
+        fences = md.preprocessors["fenced_code_block"].extension
+        fences.extend_super_fences("cell", show_cell, lambda *_: True, None)
+        md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
+        md.treeprocessors.register(Proofs(md), "torchproof-proofs", 1)
+
+
+def makeExtension(**options: Any) -> CellsExtension:
+    return CellsExtension(**options)
+
+
+class Prepare(Preprocessor):
+    """Runs and compares what a page shows, before it is converted."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        text = "\n".join(lines)
+        self.md.torchproof = None
+        found = scan("", text)
+        if not found.embeds and not found.proofs and not found.problems:
+            return lines
+        if hasattr(self.md, "_original_md"):  # markdown-exec's converter, at work on one fence
+            return lines
+        checker = engine(_root(self.md)).current()
+        page = _page_of(checker.site, text)
+        problems = _problems_of(checker, page)
+        if problems and not _serving():
+            everything = checker.problems()
+            for line in github_lines(everything):
+                print(line, file=sys.stderr, flush=True)
+            raise Drift(report(everything))
+        for problem in problems:
+            log.warning("%s", problem)
+        self.md.torchproof = _Shown(checker, page, problems)
+        loose = [p for p in problems if not p.slug or not page.place(p.chapter, p.slug)]
+        return [self.md.htmlStash.store(problems_html(loose)), "", *lines] if loose else lines
+
+
+class _Shown:
+    """What one page shows: what the scanner found, and what the renderer has met so far."""
+
+    def __init__(self, checker: Checker, page: Page, problems: list[Problem]) -> None:
+        self.checker, self.page, self.problems = checker, page, problems
+        self.embeds = iter(page.embeds)
+
+    def cell(self, md: Markdown, reference: str) -> str:
+        """HTML of the next embedded cell."""
+        embed = next(self.embeds, None)
+        if embed is None or f"{embed.chapter}#{embed.slug}" != reference:
+            raise Drift(f"{self.page.file}: the fence `{reference}` is rendered, but torchproof did not read it there")
+        snippet = self.checker.site.snippets.get(embed.chapter)
+        cell = snippet.cell(embed.slug) if snippet else None
+        if cell is None:
+            return problems_html([p for p in self.problems if p.path == self.page.file and p.line == embed.line])
+        source = cell.shown_source
+        if "`" * 8 in source:
+            raise Drift(f"{snippet.file}:{cell.line}: eight backticks in a row cannot be shown; build the string")
+        code = MarkdownConverter(md, update_toc=False).convert(code_block("python", source))
+        run = self.checker.chapter(embed.chapter).run.cells.get(embed.slug)
+        about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
+        return cell_html(cell, code, run, about, fold="solution" in cell.tags and not embed.nested)
+
+    def mark_proofs(self, elements: list[Element]) -> None:
+        """Give each proof its verdict, after making sure that exactly the scanned ones are there."""
+        rendered = Counter(_expression(element) for element in elements)
+        scanned = Counter(proof.expression for proof in self.page.proofs)
+        left = next(self.embeds, None)
+        if rendered != scanned or left is not None:
+            odd = list((rendered - scanned) + (scanned - rendered)) or [f"{left.chapter}#{left.slug}"]
+            raise Drift(
+                f"{self.page.file}: torchproof and the Markdown renderer do not read the same here: `{odd[0]}`\n"
+                "Keep a proof and its braces on one line, and cells and proofs out of indented code and raw HTML"
+            )
+        verdicts = [
+            (proof, self.checker.chapter(proof.after.chapter).proofs.get((proof.after.slug, proof.expression), ""))
+            for proof in self.page.proofs
+            if proof.after and proof.after.chapter in self.checker.site.snippets
+        ]
+        false = {proof.expression: problem for proof, problem in verdicts if problem}
+        for element in elements:
+            problem = false.get(_expression(element))
+            element.set("class", "proof proof--false" if problem else "proof")
+            element.set("title", f"Not true: it {problem}" if problem else "True when this page was built")
+
+
+class Proofs(Treeprocessor):
+    """Marks the proofs of a page."""
+
+    def run(self, root: Element) -> None:
+        if hasattr(self.md, "_original_md"):
+            return
+        elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
+        shown = getattr(self.md, "torchproof", None)
+        if shown is not None:
+            shown.mark_proofs(elements)
+        elif elements:
+            raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
+
+
+def show_cell(src: str, md: Markdown, **_: Any) -> str:
+    """The superfences formatter of a `cell` fence."""
+    shown = getattr(md, "torchproof", None)
+    if shown is None:
+        raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
+    return shown.cell(md, src.strip())
+
+
+def _expression(element: Element) -> str:
+    return html.unescape("".join(element.itertext())).strip()
+
+
+def _root(md: Markdown) -> Path:
+    """The project's folder: the one of MkDocs' configuration file, else the nearest above the working folder."""
+    try:
+        file = md.treeprocessors["relpath"].config.config_file_path
+        return find_root(Path(file).parent)
+    except (KeyError, AttributeError, TypeError):
+        return find_root()
+
+
+def _page_of(site: Site, text: str) -> Page:
+    """The page whose text this is; builders cut the front matter off, and tell no extension the path."""
+    body = text.strip()
+    for page in site.pages.values():
+        if page.text.strip().endswith(body):
+            return page
+    raise Drift(f"no file in docs/ holds this text; a plugin changed it before torchproof read it:\n{body[:200]}")
+
+
+def _problems_of(checker: Checker, page: Page) -> list[Problem]:
+    """What is wrong with a page and the chapters it shows; the whole site's own problems count for every page."""
+    chapters = {embed.chapter for embed in page.embeds} & set(checker.site.snippets)
+    run = [problem for name in sorted(chapters) for problem in checker.chapter(name).problems]
+    static = checker.site.problems
+    if _serving():
+        static = [p for p in static if p.path == page.file or p.chapter == page.name]
+        run = [p for p in run if not p.path.startswith("docs/") or p.path == page.file]
+    return static + run
+
+
+def _serving() -> bool:
+    """Whether this is `mkdocs serve` or `zensical serve`."""
+    return "serve" in sys.argv[1:]

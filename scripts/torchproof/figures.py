@@ -1,0 +1,83 @@
+"""Figures: what a cell left open in pyplot, as SVG that follows the page's colours, and what is plotted, as facts."""
+
+import io
+import re
+import sys
+from typing import Any
+
+__all__ = ["STYLE", "discard", "take"]
+
+INK = "#0b1c2d"
+"""A colour nobody chooses: whatever is drawn in it takes the text colour of the page."""
+
+STYLE = {
+    "backend": "agg",
+    "svg.hashsalt": "torchproof",
+    "svg.fonttype": "none",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "savefig.edgecolor": "none",
+    "figure.dpi": 100,
+    **dict.fromkeys(
+        ["text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "hatch.color"], INK
+    ),
+}
+"""Settings of matplotlib in every session, so that pixels and ids do not depend on the machine."""
+
+
+def take() -> list[dict[str, Any]]:
+    """Close the open figures and return each one's facts (`lines`) and picture (`svg`)."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return []
+    figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
+    taken = [{"lines": _facts(figure), "svg": _svg(figure)} for figure in figures]
+    discard()
+    return taken
+
+
+def discard() -> None:
+    """Close the open figures."""
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
+def _svg(figure: Any) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    return svg.replace(INK, "currentColor").rstrip()
+
+
+def _facts(figure: Any) -> list[str]:
+    width, height = figure.get_size_inches()
+    lines = [f"figure {width:g} × {height:g} in"]
+    if title := figure.get_suptitle():
+        lines[0] += f" {title!r}"
+    for axes in figure.axes:
+        labels = {"title": axes.get_title(), "x": axes.get_xlabel(), "y": axes.get_ylabel()}
+        lines.append(" ".join(["axes", *(f"{kind} {text!r}" for kind, text in labels.items() if text)]))
+        lines += [f"  {line}" for line in _plotted(axes)]
+    return lines
+
+
+def _plotted(axes: Any) -> list[str]:
+    """One line for each thing drawn on the axes, in drawing order: kind, size, label."""
+    facts = [_labelled(f"line of {len(line.get_xdata())} points", line) for line in axes.lines]
+    facts += [_labelled(f"{_kind(artist)} of {len(artist.get_offsets())}", artist) for artist in axes.collections]
+    facts += [f"image {' × '.join(map(str, image.get_array().shape))}" for image in axes.images]
+    facts += [f"{len(axes.patches)} patches"] if axes.patches else []
+    facts += [f"text {text.get_text()!r}" for text in axes.texts]
+    return facts
+
+
+def _kind(artist: Any) -> str:
+    return type(artist).__name__
+
+
+def _labelled(fact: str, artist: Any) -> str:
+    label = str(artist.get_label())
+    return fact if label.startswith("_") else f"{fact} {label!r}"

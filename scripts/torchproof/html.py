@@ -1,0 +1,70 @@
+"""HTML of a cell: its code, and under it what it printed, showed, raised and drew.
+
+Pure functions. Whatever a snippet prints is text: it is escaped here, once, and nowhere made markup.
+"""
+
+import re
+from html import escape
+
+from .cells import Cell
+from .problems import ACCEPT, Problem
+from .runner import CellRun
+
+__all__ = ["cell_html", "problems_html"]
+
+KINDS = {
+    "|": ("stdout", "Output"),
+    "!": ("stderr", "Warning"),
+    "=": ("value", "Value"),
+    "x": ("error", "Error"),
+}
+"""Class and label of each kind of output, by its mark (see `transcript.MARKS`)."""
+
+
+def cell_html(cell: Cell, code: str, run: CellRun | None, problems: list[Problem], *, fold: bool) -> str:
+    """The card of one cell.
+
+    `code` is the highlighted source; `fold` folds the whole card, for a solution that is not folded already.
+    """
+    parts = [_folded("Code", code) if "hide-input" in cell.tags else code]
+    if run is not None:
+        outputs = "".join(_output(mark, text, cell.title) for mark, text in run.outputs)
+        outputs += "".join(_figure(figure["svg"], cell, n) for n, figure in enumerate(run.figures, 1))
+        if outputs:
+            parts.append(_folded("Output", outputs) if "hide-output" in cell.tags else outputs)
+    parts.append(problems_html(problems))
+    card = f'<section class="tp-cell" id="cell-{escape(cell.slug)}">\n{"".join(parts)}\n</section>'
+    return _folded("Solution", card) if fold else card
+
+
+def problems_html(problems: list[Problem]) -> str:
+    """A red block for each problem, with its diff and the way out."""
+    return "".join(_problem(problem) for problem in problems)
+
+
+def _problem(problem: Problem) -> str:
+    where = f"<code>{escape(problem.path)}:{problem.line}</code>"
+    diff = f"<pre><samp>{escape(problem.diff)}</samp></pre>" if problem.diff else ""
+    way_out = f"<p>If the new output is right: <code>{ACCEPT}</code></p>" if problem.acceptable else ""
+    return f'<div class="tp-drift" role="alert"><p>{where}: {escape(problem.message)}</p>{diff}{way_out}</div>'
+
+
+def _output(mark: str, text: str, title: str) -> str:
+    kind, label = KINDS[mark]
+    samp = f"<samp>{escape(text.removesuffix(chr(10)))}</samp>"
+    pre = f'<pre role="region" tabindex="0" aria-label="{label} of {escape(title)}">{samp}</pre>'
+    return f'<div class="tp-output tp-output--{kind}"><span class="tp-label">{label}</span>{pre}</div>'
+
+
+def _figure(svg: str, cell: Cell, number: int) -> str:
+    """The picture, its ids made unique within the page and its label the cell's title."""
+    prefix = f"{cell.slug}-{number}-"
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
+    svg = re.sub(r'(url\(|xlink:href=")#', rf"\1#{prefix}", svg)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(cell.title)}" ', 1)
+    return f'<figure class="tp-figure">{svg}</figure>'
+
+
+def _folded(label: str, html: str) -> str:
+    kind = "success" if label == "Solution" else "tp-fold"
+    return f'<details class="{kind}"><summary>{label}</summary>{html}</details>'

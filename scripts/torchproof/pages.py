@@ -1,0 +1,156 @@
+"""Read what a page embeds and claims, and check it against the snippets.
+
+A page embeds cells by ```` ```cell ```` fences and claims proofs by `` `expr`{.proof} ``.
+This scanner reads Markdown without rendering it, so that `torchproof check` needs no MkDocs;
+the renderer (`fence.py`) refuses a page on which it does not find exactly what was found here.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cells import Snippet
+from .problems import Problem, did_you_mean
+
+__all__ = ["Embed", "Page", "Proof", "check_page", "read_page", "scan"]
+
+
+@dataclass(frozen=True)
+class Embed:
+    """A fence that shows a cell."""
+
+    chapter: str
+    slug: str
+    line: int
+    nested: bool = False
+    """Whether it stands indented, inside an admonition or another block."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """An expression in the prose that must be true right after the cell embedded above it."""
+
+    expression: str
+    line: int
+    after: Embed | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one Markdown file embeds and claims."""
+
+    name: str
+    """Path below `docs/` without its suffix; a chapter's page has its snippet's name."""
+    text: str
+    embeds: tuple[Embed, ...]
+    proofs: tuple[Proof, ...]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def file(self) -> str:
+        return f"docs/{self.name}.md"
+
+    def place(self, chapter: str, slug: str) -> str:
+        """Where this page shows a cell, as `docs/x.md:40`; empty when it does not."""
+        lines = [e.line for e in self.embeds if (e.chapter, e.slug) == (chapter, slug)]
+        return f"{self.file}:{lines[0]}" if lines else ""
+
+
+def read_page(root: Path, name: str) -> Page:
+    """Read `docs/<name>.md`."""
+    return scan(name, (root / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def scan(name: str, text: str) -> Page:
+    """Find the embeds and proofs of a page, in order.
+
+    A proof belongs to the last cell embedded above it; on a chapter's own page, to the last of its own cells.
+    """
+    embeds: list[Embed] = []
+    proofs: list[Proof] = []
+    problems: list[Problem] = []
+    fence: re.Match[str] | None = None
+    opened = 0
+    body: list[str] = []
+    for number, line in enumerate(_without_comments(text).split("\n"), 1):
+        mark = FENCE.match(line)
+        if fence is None and mark:
+            fence, opened, body = mark, number, []
+        elif fence is None:
+            own = [embed for embed in embeds if embed.chapter == name] or embeds
+            proofs += [Proof(expression, number, own[-1] if own else None) for expression in _proofs_in(line)]
+        elif mark and mark["fence"].startswith(fence["fence"]) and not mark["info"].strip():
+            if fence["info"].strip() == "cell":
+                _read_fence(name, body, opened, bool(fence["indent"]), embeds, problems)
+            fence = None
+        else:
+            body.append(line.strip())
+    if fence is not None:
+        problems.append(Problem(f"docs/{name}.md", opened, f"the fence {fence['fence']} is never closed"))
+    for proof in proofs:
+        if proof.after is None:
+            message = f"the proof `{proof.expression}` stands above every cell, so there is nothing to evaluate it in"
+            problems.append(Problem(f"docs/{name}.md", proof.line, message))
+    return Page(name, text, tuple(embeds), tuple(proofs), tuple(problems))
+
+
+def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
+    """What is wrong with the embeds of a page: unknown, hidden, twice, out of order, left out."""
+    problems = list(page.problems)
+
+    def wrong(line: int, message: str, chapter: str = "", slug: str = "") -> None:
+        problems.append(Problem(page.file, line, message, chapter=chapter or own, slug=slug))
+
+    own = page.name if page.name in snippets else ""
+    seen: list[str] = []
+    for embed in page.embeds:
+        snippet = snippets.get(embed.chapter)
+        if snippet is None:
+            wrong(embed.line, f"no file snippets/{embed.chapter}.py; {did_you_mean(embed.chapter, list(snippets))}")
+        elif (cell := snippet.cell(embed.slug)) is None:
+            known = [cell.slug for cell in snippet.cells]
+            wrong(embed.line, f"{snippet.file} has no cell '{embed.slug}'; {did_you_mean(embed.slug, known)}")
+        elif not cell.shown:
+            wrong(embed.line, f"the cell '{embed.slug}' is tagged remove-cell, so no page may show it", slug=embed.slug)
+        elif embed.chapter == own:
+            order = [cell.slug for cell in snippet.cells]
+            if embed.slug in seen:
+                message = f"the cell '{embed.slug}' is shown twice; a reader would run it twice"
+                wrong(embed.line, message, slug=embed.slug)
+            elif seen and order.index(embed.slug) < order.index(seen[-1]):
+                message = f"the cell '{embed.slug}' runs before '{seen[-1]}', so the page must show it before"
+                wrong(embed.line, message, slug=embed.slug)
+            seen.append(embed.slug)
+    if own:
+        for cell in snippets[own].cells:
+            if cell.shown and cell.slug not in seen:
+                message = f"no page shows the cell '{cell.slug}'; embed it in {page.file}, or tag it remove-cell"
+                problems.append(Problem(snippets[own].file, cell.line - 1, message, chapter=own, slug=cell.slug))
+    return problems
+
+
+FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
+COMMENT = re.compile(
+    r"(?P<fence>^[ \t>]*(?P<mark>`{3,}|~{3,})[^`\n]*\n.*?^[ \t>]*(?P=mark)[`~]*[ \t]*$)|<!--.*?-->", re.S | re.M
+)
+CODE = re.compile(r"(?<![`\\])(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)(?:\{:?(?P<attrs>[^}\n]*)\})?")
+
+
+def _without_comments(text: str) -> str:
+    """The text with HTML comments blanked, line for line; fences keep theirs."""
+    return COMMENT.sub(lambda m: m[0] if m["fence"] else re.sub(r"[^\n]", " ", m[0]), text)
+
+
+def _proofs_in(line: str) -> list[str]:
+    return [m["code"].strip() for m in CODE.finditer(line) if ".proof" in (m["attrs"] or "").split()]
+
+
+def _read_fence(
+    name: str, body: list[str], line: int, nested: bool, embeds: list[Embed], problems: list[Problem]
+) -> None:
+    chapter, hash_, slug = "".join(body).partition("#")
+    if len(body) == 1 and chapter and hash_ and slug:
+        embeds.append(Embed(chapter, slug, line, nested))
+    else:
+        message = f"a cell fence holds one line, `chapter#cell-title`, such as `{name}#first-cell`"
+        problems.append(Problem(f"docs/{name}.md", line, message))

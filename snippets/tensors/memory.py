@@ -1,0 +1,590 @@
+"""Memory: how a tensor finds its numbers, and which tensors share them."""
+
+# %% Twelve numbers in a line
+import torch
+
+line = torch.arange(12)
+grid = line.view(3, 4)
+print(grid)
+print(f"{grid.stride() = }")
+print(f"{grid.storage_offset() = }")
+
+
+# %% The position is a sum
+def position(t, *index):
+    steps = zip(index, t.stride())
+    return t.storage_offset() + sum(i * step for i, step in steps)
+
+
+print(position(grid, 2, 1))
+print(grid[2, 1])
+
+# %% Transposing swaps two numbers
+turned = grid.t()
+print(turned)
+print(f"{turned.stride() = }")
+
+# %% A slice starts later
+window = grid[1:, ::2]
+print(window)
+print(f"{window.storage_offset() = }, {window.stride() = }")
+
+# %% A diagonal steps both ways
+diagonal = grid.diagonal()
+print(diagonal)
+print(f"{diagonal.stride() = }")
+
+# %% Repeating takes stride zero
+repeated = grid[1].expand(3, 4)
+print(repeated)
+print(f"{repeated.storage_offset() = }, {repeated.stride() = }")
+
+# %% Every address is the sum
+from itertools import product
+
+
+def obeys(t):
+    start = t.untyped_storage().data_ptr()
+    for index in product(*map(range, t.shape)):
+        expected = start + position(t, *index) * t.element_size()
+        if t[index].data_ptr() != expected:
+            return False
+    return True
+
+
+walks = [line, grid, turned, window, diagonal, repeated]
+print([t.numel() for t in walks])
+print([obeys(t) for t in walks])
+
+# %% One write, every view
+board = torch.zeros(3, 4, dtype=torch.int64)
+third = board.t()[2]
+third.fill_(7)
+board.diagonal().fill_(1)
+print(board)
+print(third)
+
+# %% Adding to repeated rows tags=["raises-exception"]
+torch.arange(4).expand(3, 4).add_(1)
+
+# %% One assignment slips through
+menu = torch.arange(4)
+tables = menu.expand(3, 4)
+tables[0, 0] = 9
+print(tables)
+print(menu)
+
+
+# %% Strides of a fresh tensor
+def fresh_strides(shape):
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step *= size
+    return tuple(strides)
+
+
+print(fresh_strides((2, 3, 4)))
+print(torch.zeros(2, 3, 4).stride())
+
+# %% Contiguous copies only when it must
+straight = grid.contiguous()
+upright = turned.contiguous()
+print(f"{straight is grid = }")
+print(f"{upright.stride() = }")
+print(upright.view(12))
+
+# %% Steps never taken
+column = turned[:, :1]
+print(f"{column.shape = }")
+print(f"{column.stride() = }")
+print(f"{column.is_contiguous() = }")
+
+# %% Same shape, another order
+print(grid.view(4, 3))
+print(grid.t())
+
+# %% The transpose has no single step tags=["raises-exception"]
+grid.t().view(12)
+
+# %% Not contiguous, and view works
+evens = line[::2]
+pairs = evens.view(3, 2)
+print(pairs)
+print(f"{evens.is_contiguous() = }")
+print(f"{pairs.stride() = }")
+
+
+# %% When two axes merge
+def merges(t, dim):
+    whole_row = t.size(dim + 1) * t.stride(dim + 1)
+    return t.stride(dim) == whole_row
+
+
+block = torch.arange(24).view(2, 3, 4)
+cases = {
+    "block": block,
+    "block[:, :2]": block[:, :2],
+    "block[:, :, ::2]": block[:, :, ::2],
+    "block.mT": block.mT,
+}
+for name, case in cases.items():
+    print(f"{name:16}{case.stride()!s:12}{merges(case, 0)!s:6}{merges(case, 1)}")
+
+
+# %% The rule against view itself
+def view_succeeds(t):
+    try:
+        t.view(-1)
+    except RuntimeError:
+        return False
+    return True
+
+
+memory = torch.arange(60)
+agreed = tried = 0
+for size in product([2, 3], repeat=2):
+    for stride in product(range(8), repeat=2):
+        walk = memory.as_strided(size, stride)
+        agreed += merges(walk, 0) == view_succeeds(walk)
+        tried += 1
+print(f"{agreed} of {tried}")
+
+
+# %% A function that may write
+def mark_first(t):
+    t.reshape(-1)[0] = -1
+
+
+wide = torch.zeros(2, 3, dtype=torch.int64)
+tall = torch.zeros(3, 2, dtype=torch.int64).t()
+mark_first(wide)
+mark_first(tall)
+print(wide)
+print(tall)
+
+
+# %% Sharing is one storage
+def shares(a, b):
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+print(f"{shares(grid, window) = }")
+print(f"{shares(grid, upright) = }")
+print(f"{grid.data_ptr() == window.data_ptr() = }")
+
+# %% The base is the root
+print(f"{window._base is line = }")
+print(f"{line._base = }")
+
+# %% What each operation returns
+operations = """
+x.view(12)
+x.view(torch.int32)
+x.reshape(12)
+x.flatten()
+x.ravel()
+x.contiguous()
+x.t()
+x.permute(1, 0)
+x.unsqueeze(0)
+x.squeeze()
+x.expand(2, -1, -1)
+x.repeat(1, 1)
+x[0]
+x[1:, ::2]
+x[torch.tensor(0)]
+x[[0]]
+x[x > 4]
+x.unbind()[0]
+x.split(2)[0]
+x.diagonal()
+x.unfold(0, 2, 1)
+torch.einsum('ij->ji', x)
+x.flip(0)
+x.roll(1)
+torch.cat([x])
+x.clone()
+x.detach()
+x.long()
+x.float()
++x
+x + 0
+x.add_(0)
+torch.nn.Flatten()(x)
+""".split("\n")[1:-1]
+
+
+def verdict(operation, x):
+    try:
+        result = eval(operation, {"x": x, "torch": torch})
+    except RuntimeError:
+        return "raises"
+    if result is x:
+        return "x itself"
+    return "view" if shares(result, x) else "copy"
+
+
+table = {op: (verdict(op, grid), verdict(op, grid.t())) for op in operations}
+print(f"{'':26}{'grid':10}grid.t()")
+for operation, (on_grid, on_turned) in table.items():
+    print(f"{operation:26}{on_grid:10}{on_turned}")
+
+# %% Answers that depend on strides
+[op for op, (on_grid, on_turned) in table.items() if on_grid != on_turned]
+
+# %% Four ways to get your own
+weight = torch.ones(3, 4, requires_grad=True)
+source = weight.t()
+ways = {
+    "contiguous": source.contiguous(),
+    "clone": source.clone(),
+    "detach": source.detach(),
+    "detach, clone": source.detach().clone(),
+}
+print(f"{'':15}storage strides requires_grad")
+for name, result in ways.items():
+    storage = "shared" if shares(result, source) else "own"
+    print(f"{name:15}{storage:8}{result.stride()}  {result.requires_grad}")
+
+# %% One number, four bytes
+one = torch.tensor([1.0])
+print(list(one.untyped_storage()))
+print(one.view(torch.int32))
+print(one.view(torch.uint8))
+
+# %% Two ways to count bytes
+stretched = grid[1].expand(1000, 4)
+for t in (grid, window, stretched):
+    held = t.untyped_storage().nbytes()
+    print(f"{t.numel():4} numbers, {t.nbytes:5} bytes, storage {held}")
+
+# %% Five numbers in the file
+import io
+import zipfile
+
+readings = torch.arange(999)
+first = readings[:5]
+file = io.BytesIO()
+torch.save(first, file)
+with zipfile.ZipFile(file) as archive:
+    print(archive.getinfo("archive/data/0").file_size, "bytes of numbers")
+
+# %% Loading brings all 999 back
+file.seek(0)
+loaded = torch.load(file)
+print(loaded)
+print(loaded.as_strided((3,), (1,), 996))
+
+# %% Clone before you keep
+kept = readings[:5].clone()
+del readings
+print(f"{first.untyped_storage().nbytes() = }")
+print(f"{kept.untyped_storage().nbytes() = }")
+
+# %% Shrinking hides the rest
+shrunk = torch.arange(12)
+shrunk.resize_(2, 2)
+print(shrunk, shrunk.untyped_storage().nbytes())
+shrunk.resize_(12)
+print(shrunk)
+
+# %% Windows that slide
+prices = torch.tensor([3.0, 5.0, 4.0, 6.0, 8.0, 7.0])
+windows = prices.as_strided((4, 3), (1, 1))
+print(windows)
+print(windows.mean(dim=1))
+
+# %% Writing where windows overlap
+counts = torch.ones(6, dtype=torch.int64)
+counts.unfold(0, 3, 1).mul_(10)
+print(counts)
+
+# %% The storage has an end tags=["raises-exception"]
+prices.as_strided((5, 3), (1, 1))
+
+# %% No walking backwards tags=["raises-exception"]
+prices.as_strided((6,), (-1,), 5)
+
+
+# %% Where every number lives
+def positions(t):
+    count = t.untyped_storage().nbytes() // t.element_size()
+    numbered = torch.arange(count)
+    return numbered.as_strided(t.shape, t.stride(), t.storage_offset())
+
+
+print(positions(prices[1:].view(5, 1).expand(5, 3)))
+
+
+# %% A row costs 64 lines
+def cache_lines(t):
+    return (positions(t) * t.element_size() // 64).unique().numel()
+
+
+matrix = torch.zeros(1024, 1024)
+print(f"{cache_lines(matrix[0]) = }")
+print(f"{cache_lines(matrix[:, 0]) = }")
+
+# %% Lines touched as strides grow
+import matplotlib.pyplot as plt
+
+strides = [1, 2, 4, 8, 16, 32, 64, 128]
+fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+for dtype in (torch.uint8, torch.float32, torch.float64):
+    flat = torch.zeros(1024 * 128, dtype=dtype)
+    touched = [cache_lines(flat[: 1024 * step : step]) for step in strides]
+    axes.plot(strides, touched, marker="o", label=str(dtype))
+axes.set(xlabel="stride", ylabel="cache lines", title="Reading 1024 numbers")
+axes.legend()
+axes.set_xscale("log", base=2)
+axes.set_yscale("log", base=2)
+
+
+# %% A cache that forgets
+def lines_loaded(t, room=128):
+    cache, loads = {}, 0
+    for where in (positions(t) * t.element_size() // 64).flatten().tolist():
+        if where in cache:
+            del cache[where]
+        else:
+            loads += 1
+            if len(cache) == room:
+                del cache[next(iter(cache))]
+        cache[where] = True  # newest last
+    return loads
+
+
+square = torch.zeros(256, 256)
+print(f"along the rows:     {lines_loaded(square)}")
+print(f"down the columns:   {lines_loaded(square.t())}")
+
+# %% A photo is a walk
+from matplotlib.cbook import get_sample_data
+
+with get_sample_data("grace_hopper.jpg") as picture:
+    photo = torch.tensor(plt.imread(picture))  # (height, width, channel)
+print(f"{photo.shape = }, {photo.stride() = }")
+small = photo[::4, ::4]
+print(f"{small.shape = }, {small.stride() = }")
+
+# %% Four pictures, one storage
+pictures = {
+    "small": small,
+    "small.transpose(0, 1)": small.transpose(0, 1),
+    "small[8:88, 16:112]": small[8:88, 16:112],
+    "small[75].expand(...)": small[75].expand(150, 128, 3),
+}
+fig, axes = plt.subplots(2, 2, figsize=(6, 6), layout="constrained")
+for axis, (title, view) in zip(axes.flat, pictures.items()):
+    axis.imshow(view.numpy(), interpolation="none")
+    axis.set_title(f"{title}\nstride {view.stride()}")
+    axis.set_axis_off()
+
+# %% The right shape, the wrong picture
+channels_first = photo.permute(2, 0, 1)
+scrambled = photo.view(3, 600, 512)
+print(channels_first.shape, scrambled.shape)
+
+fig, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
+for axis, image in zip(axes, (channels_first, scrambled)):
+    thumbnail = image[0, ::4, ::4].numpy()
+    axis.imshow(thumbnail, cmap="gray", interpolation="none")
+    axis.set_title(f"stride {image.stride()}")
+    axis.set_axis_off()
+
+# %% Same shape, pixel by pixel
+images = torch.arange(24.0).view(2, 3, 2, 2)
+packed = images.to(memory_format=torch.channels_last)
+print(f"{images.stride() = }")
+print(f"{packed.stride() = }")
+print(packed.permute(0, 2, 3, 1).view(24)[:6])
+
+# %% Two kinds of contiguous
+for t in (images, packed, images.transpose(2, 3)):
+    print(t.is_contiguous(), t.is_contiguous(memory_format=torch.channels_last))
+
+# %% The format travels
+results = {
+    "packed + 1": packed + 1,
+    "packed + images": packed + images,
+    "images + packed": images + packed,
+    "conv2d(packed)": torch.conv2d(packed, torch.ones(5, 3, 1, 1)),
+    "packed.softmax(1)": packed.softmax(1),
+    "packed.flatten(1)": packed.flatten(1),
+}
+for name, result in results.items():
+    print(f"{name:18} {result.stride()}")
+
+# %% One channel fits both
+gray = torch.zeros(4, 1, 2, 2)
+print(gray.is_contiguous(), gray.is_contiguous(memory_format=torch.channels_last))
+print(gray.contiguous(memory_format=torch.channels_last).stride())
+print(gray.to(memory_format=torch.channels_last).stride())
+
+# %% A batch of one photo
+batch = photo.permute(2, 0, 1)[None]
+print(batch.is_contiguous(memory_format=torch.channels_last))
+moved = batch.to(memory_format=torch.channels_last)
+print(f"{batch.stride() = }")
+print(f"{moved.stride() = }")
+print(f"{shares(batch, moved) = }")
+
+# %% Exercise: contiguous, from two tuples tags=["exercise"]
+zoo = [
+    grid,
+    turned,
+    window,
+    repeated,
+    column,
+    block[:1, :, :],
+    block[:, :1, :],
+    torch.tensor(5),
+    torch.zeros(0, 3).t(),
+]
+
+
+def is_row_by_row(shape, stride):
+    return stride == fresh_strides(shape)
+
+
+for t in zoo:
+    assert is_row_by_row(t.shape, t.stride()) == t.is_contiguous(), t.stride()
+
+
+# %% Solution: contiguous, from two tuples tags=["solution"]
+def is_row_by_row(shape, stride):
+    if 0 in shape:
+        return True
+    axes = zip(shape, stride, fresh_strides(shape))
+    return all(size == 1 or step == fresh for size, step, fresh in axes)
+
+
+for t in zoo:
+    assert is_row_by_row(t.shape, t.stride()) == t.is_contiguous(), t.stride()
+
+
+# %% Exercise: a diagonal by hand tags=["exercise"]
+def diagonal_spec(t):
+    return torch.stack([t[i, i] for i in range(min(t.shape))])
+
+
+def my_diagonal(t):
+    """A view of the diagonal, made with as_strided alone."""
+    return t.as_strided((3,), (5,))
+
+
+for t in (grid, turned, window, grid[1:]):
+    assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
+
+
+# %% Solution: a diagonal by hand tags=["solution"]
+def my_diagonal(t):
+    """A view of the diagonal, made with as_strided alone."""
+    return t.as_strided((min(t.shape),), (sum(t.stride()),))
+
+
+for t in (grid, turned, window, grid[1:]):
+    assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
+    assert shares(my_diagonal(t), t)
+
+# %% Exercise: tiles without copying tags=["exercise"]
+tiled = torch.arange(24).view(4, 6)
+
+
+def tiles_spec(t, size):
+    """tiles[i, j] is the square at tile row i, tile column j."""
+    rows, columns = t.size(0) // size, t.size(1) // size
+    out = torch.zeros(rows, columns, size, size, dtype=t.dtype)
+    for i, j, a, b in product(range(rows), range(columns), range(size), range(size)):
+        out[i, j, a, b] = t[i * size + a, j * size + b]
+    return out
+
+
+def tiles(t, size):
+    return t.reshape(t.size(0) // size, t.size(1) // size, size, size)
+
+
+for t in (tiled, tiled.t(), tiled[:2, 2:]):
+    assert torch.equal(tiles(t, 2), tiles_spec(t, 2))
+    assert shares(tiles(t, 2), t)
+
+
+# %% Solution: tiles without copying tags=["solution"]
+def tiles(t, size):
+    rows, columns = t.size(0) // size, t.size(1) // size
+    return t.view(rows, size, columns, size).transpose(1, 2)
+
+
+for t in (tiled, tiled.t(), tiled[:2, 2:]):
+    assert torch.equal(tiles(t, 2), tiles_spec(t, 2))
+    assert shares(tiles(t, 2), t)
+
+
+# %% Exercise: will it flatten? tags=["exercise"]
+def flattens(t):
+    """Whether t.view(-1) works, from t.shape and t.stride() alone."""
+    raise NotImplementedError("yours to write")
+
+
+for size in product([1, 2, 3], repeat=3):
+    for stride in product([0, 1, 2, 3, 4, 6, 9], repeat=3):
+        walk = memory.as_strided(size, stride)
+        assert flattens(walk) == view_succeeds(walk), (size, stride)
+
+
+# %% Solution: will it flatten? tags=["solution"]
+def flattens(t):
+    """Whether t.view(-1) works, from t.shape and t.stride() alone."""
+    wide = t.squeeze()
+    return all(merges(wide, dim) for dim in range(wide.dim() - 1))
+
+
+for size in product([1, 2, 3], repeat=3):
+    for stride in product([0, 1, 2, 3, 4, 6, 9], repeat=3):
+        walk = memory.as_strided(size, stride)
+        assert flattens(walk) == view_succeeds(walk), (size, stride)
+
+
+# %% Exercise: bytes really held tags=["exercise"]
+def bytes_held(tensors):
+    return sum(t.nbytes for t in tensors)
+
+
+assert bytes_held([line, grid, turned, window]) == 96
+assert bytes_held([first, kept]) == 7992 + 40
+assert bytes_held([repeated, upright]) == 192
+
+
+# %% Solution: bytes really held tags=["solution"]
+def bytes_held(tensors):
+    storages = [t.untyped_storage() for t in tensors]
+    return sum({s.data_ptr(): s.nbytes() for s in storages}.values())
+
+
+assert bytes_held([line, grid, turned, window]) == 96
+assert bytes_held([first, kept]) == 7992 + 40
+assert bytes_held([repeated, upright]) == 192
+
+
+# %% Exercise: all rotations at once tags=["exercise"]
+def rotations_spec(v):
+    return torch.stack([v.roll(-i) for i in range(len(v))])
+
+
+def rotations(v):
+    """All rotations of v from one torch.cat and one as_strided."""
+    return v.as_strided((len(v), len(v)), (1, 1))
+
+
+assert torch.equal(rotations(prices), rotations_spec(prices))
+
+
+# %% Solution: all rotations at once tags=["solution"]
+def rotations(v):
+    """All rotations of v from one torch.cat and one as_strided."""
+    return torch.cat([v, v]).as_strided((len(v), len(v)), (1, 1))
+
+
+assert torch.equal(rotations(prices), rotations_spec(prices))
+assert rotations(prices).untyped_storage().nbytes() == 12 * prices.element_size()
