@@ -1,0 +1,496 @@
+"""Shapes: regrouping, reordering, joining and splitting tensors, and how to do it without mixing the data."""
+
+# %% Four questions about size
+import torch
+
+readings = torch.arange(24).view(2, 3, 4)  # (sensor, day, hour)
+print(f"{readings.shape = }")
+print(f"{readings.ndim = }")
+print(f"{readings.numel() = }")
+print(f"{readings.size(-1) = }")
+
+# %% Brackets count the axes
+print(torch.tensor(7).shape)
+print(torch.tensor([7, 8]).shape)
+print(torch.tensor([[7, 8], [9, 10]]).shape)
+print(torch.ones(3, 4, 2).shape)
+
+# %% The last index runs fastest
+readings
+
+# %% Every index obeys the rule tags=["remove-cell"]
+for i in range(2):
+    for j in range(3):
+        for k in range(4):
+            assert readings.flatten()[i * 12 + j * 4 + k] == readings[i, j, k]
+
+# %% Only the brackets move
+twelve = torch.arange(12)
+grid = twelve.view(3, 4)
+print(grid)
+print(grid.view(2, 6))
+
+# %% Leave one size blank
+print(f"{grid.view(2, -1).shape = }")
+print(f"{grid.view(-1, 2).shape = }")
+print(f"{grid.view(-1).shape = }")
+print(f"{grid.view(1, -1).shape = }")
+
+# %% Five does not divide twelve tags=["raises-exception"]
+grid.view(5, -1)
+
+# %% Two blanks have no answer tags=["raises-exception"]
+grid.view(-1, -1)
+
+# %% One write, two shapes
+shelf = torch.arange(6)
+table = shelf.view(2, 3)
+table[1, 2] = 50
+shelf
+
+# %% view refuses after a transpose tags=["raises-exception"]
+turned = table.t()
+turned.view(6)
+
+# %% reshape copies when it must
+shared = table.reshape(6)
+copied = turned.reshape(6)
+print(copied)
+print(f"{shared.data_ptr() == table.data_ptr() = }")
+print(f"{copied.data_ptr() == table.data_ptr() = }")
+
+# %% Same corner, two effects
+table.reshape(6)[5] = 77
+print(table)
+turned.reshape(6)[5] = 99
+print(table)
+
+# %% Keep the batch axis
+images = torch.zeros(5, 8, 6, 3)  # (batch, height, width, colour)
+print(f"{images.flatten().shape = }")
+print(f"{images.flatten(1).shape = }")
+print(f"{images.flatten(1, 2).shape = }")
+
+# %% unflatten splits one axis
+pixels = images.flatten(1, 2)  # (batch, height * width, colour)
+pixels.unflatten(1, (8, -1)).shape
+
+# %% Six numbers dropped, no error
+clipped = torch.arange(12).resize_(2, 3)
+clipped
+
+# %% Two spellings of a new axis
+weights = torch.tensor([1, 2, 3])
+row = weights.unsqueeze(0)  # the same as weights[None, :]
+column = weights.unsqueeze(1)  # the same as weights[:, None]
+print(f"{row.shape = }")
+print(f"{column.shape = }")
+
+# %% Four pictures plus one is seven
+full_batch = torch.zeros(4, 1, 3)  # (picture, step, class)
+last_batch = torch.zeros(1, 1, 3)
+seen = 0
+for logits in [full_batch, last_batch]:
+    seen += len(logits.squeeze())
+print(f"{seen = }")
+
+# %% Name the axis to drop
+seen = 0
+for logits in [full_batch, last_batch]:
+    seen += len(logits.squeeze(1))
+print(f"{seen = }")
+
+# %% A number keeps its index
+by_day = readings.transpose(0, 1)  # (day, sensor, hour)
+print(readings[1, 2])
+print(by_day[2, 1])
+
+# %% The reading order changes
+readings.transpose(0, 1)
+
+# %% permute lists the old axes
+rearranged = readings.permute(2, 0, 1)  # (hour, sensor, day)
+rearranged.shape
+
+# %% Every number is where the rule says tags=["remove-cell"]
+for i in range(2):
+    for j in range(3):
+        for k in range(4):
+            assert by_day[j, i, k] == readings[i, j, k]
+            assert rearranged[k, i, j] == readings[i, j, k]
+
+# %% permute wants every axis tags=["raises-exception"]
+readings.permute(2, 0)
+
+# %% Undoing takes the inverse order
+again = rearranged.permute(2, 0, 1)
+undone = rearranged.permute(1, 2, 0)
+print(f"{again.shape = }")
+print(f"{undone.shape = }")
+
+# %% Moving is not swapping
+colour_first = images.movedim(-1, 1)
+sideways = images.transpose(-1, 1)
+print(f"{colour_first.shape = }")
+print(f"{sideways.shape = }")
+
+# %% t stops at two axes tags=["raises-exception"]
+readings.t()
+
+# %% T reverses all, with a warning
+readings.T.shape
+
+# %% Two directions, three sentences
+states = torch.tensor(
+    [
+        [[1] * 4, [2] * 4, [3] * 4],
+        [[10] * 4, [20] * 4, [30] * 4],
+    ]
+)  # (direction, sentence, feature)
+states
+
+# %% view joins strangers
+mixed = states.view(3, -1)
+mixed
+
+# %% Swap the axes first
+by_sentence = states.transpose(0, 1).contiguous()  # (sentence, direction, feature)
+by_sentence
+
+# %% Then join the neighbours
+joined = by_sentence.view(3, -1)  # (sentence, direction * feature)
+joined
+
+# %% The printed tensors of the old page tags=["remove-cell"]
+printed = """tensor([[[ 1,  1,  1,  1],
+         [ 2,  2,  2,  2],
+         [ 3,  3,  3,  3]],
+
+        [[10, 10, 10, 10],
+         [20, 20, 20, 20],
+         [30, 30, 30, 30]]])"""
+assert repr(states) == printed
+printed = """tensor([[ 1,  1,  1,  1,  2,  2,  2,  2],
+        [ 3,  3,  3,  3, 10, 10, 10, 10],
+        [20, 20, 20, 20, 30, 30, 30, 30]])"""
+assert repr(mixed) == printed
+printed = """tensor([[[ 1,  1,  1,  1],
+         [10, 10, 10, 10]],
+
+        [[ 2,  2,  2,  2],
+         [20, 20, 20, 20]],
+
+        [[ 3,  3,  3,  3],
+         [30, 30, 30, 30]]])"""
+assert repr(by_sentence) == printed
+printed = """tensor([[ 1,  1,  1,  1, 10, 10, 10, 10],
+        [ 2,  2,  2,  2, 20, 20, 20, 20],
+        [ 3,  3,  3,  3, 30, 30, 30, 30]])"""
+assert repr(joined) == printed
+
+# %% A pen for coloured grids tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+
+def draw(grids, hues, tall=2.4):
+    """Show 2-D grids side by side, under their titles, coloured by `hues`."""
+    _, axes = plt.subplots(1, len(grids), figsize=(6.5, tall), layout="constrained")
+    for ax, (title, grid), hue in zip(axes, grids.items(), hues):
+        ax.imshow(hue, cmap="tab10", vmin=0, vmax=9, alpha=0.45, interpolation="none")
+        height, width = grid.shape
+        for y in range(height):
+            for x in range(width):
+                ax.text(x, y, grid[y, x].item(), ha="center", va="center")
+        ax.set(title=title, xlabel="column", ylabel="row")
+        ax.set(xticks=range(width), yticks=range(height))
+
+
+# %% One colour per sentence
+sentence = torch.arange(3)[:, None].repeat(2, 1, 4)  # (direction, sentence, feature)
+dyed_mixed = sentence.view(3, -1)
+dyed_joined = sentence.transpose(0, 1).reshape(3, -1)
+draw(
+    {"view": mixed, "transpose, then view": joined},
+    [dyed_mixed, dyed_joined],
+)
+
+# %% The dye in numbers
+print(dyed_mixed)
+print(dyed_joined)
+
+# %% A recurrent layer hands you this
+torch.manual_seed(0)
+reader = torch.nn.LSTM(5, 4, bidirectional=True, batch_first=True)
+batch = torch.randn(3, 6, 5)  # (sentence, word, feature)
+with torch.no_grad():
+    _, (state, _) = reader(batch)
+    _, (alone, _) = reader(batch[:1])  # the first sentence by itself
+print(f"{state.shape = }")
+print(f"{alone.shape = }")
+wrong = state.view(3, -1)
+right = state.transpose(0, 1).flatten(1)
+
+# %% Three ways to bring colour first
+letter = torch.tensor(
+    [
+        [1, 1, 1, 1, 1],
+        [1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0],
+    ]
+)
+photo = torch.stack([letter, 0 * letter, 0 * letter], dim=-1)  # (height, width, colour)
+moved = photo.permute(2, 0, 1)
+swapped = photo.transpose(0, 2)
+poured = photo.reshape(3, 5, 5)
+print(moved.shape, swapped.shape, poured.shape)
+
+# %% Red as each of them sees it
+red = {"permute": moved[0], "transpose": swapped[0], "reshape": poured[0]}
+draw(red, red.values())
+
+# %% cat lengthens, stack adds
+morning = torch.arange(12).view(4, 3)  # (day, sensor)
+evening = morning + 12
+print(f"{torch.cat([morning, evening]).shape = }")
+print(f"{torch.cat([morning, evening], dim=1).shape = }")
+pages = torch.stack([morning, evening])
+print(f"{pages.shape = }")
+print(f"{torch.stack([morning, evening], dim=1).shape = }")
+
+# %% Below, beside, between
+below = torch.cat([morning, evening])
+beside = torch.cat([morning, evening], dim=1)
+between = torch.stack([morning, evening], dim=1).flatten(0, 1)
+rows = {"cat, dim=0": below, "cat, dim=1": beside, "stack, flatten": between}
+draw(rows, [below // 12, beside // 12, between // 12], tall=3.8)
+
+# %% cat compares every other axis tags=["raises-exception"]
+torch.cat([morning, evening[:, :2]])
+
+# %% stack compares every axis tags=["raises-exception"]
+torch.stack([morning, evening[:3]])
+
+# %% An empty start changes the dtype
+collected = torch.tensor([])
+for piece in [morning, evening]:
+    collected = torch.cat([collected, piece])
+print(collected.shape, collected.dtype)
+
+# %% Sizes, or a number of pieces
+week = torch.arange(6)
+print("split(4):       ", week.split(4))
+print("chunk(4):       ", week.chunk(4))
+print("tensor_split(4):", week.tensor_split(4))
+
+# %% expand takes sizes, repeat takes times
+stretched = column.expand(3, 2)
+repeated = column.repeat(3, 2)
+print(stretched)
+print(f"{repeated.shape = }")
+
+# %% repeat wants every axis tags=["raises-exception"]
+column.repeat(3)
+
+# %% The whole, or each number
+print(weights.repeat(2))
+print(weights.tile(2))
+print(weights.repeat_interleave(2))
+
+# %% Mirror, roll and turn
+pair = torch.arange(6).view(2, 3)
+mirrored = pair.flip(1)
+print(mirrored)
+print(pair.roll(1, dims=1))
+print(pair.rot90())
+
+# %% Without dims, roll goes flat
+pair.roll(1)
+
+# %% Four pictures make one
+small = torch.arange(24).view(1, 4, 2, 3)  # (batch, 4, height, width)
+blocks = small.unflatten(1, (1, 2, 2))  # (batch, 1, down, right, height, width)
+large = blocks.permute(0, 1, 4, 2, 5, 3).reshape(1, 1, 4, 6)
+large
+
+# %% Every pixel obeys the rule tags=["remove-cell"]
+for k in range(4):
+    for line in range(2):
+        for place in range(3):
+            _there = large[0, 0, line * 2 + k // 2, place * 2 + k % 2]
+            assert _there == small[0, k, line, place]
+
+# %% Every second pixel has a colour
+straight = small.reshape(1, 1, 4, 6)
+draw(
+    {"permute, then reshape": large[0, 0], "reshape alone": straight[0, 0]},
+    [large[0, 0] // 6, straight[0, 0] // 6],
+)
+
+
+# %% The library agrees
+import torch.nn.functional as F
+
+
+def shuffle(images, r):
+    """Turn every r * r channels into one picture, r times as high and as wide."""
+    batch, channels, height, width = images.shape
+    blocks = images.unflatten(1, (-1, r, r))
+    interleaved = blocks.permute(0, 1, 4, 2, 5, 3)
+    return interleaved.reshape(batch, channels // r**2, height * r, width * r)
+
+
+stacks = torch.arange(2 * 36 * 4 * 5).view(2, 36, 4, 5)
+for r in [1, 2, 3, 6]:
+    assert torch.equal(shuffle(stacks, r), F.pixel_shuffle(stacks, r))
+
+# %% Unpacking checks the axes tags=["raises-exception"]
+batch_size, height, width, colours = photo.shape
+
+# %% An assert names the culprit tags=["raises-exception"]
+sensors, days, hours = readings.shape
+daily = readings.transpose(0, 2)
+assert daily.shape == (days, sensors, hours), f"got {tuple(daily.shape)}"
+
+# %% Shapes without numbers
+album = torch.empty(1_000_000, 224, 224, 3, device="meta")
+album.movedim(-1, 1).flatten(1).shape
+
+
+# %% Exercise: interleave tags=["exercise"]
+def interleave_spec(a, b):
+    """Rows of a and b in turn: a0, b0, a1, b1, …"""
+    rows = []
+    for i in range(len(a)):
+        rows.append(a[i])
+        rows.append(b[i])
+    return torch.stack(rows)
+
+
+def interleave(a, b):
+    raise NotImplementedError("one expression: no loop, no index")
+
+
+assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
+
+
+# %% Solution: interleave tags=["solution"]
+def interleave(a, b):
+    """Rows of a and b in turn."""
+    return torch.stack([a, b], dim=1).flatten(0, 1)
+
+
+assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
+
+# %% Exercise: undo a permute tags=["exercise"]
+from itertools import permutations
+
+
+def put_back(x, order):
+    raise NotImplementedError("which order undoes `order`?")
+
+
+for order in permutations(range(3)):
+    assert torch.equal(put_back(readings.permute(order), order), readings)
+
+
+# %% Solution: undo a permute tags=["solution"]
+def put_back(x, order):
+    """The tensor that `.permute(order)` turned into `x`."""
+    inverse = [order.index(axis) for axis in range(len(order))]
+    return x.permute(inverse)
+
+
+for order in permutations(range(3)):
+    assert torch.equal(put_back(readings.permute(order), order), readings)
+
+# %% Exercise: attention heads tags=["exercise"]
+tokens = torch.arange(2 * 5 * 12).view(2, 5, 12)  # (batch, time, head * feature)
+
+
+def split_heads_spec(x, heads):
+    """Cut the last axis into `heads` equal blocks; blocks become axis 1."""
+    size = x.shape[-1] // heads
+    blocks = []
+    for head in range(heads):
+        blocks.append(x[:, :, head * size : (head + 1) * size])
+    return torch.stack(blocks, dim=1)  # (batch, head, time, feature)
+
+
+def split_heads(x, heads):
+    batch, time, _ = x.shape
+    return x.view(batch, heads, time, -1)
+
+
+wanted = split_heads_spec(tokens, 3)
+assert split_heads(tokens, 3).shape == wanted.shape
+assert torch.equal(split_heads(tokens, 3), wanted), "right shape, wrong numbers"
+
+
+# %% Solution: attention heads tags=["solution"]
+def split_heads(x, heads):
+    """(batch, time, head * feature) to (batch, head, time, feature)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+for count in [1, 2, 3, 4, 6, 12]:
+    assert torch.equal(split_heads(tokens, count), split_heads_spec(tokens, count))
+
+# %% Exercise: cut into patches tags=["exercise"]
+picture = torch.arange(3 * 4 * 6).view(3, 4, 6)  # (colour, height, width)
+
+
+def patches_spec(image, size):
+    """Squares of `size` by `size` pixels, row by row, each laid flat."""
+    _, height, width = image.shape
+    squares = []
+    for top in range(0, height, size):
+        for left in range(0, width, size):
+            square = image[:, top : top + size, left : left + size]
+            squares.append(square.flatten())
+    return torch.stack(squares)  # (patch, colour * size * size)
+
+
+def patches(image, size):
+    raise NotImplementedError("split two axes, reorder, join")
+
+
+assert torch.equal(patches(picture, 2), patches_spec(picture, 2))
+
+
+# %% Solution: cut into patches tags=["solution"]
+def patches(image, size):
+    """(colour, height, width) to (patch, colour * size * size)."""
+    blocks = image.unflatten(1, (-1, size)).unflatten(3, (-1, size))
+    # (colour, down, size, right, size)
+    return blocks.permute(1, 3, 0, 2, 4).flatten(2).flatten(0, 1)
+
+
+for size in [1, 2]:
+    assert torch.equal(patches(picture, size), patches_spec(picture, size))
+
+
+# %% Exercise: a dye test tags=["exercise"]
+def mixes(regroup, shape, axis):
+    raise NotImplementedError("what should the dye be?")
+
+
+assert mixes(lambda x: x.view(3, -1), (2, 3, 4), axis=1)
+assert not mixes(lambda x: x.transpose(0, 1).reshape(3, -1), (2, 3, 4), axis=1)
+assert mixes(lambda x: x.reshape(3, 25), (5, 5, 3), axis=2)
+assert not mixes(lambda x: x.permute(2, 0, 1).flatten(1), (5, 5, 3), axis=2)
+
+
+# %% Solution: a dye test tags=["solution"]
+def mixes(regroup, shape, axis):
+    """Does a row of `regroup(x)` hold numbers from two places along `axis`?"""
+    dye = torch.ones(shape).cumsum(axis)  # 1, 2, 3, … along `axis`
+    rows = regroup(dye)
+    return bool((rows != rows[:, :1]).any())
+
+
+assert mixes(lambda x: x.view(3, -1), (2, 3, 4), axis=1)
+assert not mixes(lambda x: x.transpose(0, 1).reshape(3, -1), (2, 3, 4), axis=1)
+assert mixes(lambda x: x.reshape(3, 25), (5, 5, 3), axis=2)
+assert not mixes(lambda x: x.permute(2, 0, 1).flatten(1), (5, 5, 3), axis=2)
