@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from . import transcript
 from .cells import Cell, Snippet, read_snippet
 from .pages import Page, check_page, read_page
 from .problems import Problem
 from .runner import CellRun, Run, Runner, cores, installed, job_of, write_whole
+from .session import MEMORY
 
 __all__ = ["ChapterCheck", "Checker", "Site", "accept", "find_root", "transcript_file"]
 
@@ -101,6 +103,13 @@ class Site:
         pages = sorted(self.pages.values(), key=lambda page: page.name != chapter)
         return next((place for page in pages if (place := page.place(chapter, slug))), "")
 
+    def about(self, snippet: Snippet, cell: Cell, message: str, *, line: int = 0, **fields: Any) -> Problem:
+        """A problem of a cell: at its title, or at `line` of it."""
+        place = self.place(snippet.name, cell.slug)
+        return Problem(
+            snippet.file, cell.line - 1 + line, message, place, chapter=snippet.name, slug=cell.slug, **fields
+        )
+
 
 class Checker:
     """Checks the chapters of a site, as many at once as there are cores."""
@@ -154,7 +163,7 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
     found = list(_failures(site, snippet, cells, run))
     failed = bool(found)
     found += _drift(site, snippet, device, old, merged, {problem.slug for problem in found})
-    found += _false_proofs(site, name, results, ran=set(run.cells))
+    found += _false_proofs(site, snippet, results, run)
     if not failed:
         found += _hidden_help(site, runner, snippet, cells, run, device)
     return ChapterCheck(snippet, run, found, merged, results)
@@ -190,30 +199,23 @@ def _names(folder: Path, suffix: str) -> list[str]:
 def _failures(site: Site, snippet: Snippet, cells: tuple[Cell, ...], run: Run) -> Iterator[Problem]:
     """The session died, a cell raised that must not, or did not raise that must."""
     if run.died:
-        slug = next(iter(re.findall(r"in the cell '([^']+)'", run.died)), "")
-        cell = snippet.cell(slug)
-        yield Problem(
-            snippet.file, cell.line if cell else 1, run.died, site.place(snippet.name, slug),
-            chapter=snippet.name, slug=slug,
-        )  # fmt: skip
+        cell = next((cell for cell in cells if f"the cell '{cell.slug}'" in run.died), cells[0])
+        yield site.about(snippet, cell, run.died)
     for cell in cells:
         done = run.cells.get(cell.slug)
-        place = site.place(snippet.name, cell.slug)
-        about = {"chapter": snippet.name, "slug": cell.slug}
         if done is None:
             return
         if done.raised and not cell.must_raise:
             error = next(text for mark, text in done.outputs if mark == "x")
             message = f"the cell '{cell.slug}' raises {error}"
             if re.search(r"^MemoryError|can't allocate memory", error):
-                message += "\na session may allocate 2 GiB"
+                message += f"\na session may allocate {MEMORY >> 30} GiB"
             elif not error.startswith("PermissionError: snippets run"):
                 message += '\nif it should, tag it: tags=["raises-exception"]'
-            yield Problem(snippet.file, cell.line + done.raised - 1, message, place, **about)
+            yield site.about(snippet, cell, message, line=done.raised)
         elif cell.must_raise and not done.raised:
             tag = "exercise" if "exercise" in cell.tags else "raises-exception"
-            message = f"the cell '{cell.slug}' is tagged {tag}, but nothing raises"
-            yield Problem(snippet.file, cell.line - 1, message, place, **about)
+            yield site.about(snippet, cell, f"the cell '{cell.slug}' is tagged {tag}, but nothing raises")
 
 
 def _drift(site: Site, snippet: Snippet, device: str, old: str, merged: str, failed: set[str]) -> Iterator[Problem]:
@@ -226,27 +228,26 @@ def _drift(site: Site, snippet: Snippet, device: str, old: str, merged: str, fai
     for cell in snippet.for_device(device):
         if cell.slug not in failed and was.get(cell.slug) != now[cell.slug]:
             found = True
-            diff = transcript.diff("\n".join(was.get(cell.slug, [])), "\n".join(now[cell.slug]), path)
+            diff = transcript.diff(was.get(cell.slug, []), now[cell.slug], f"{path} (committed)", "this run")
             message = f"the cell '{cell.slug}' has drifted from {path}"
-            place = site.place(snippet.name, cell.slug)
-            yield Problem(
-                snippet.file, cell.line - 1, message, place, diff,
-                chapter=snippet.name, slug=cell.slug, acceptable=True,
-            )  # fmt: skip
+            yield site.about(snippet, cell, message, diff=diff, acceptable=True)
     if not found:
-        diff = transcript.diff(old, merged, path)
+        diff = transcript.diff(old.split("\n"), merged.split("\n"), f"{path} (committed)", "this run")
         yield Problem(path, 1, "is not what this run writes", "", diff, chapter=snippet.name, acceptable=True)
 
 
-def _false_proofs(site: Site, name: str, results: dict[tuple[str, str], str], ran: set[str]) -> Iterator[Problem]:
+def _false_proofs(site: Site, snippet: Snippet, results: dict[tuple[str, str], str], run: Run) -> Iterator[Problem]:
+    """Proofs that are not true, of every page that shows the chapter."""
     for page in site.pages.values():
         for proof in page.proofs:
-            if not proof.after or proof.after.chapter != name or proof.after.slug not in ran:
+            if not proof.after or proof.after.chapter != snippet.name or proof.after.slug not in run.cells:
                 continue
-            problem = results.get((proof.after.slug, proof.expression), "was not evaluated")
+            cell = snippet.cell(proof.after.slug)
+            problem = results.get((cell.slug, proof.expression), "was not evaluated")
             if problem:
-                message = f"the proof `{proof.expression}` {problem} (after the cell '{proof.after.slug}')"
-                yield Problem(page.file, proof.line, message, chapter=name, slug=proof.after.slug)
+                where = f"after the cell '{cell.slug}', {snippet.file}:{cell.line - 1}"
+                message = f"the proof `{proof.expression}` {problem} ({where})"
+                yield Problem(page.file, proof.line, message, chapter=snippet.name, slug=cell.slug)
 
 
 def _hidden_help(
@@ -263,12 +264,8 @@ def _hidden_help(
         lines = alone.lines() if alone else [f"x {replay.died}"]
         if not transcript.same(expected, lines, cell):
             message = f"the cell '{cell.slug}' comes out differently without the hidden cells (remove-cell) above it"
-            diff = transcript.diff("\n".join(expected), "\n".join(lines), "with hidden cells")
-            place = site.place(snippet.name, cell.slug)
-            yield Problem(
-                snippet.file, cell.line - 1, message, place, diff.replace("this run", "as a reader runs it"),
-                chapter=snippet.name, slug=cell.slug,
-            )  # fmt: skip
+            diff = transcript.diff(expected, lines, "with the hidden cells", "as a reader runs it")
+            yield site.about(snippet, cell, message, diff=diff)
             return
 
 
@@ -282,15 +279,12 @@ def _unstable(site: Site, snippet: Snippet, cells: tuple[Cell, ...], run: Run, a
         lines = second.lines() if second else ["x did not run the second time"]
         if "volatile" in cell.tags:
             first, lines = transcript.normalised(first), transcript.normalised(lines)
-        about = {"chapter": snippet.name, "slug": cell.slug}
-        place = site.place(snippet.name, cell.slug)
         if first != lines:
             message = f"not accepted: two runs of '{cell.slug}' differ: {_why(first, lines)}"
-            diff = transcript.diff("\n".join(first), "\n".join(lines), "first run").replace("+++ this", "+++ second")
-            yield Problem(snippet.file, cell.line - 1, message, place, diff.replace(" (committed)", ""), **about)
+            yield site.about(snippet, cell, message, diff=transcript.diff(first, lines, "first run", "second run"))
         elif own := _of_this_machine(site.root, run.cells[cell.slug]):
             message = f"not accepted: '{cell.slug}' prints {own}, which is so on this machine, today, only"
-            yield Problem(snippet.file, cell.line - 1, message, place, **about)
+            yield site.about(snippet, cell, message)
 
 
 def _why(first: list[str], second: list[str]) -> str:

@@ -45,7 +45,7 @@ def _is_tensor(value: Any) -> bool:
 
 def _is_array(value: Any) -> bool:
     numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.ndarray)
+    return numpy is not None and isinstance(value, numpy.ndarray) and value.dtype != object
 
 
 def _state(value: Any) -> tuple:

@@ -67,15 +67,13 @@ def _facts(figure: Any) -> list[str]:
 def _plotted(axes: Any) -> list[str]:
     """One line for each thing drawn on the axes, in drawing order: kind, size, label."""
     facts = [_labelled(f"line of {len(line.get_xdata())} points", line) for line in axes.lines]
-    facts += [_labelled(f"{_kind(artist)} of {len(artist.get_offsets())}", artist) for artist in axes.collections]
+    for artist in axes.collections:
+        facts.append(_labelled(f"{type(artist).__name__} of {len(artist.get_offsets())}", artist))
     facts += [f"image {' × '.join(map(str, image.get_array().shape))}" for image in axes.images]
     facts += [f"{len(axes.patches)} patches"] if axes.patches else []
-    facts += [f"text {text.get_text()!r}" for text in axes.texts]
+    texts = [repr(text.get_text()) for text in axes.texts]
+    facts += [f"texts {', '.join(texts)}"] if texts else []
     return facts
-
-
-def _kind(artist: Any) -> str:
-    return type(artist).__name__
 
 
 def _labelled(fact: str, artist: Any) -> str:

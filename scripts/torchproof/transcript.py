@@ -42,8 +42,9 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![\w]
 
 
 def header(snippet: Snippet, device: str, versions: dict[str, str]) -> str:
-    """First line of a transcript: format, snippet, device, torch."""
-    return f"torchproof 1 · {snippet.file} · {device} · torch {versions['torch']}"
+    """First line of a transcript: format, snippet, device, and torch where it is installed."""
+    torch = [f"torch {versions['torch']}"] if "torch" in versions else []
+    return " · ".join(["torchproof 1", snippet.file, device, *torch])
 
 
 def merge(old: str | None, snippet: Snippet, device: str, run: dict[str, list[str]], versions: dict[str, str]) -> str:
@@ -70,10 +71,9 @@ def parse(text: str) -> dict[str, list[str]]:
     return cells
 
 
-def diff(old: str, new: str, path: Path | str) -> str:
-    """Unified diff from the committed text to this run's."""
-    lines = difflib.unified_diff(old.split("\n"), new.split("\n"), f"{path} (committed)", "this run", lineterm="", n=2)
-    return "\n".join(lines)
+def diff(old: list[str], new: list[str], old_name: str, new_name: str) -> str:
+    """Unified diff from `old` to `new`."""
+    return "\n".join(difflib.unified_diff(old, new, old_name, new_name, lineterm="", n=2))
 
 
 def same(old: list[str], new: list[str], cell: Cell) -> bool:

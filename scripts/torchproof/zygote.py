@@ -92,9 +92,15 @@ class Zygote:
             folder = os.path.realpath(folder)
             line = json.dumps({**job, "folder": folder, "root": str(self.root), "seed": 1 if self.other else None})
             with self._session() as stream:
-                stream.write(line.encode() + b"\n")
-                stream.flush()
-                return _listen(stream, seconds)
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    stream.write(line.encode() + b"\n")
+                    stream.flush()
+                messages = _listen(stream, seconds)
+        if not messages:
+            raise Died(f"no session could start: {self._last_words()}")
+        if not any(message.get("done") for message in messages):
+            raise Died(_cause(messages, seconds))
+        return messages
 
     def close(self) -> None:
         """Stop the process and every session in it."""
@@ -114,19 +120,14 @@ class Zygote:
         process = None
         if self.fork:
             self.start()
-            try:
-                with self.lock:
-                    socket.send_fds(self.control, [b"S"], [theirs.fileno()])
-            except OSError as error:
-                raise Died(f"the zygote did not start: {self._last_words()}") from error
+            with self.lock, contextlib.suppress(OSError):
+                socket.send_fds(self.control, [b"S"], [theirs.fileno()])
         else:
             process = self._popen("spawn", theirs)
         theirs.close()
         with ours, ours.makefile("rwb") as stream:
             try:
                 yield stream
-            except (BrokenPipeError, ConnectionResetError) as error:
-                raise Died(f"the zygote did not start: {self._last_words()}") from error
             finally:
                 if process is not None:
                     process.kill()
@@ -136,7 +137,9 @@ class Zygote:
         self.folder = self.folder or tempfile.mkdtemp(prefix="torchproof-")
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= ENVIRONMENT | (OTHER if self.other else {})
-        environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "HOME": self.folder, "MPLCONFIGDIR": self.folder}
+        fonts = self.root / ".cache" / "matplotlib"
+        fonts.mkdir(parents=True, exist_ok=True)
+        environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "HOME": self.folder, "MPLCONFIGDIR": str(fonts)}
         with open(os.path.join(self.folder, "log"), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "torchproof.zygote", kind, str(channel.fileno())],
@@ -154,49 +157,47 @@ class Zygote:
 
 
 def _listen(stream: IO[bytes], seconds: float) -> list[dict[str, Any]]:
-    """Collect a session's messages until its process has ended."""
+    """A session's messages until its process has ended; none where there was no process."""
     messages: list[dict[str, Any]] = []
-    late = threading.Event()
     timer: threading.Timer | None = None
-    running = ""
     for line in stream:
         message = json.loads(line)
-        if pid := message.get("pid"):
-            timer = threading.Timer(seconds, _kill, (pid, late))
+        messages.append(message)
+        if "pid" in message:
+            timer = threading.Timer(seconds, _stop, (message["pid"], messages))
             timer.daemon = True
             timer.start()
-        elif "running" in message:
-            running = message["running"]
-        else:
-            messages.append(message)
-            if "exit" in message:
-                break
+        elif "exit" in message:
+            break
     if timer is not None:
         timer.cancel()
-    if any(message.get("done") for message in messages):
-        return messages
-    raise Died(_cause(messages, running, seconds if late.is_set() else 0))
+    return messages
 
 
-def _cause(messages: list[dict[str, Any]], running: str, late: float) -> str:
+def _stop(pid: int, messages: list[dict[str, Any]]) -> None:
+    messages.append({"late": True})
+    _kill(pid)
+
+
+def _cause(messages: list[dict[str, Any]], seconds: float) -> str:
     """Why a session ended early, and in which cell."""
-    last = messages[-1] if messages else {}
-    where = f"in the cell '{running}'" if running else "before its first cell"
+    running = [message["running"] for message in messages if "running" in message]
+    where = f"in the cell '{running[-1]}'" if running else "before its first cell"
+    facts: dict[str, Any] = {}
     for message in messages:
-        if "died" in message:
-            return f"the session was stopped {where}: {message['died']}"
-    if late:
-        return f"the session was stopped {where}: it ran longer than {late:g} s"
-    status = last.get("exit")
-    if status is None:
-        return f"the session was lost {where}"
-    if status < 0:
+        facts |= message
+    if "died" in facts:
+        return f"the session was stopped {where}: {facts['died']}"
+    if "late" in facts:
+        return f"the session was stopped {where}: it ran longer than {seconds:g} s"
+    status = facts.get("exit")
+    if status is not None and status < 0:
         return f"the session was killed by {signal.Signals(-status).name} {where}"
     return f"the session ended itself {where}, with exit status {status}"
 
 
-def _kill(pid: int, late: threading.Event) -> None:
-    late.set()
+def _kill(pid: int) -> None:
+    """Kill a session with everything in its process group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
 
@@ -228,7 +229,7 @@ def serve(control: socket.socket) -> None:
             message, descriptors, *_ = socket.recv_fds(control, 1, 1)
             if not message:
                 for pid in sessions:
-                    _kill(pid, threading.Event())
+                    _kill(pid)
                 _sweep(set())
                 os._exit(0)
             connection = socket.socket(fileno=descriptors[0])
@@ -269,7 +270,7 @@ def _reap(sessions: dict[int, socket.socket]) -> None:
         connection = sessions.pop(pid, None)
         if connection is None:
             continue  # an orphan of a session that has ended
-        _kill(pid, threading.Event())
+        _kill(pid)
         _sweep(set(sessions))
         with contextlib.suppress(OSError):
             connection.sendall(json.dumps({"exit": os.waitstatus_to_exitcode(status)}).encode() + b"\n")

@@ -1,0 +1,48 @@
+# One door for people and machines: CI calls what you call.
+# Each target first creates what it needs, in .venv; nothing outside this folder is touched.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" NO_MKDOCS_2_WARNING=1
+READY := $(VENV)/.ready
+
+.PHONY: help install serve site test check accept lint format bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## Create the environment in .venv
+
+serve: $(READY) ## Show the site on localhost:8000; edit a file and see page and drift change
+	$(RUN) mkdocs serve
+
+site: $(READY) ## Build the site into site/; drift or a warning is a failure
+	$(RUN) mkdocs build --strict
+
+test: lint ## All that CI runs: style, the tests, every snippet
+	$(RUN) pytest -n auto
+
+check: $(READY) ## Run every snippet and compare it with what is committed
+	$(RUN) torchproof check
+
+accept: $(READY) ## Rewrite the transcripts; read the diff before you commit it
+	$(RUN) torchproof accept
+
+lint: $(READY) ## Check the style; change nothing
+	$(RUN) ruff check . && $(RUN) ruff format --check . || { echo "To repair: make format"; exit 1; }
+
+format: $(READY) ## Repair the style
+	$(RUN) ruff check --fix . ; $(RUN) ruff format .
+
+bench: $(READY) ## Compare the speed of builds with plain MkDocs
+	$(RUN) python benchmarks/build.py
+
+clean: ## Remove what the build made, the environment too
+	rm -rf $(VENV) .cache site .pytest_cache .ruff_cache
+
+$(READY): requirements.txt pyproject.toml scripts/mkdocs
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	cp scripts/mkdocs $(VENV)/bin/mkdocs
+	touch $@
