@@ -3,13 +3,16 @@
 import argparse
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import transcript
+from .accept import accept
 from .cells import TAGS
-from .check import Checker, Site, accept, check_chapter, find_root, transcript_file
+from .check import Checker, check_chapter
 from .problems import Problem, did_you_mean, github_lines, report
-from .runner import Runner
+from .runner import Runner, cores
+from .site import Site, find_root, transcript_file
 
 __all__ = ["main"]
 
@@ -32,7 +35,7 @@ def check(root: Path, options: argparse.Namespace) -> int:
     checker = Checker(site, runner)
     try:
         checker.start(names)
-        found: list[Problem] = list(site.problems)
+        found = _static(site, options.k, names)
         for number, name in enumerate(names, 1):
             result = checker.chapter(name)
             found += result.problems
@@ -56,15 +59,17 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     runner.zygote.start()
     other.zygote.start()
     try:
-        for number, name in enumerate(names, 1):
-            written, problems = accept(site, runner, other, name)
-            changed += written
-            found += problems
-            _say(number, len(names), name, "written" if written else "not accepted" if problems else "unchanged")
+        with ThreadPoolExecutor(cores()) as pool:
+            results = pool.map(lambda name: accept(site, runner, other, name), names)
+            for number, (name, (written, problems)) in enumerate(zip(names, results, strict=True), 1):
+                changed += written
+                found += problems
+                _say(number, len(names), name, "written" if written else "not accepted" if problems else "unchanged")
     finally:
         runner.close()
         other.close()
-    found += [problem for problem in Site.read(root).problems if not problem.acceptable and problem not in found]
+    left = _static(Site.read(root), options.k, names)
+    found += [problem for problem in left if not problem.acceptable and problem not in found]
     if changed:
         print(f"{changed} transcripts written. Read the diff: git diff snippets/")
     return _verdict(found, "nothing left to accept")
@@ -129,6 +134,11 @@ def _chosen(site: Site, expression: str) -> list[str]:
         print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, list(site.snippets))}")
         sys.exit(2)
     return names
+
+
+def _static(site: Site, expression: str, names: list[str]) -> list[Problem]:
+    """What is wrong before anything runs: with the chosen chapters, or, if all are chosen, with anything."""
+    return [problem for problem in site.problems if not expression or problem.chapter in names]
 
 
 def _say(number: int, count: int, name: str, outcome: str) -> None:

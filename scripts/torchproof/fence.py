@@ -27,11 +27,12 @@ from markdown.treeprocessors import Treeprocessor
 from markdown_exec import MarkdownConverter, code_block
 from pymdownx.superfences import SuperFencesException
 
-from .check import Checker, Site, find_root
+from .check import Checker
 from .html import cell_html, problems_html
 from .pages import Page, scan
 from .problems import Problem, github_lines, report
 from .runner import Runner
+from .site import Site, find_root
 
 try:
     from mkdocs.exceptions import BuildError

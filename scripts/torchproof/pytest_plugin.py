@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .check import Site, check_chapter, find_root
+from .check import check_chapter
 from .problems import Problem, github_lines, report
 from .runner import Runner
+from .site import Site, find_root
 
 __all__ = ["SnippetFile"]
 

@@ -1,0 +1,91 @@
+"""The site as it is on disk: its snippets, its pages, and what is wrong before anything runs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .cells import Cell, Snippet, read_snippet
+from .pages import Page, check_page, read_page
+from .problems import Problem
+
+__all__ = ["Site", "find_root", "transcript_file"]
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The project's folder: the nearest one, from `start` upwards, with `docs/` and `snippets/`.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "docs").is_dir() and (folder / "snippets").is_dir():
+            return folder
+    raise FileNotFoundError(f"{start}: neither here nor above is a folder with docs/ and snippets/")
+
+
+def transcript_file(name: str, device: str = "cpu") -> str:
+    return f"snippets/{name}.{device}.txt"
+
+
+@dataclass(frozen=True)
+class Site:
+    """All snippets and pages of a project, as they are on disk now."""
+
+    root: Path
+    snippets: dict[str, Snippet]
+    pages: dict[str, Page]
+
+    @classmethod
+    def read(cls, root: Path) -> "Site":
+        snippets = {name: read_snippet(root, name) for name in _names(root / "snippets", ".py")}
+        pages = {name: read_page(root, name) for name in _names(root / "docs", ".md")}
+        return cls(root, snippets, pages)
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong before anything runs."""
+        found = [problem for snippet in self.snippets.values() for problem in snippet.problems]
+        found += [problem for page in self.pages.values() for problem in check_page(page, self.snippets)]
+        for name, snippet in self.snippets.items():
+            if name not in self.pages:
+                found.append(Problem(snippet.file, 1, f"no page shows it; write docs/{name}.md", chapter=name))
+            if not (self.root / transcript_file(name)).exists():
+                message = "no transcript yet"
+                found.append(Problem(transcript_file(name), 1, message, chapter=name, acceptable=True))
+        for path in sorted((self.root / "snippets").rglob("*.txt")):
+            name = path.relative_to(self.root / "snippets").as_posix()
+            chapter, _, device = name.removesuffix(".txt").rpartition(".")
+            if chapter not in self.snippets or device not in ("cpu", "cuda"):
+                message = f"a transcript without its snippet snippets/{chapter}.py; delete it, or rename it along"
+                found.append(Problem(f"snippets/{name}", 1, message))
+        return found
+
+    def proofs(self, chapter: str) -> dict[str, list[str]]:
+        """The expressions to evaluate after each cell of a chapter, from all pages."""
+        found: dict[str, list[str]] = {}
+        for page in self.pages.values():
+            for proof in page.proofs:
+                if proof.after and proof.after.chapter == chapter:
+                    expressions = found.setdefault(proof.after.slug, [])
+                    if proof.expression not in expressions:
+                        expressions.append(proof.expression)
+        return found
+
+    def place(self, chapter: str, slug: str) -> str:
+        """Where a reader sees a cell: on its own page first."""
+        pages = sorted(self.pages.values(), key=lambda page: page.name != chapter)
+        return next((place for page in pages if (place := page.place(chapter, slug))), "")
+
+    def about(self, snippet: Snippet, cell: Cell, message: str, *, line: int = 0, **fields: Any) -> Problem:
+        """A problem of a cell: at its title, or at `line` of it."""
+        place = self.place(snippet.name, cell.slug)
+        return Problem(
+            snippet.file, cell.line - 1 + line, message, place, chapter=snippet.name, slug=cell.slug, **fields
+        )
+
+
+def _names(folder: Path, suffix: str) -> list[str]:
+    paths = (path for path in folder.rglob(f"*{suffix}") if not path.name.startswith("."))
+    return sorted(path.relative_to(folder).as_posix().removesuffix(suffix) for path in paths)
