@@ -19,8 +19,12 @@ class Tracker:
         self.namespace = namespace
         self.known: dict[str, tuple] = {}
 
-    def changes(self, line: int) -> list[dict[str, Any]]:
-        """Facts about the names that changed since the last call, as of `line` of the cell."""
+    def changes(self, line: int, lines: dict[str, int] | None = None) -> list[dict[str, Any]]:
+        """Facts about the names that changed since the last call.
+
+        Each is placed at the line of the cell that `lines` gives its name, else at `line`.
+        """
+        lines = lines or {}
         named = dict(self._named())
         now = {name: _state(value) for name, value in named.items()}
         facts = []
@@ -28,7 +32,12 @@ class Tracker:
             was = self.known.get(name)
             if was is None or was[0]() is not value or was[1:] != now[name][1:]:
                 state = [*_describe(value), *_sharing(name, value, named)]
-                facts.append({"line": line, "name": name, "type": _type(value), "state": state})
+                facts.append({"line": lines.get(name, line), "name": name, "type": _type(value), "state": state})
+        facts += [
+            {"line": lines.get(name, line), "name": name, "type": "gone", "state": []}
+            for name in self.known
+            if name not in now
+        ]
         self.known = now
         return facts
 
@@ -81,6 +90,13 @@ def _describe(value: Any) -> list[str]:
     if _is_array(value):
         order = "contiguous" if value.flags.c_contiguous else "not contiguous"
         return [f"strides {value.strides} bytes", order]
+    try:
+        return _describe_tensor(value)
+    except (RuntimeError, NotImplementedError):  # a tensor inside a transform has no state of its own
+        return ["opaque"]
+
+
+def _describe_tensor(value: Any) -> list[str]:
     state = [] if value.device.type == "cpu" else [str(value.device)]
     state += _layout(value)
     if value.requires_grad:
@@ -101,6 +117,9 @@ def _layout(tensor: Any) -> list[str]:
     state = [f"strides {tensor.stride()}"]
     if tensor.storage_offset():
         state.append(f"offset {tensor.storage_offset()}")
+    held = tensor.untyped_storage().nbytes() // tensor.element_size()
+    if held != tensor.numel():
+        state.append(f"storage of {held}")
     if tensor.is_contiguous():
         return [*state, "contiguous"]
     if tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last):

@@ -85,7 +85,7 @@ class Session:
             for statement, shown in self._statements(cell):
                 line = statement.lineno - cell["line"] + 1
                 value = self._execute(statement, shown)
-                facts += self.tracker.changes(line)
+                facts += self.tracker.changes(line, _lines_of_names(statement, cell["line"]))
                 if value is not None:
                     self.capture.drain()
                     self.capture.add("=", repr(value))
@@ -195,6 +195,13 @@ class Session:
 FUTURES = 0
 for _name in __import__("__future__").all_feature_names:
     FUTURES |= getattr(__import__("__future__"), _name).compiler_flag
+
+
+def _lines_of_names(statement: ast.stmt, first: int) -> dict[str, int]:
+    """The line of the cell at which a statement last assigns each name, or else last uses it."""
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    names.sort(key=lambda node: (isinstance(node.ctx, ast.Store), node.lineno))
+    return {node.id: node.lineno - first + 1 for node in names}
 
 
 def _ends_silently(source: str) -> bool:
