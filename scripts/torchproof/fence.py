@@ -33,6 +33,7 @@ from .pages import Page, scan
 from .problems import Problem, github_lines, report
 from .runner import Runner
 from .site import Site, find_root
+from .xray import states_before
 
 try:
     from mkdocs.exceptions import BuildError
@@ -139,10 +140,12 @@ class _Shown:
         source = cell.shown_source
         if "`" * 8 in source:
             raise Drift(f"{snippet.file}:{cell.line}: eight backticks in a row cannot be shown; build the string")
-        code = MarkdownConverter(md, update_toc=False).convert(code_block("python", source))
-        run = self.checker.chapter(embed.chapter).run.cells.get(embed.slug)
+        code = str(MarkdownConverter(md, update_toc=False).convert(code_block("python", source)))
+        runs = self.checker.chapter(embed.chapter).run.cells
+        before = states_before(snippet.cells, runs, embed.slug)
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
-        return cell_html(cell, code, run, about, fold="solution" in cell.tags and not embed.nested)
+        fold = "solution" in cell.tags and not embed.nested
+        return cell_html(cell, code, runs.get(embed.slug), before, about, fold=fold)
 
     def mark_proofs(self, elements: list[Element]) -> None:
         """Give each proof its verdict, after making sure that exactly the scanned ones are there."""

@@ -9,6 +9,7 @@ from html import escape
 from .cells import Cell
 from .problems import ACCEPT, Problem
 from .runner import CellRun
+from .xray import States, xray
 
 __all__ = ["cell_html", "problems_html"]
 
@@ -21,18 +22,24 @@ KINDS = {
 """Class and label of each kind of output, by its mark (see `transcript.MARKS`)."""
 
 
-def cell_html(cell: Cell, code: str, run: CellRun | None, problems: list[Problem], *, fold: bool) -> str:
+def cell_html(
+    cell: Cell, code: str, run: CellRun | None, before: States, problems: list[Problem], *, fold: bool
+) -> str:
     """The card of one cell.
 
-    `code` is the highlighted source; `fold` folds the whole card, for a solution that is not folded already.
+    `code` is the highlighted source, `before` the state of the tensors when the cell starts;
+    `fold` folds the whole card, for a solution that is not folded already.
     """
+    table = ""
+    if run is not None:
+        code, table = xray(cell, code, run, before)
     parts = [_folded("Code", code) if "hide-input" in cell.tags else code]
     if run is not None:
         outputs = "".join(_output(mark, text, cell.title) for mark, text in run.outputs)
         outputs += "".join(_figure(figure["svg"], cell, n) for n, figure in enumerate(run.figures, 1))
         if outputs:
             parts.append(_folded("Output", outputs) if "hide-output" in cell.tags else outputs)
-    parts.append(problems_html(problems))
+    parts += [table, problems_html(problems)]
     card = f'<section class="tp-cell" id="cell-{escape(cell.slug)}">\n{"".join(parts)}\n</section>'
     return _folded("Solution", card) if fold else card
 

@@ -1,0 +1,136 @@
+/* X-ray: shows the table row that a tensor's name links to, beside the code and never over it.
+   One card for the page. Events are delegated, so pages swapped in by instant navigation need nothing. */
+(() => {
+  const d = document;
+  let card, at, pinned, timer;
+
+  const make = () => {
+    if (card && card.isConnected) return;
+    card = d.createElement("div");
+    card.id = "xr-card";
+    card.setAttribute("role", "tooltip");
+    card.hidden = true;
+    card.onpointerenter = () => clearTimeout(timer);
+    card.onpointerleave = later;
+    (d.querySelector("main") || d.body).append(card);
+  };
+
+  /* The storage, cell by cell, each with the turn at which the tensor reads it. */
+  const walk = (cells) => {
+    const numbers = (text) => (text.match(/\d+/g) || []).map(Number);
+    if (/bytes/.test(cells.strides)) return "";
+    const shape = numbers(cells.shape), strides = numbers(cells.strides);
+    const offset = +(/offset (\d+)/.exec(cells.layout) || [0, 0])[1];
+    const count = shape.reduce((a, b) => a * b, 1);
+    const held = +(/storage of (\d+)/.exec(cells.layout) || [0, count])[1];
+    if (!strides.length || held > 24 || count > 48 || strides.length != shape.length) return "";
+    let places = [offset];
+    shape.forEach((size, i) => {
+      places = places.flatMap((p) => Array.from({ length: size }, (_, k) => p + k * strides[i]));
+    });
+    let html = "";
+    for (let i = 0; i < held; i++) {
+      const first = places.indexOf(i), times = places.filter((p) => p == i).length;
+      html += `<i class="${times ? "on" : ""}">${times > 1 ? "×" + times : times ? first + 1 : ""}</i>`;
+    }
+    return `<div class="xr-walk" aria-hidden="true">${html}</div><small>storage, and the turn at which each number is read</small>`;
+  };
+
+  const show = (link) => {
+    const row = d.getElementById(link.hash.slice(1));
+    if (!row) return;
+    hide();
+    make();
+    at = link;
+    const heads = [...row.closest("table").tHead.rows[0].cells].map((c) => c.textContent);
+    const cells = {};
+    heads.forEach((head, i) => (cells[head] = row.cells[i].innerHTML));
+    const facts = heads.slice(2).filter((head) => cells[head])
+      .map((head) => `<dt>${head}</dt><dd>${cells[head]}</dd>`).join("");
+    card.innerHTML = `<b>${cells.name}</b> <span>line ${cells.line}</span><dl>${facts}</dl>${walk(cells)}`;
+    const mates = cells["shares storage with"].replace(/.*: /, "").split(", ").concat(cells.name);
+    link.closest("code").querySelectorAll(".xr").forEach((other) =>
+      other.classList.toggle("xr-mate", mates.includes(other.textContent)));
+    link.setAttribute("aria-describedby", card.id);
+    card.hidden = false;
+    place(link);
+  };
+
+  /* Right of the code, else under it, else above it, else at the foot of the screen. */
+  const place = (link) => {
+    const code = link.closest("pre").getBoundingClientRect(), name = link.getBoundingClientRect();
+    const w = card.offsetWidth, h = card.offsetHeight;
+    let left = Math.max(8, Math.min(name.left, innerWidth - w - 8)), top = innerHeight - h;
+    if (code.right + w + 16 < innerWidth) {
+      left = code.right + 8;
+      top = Math.max(56, Math.min(name.top - 12, innerHeight - h - 8));
+    } else if (code.bottom + h + 8 < innerHeight) top = code.bottom + 4;
+    else if (code.top - h > 56) top = code.top - h - 4;
+    else {
+      left = 0;
+      const over = name.bottom + 12 - top;
+      if (over > 0) scrollBy({ top: over });
+    }
+    card.style.cssText = `left:${left}px;top:${top}px`;
+  };
+
+  const hide = () => {
+    clearTimeout(timer);
+    if (!at) return;
+    at.removeAttribute("aria-describedby");
+    d.querySelectorAll(".xr-mate").forEach((other) => other.classList.remove("xr-mate"));
+    card.hidden = true;
+    at = pinned = null;
+  };
+  const later = () => {
+    clearTimeout(timer);
+    if (!pinned) timer = setTimeout(hide, 200);
+  };
+  const linkOf = (event) => event.target.closest && event.target.closest("a.xr");
+
+  d.addEventListener("pointerover", (e) => {
+    const link = linkOf(e);
+    if (!link || pinned || e.pointerType != "mouse") return;
+    clearTimeout(timer);
+    if (link != at) timer = setTimeout(show, 80, link);
+  });
+  d.addEventListener("pointerout", (e) => linkOf(e) && e.pointerType == "mouse" && later());
+  d.addEventListener("focusin", (e) => {
+    const link = linkOf(e);
+    if (link) link.matches(":focus-visible") && link != at && show(link);
+    else if (at && !pinned && !card.contains(e.target)) hide();
+  });
+  d.addEventListener("click", (e) => {
+    const link = linkOf(e);
+    if (link) {
+      e.preventDefault();
+      e.stopPropagation();
+      if (pinned && at == link) return hide();
+      show(link);
+      pinned = true;
+    } else if (at && !card.contains(e.target)) hide();
+  }, true);
+  d.addEventListener("keydown", (e) => {
+    if (e.key == "Escape") return hide();
+    const link = linkOf(e);
+    if (!link) return;
+    const all = [...link.closest("code").querySelectorAll("a.xr")], i = all.indexOf(link);
+    const next = all[{ ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: all.length - 1 }[e.key]];
+    if (!next) return;
+    e.preventDefault();
+    link.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+  addEventListener("scroll", () => at && !pinned && hide(), { passive: true });
+  addEventListener("resize", hide);
+  addEventListener("beforeprint", () => d.querySelectorAll("details.xr-t").forEach((t) => (t.open = true)));
+
+  /* One stop for the Tab key in each cell; the arrows go on from there. */
+  const ready = () => {
+    hide();
+    d.querySelectorAll("code").forEach((code) =>
+      code.querySelectorAll("a.xr").forEach((link, i) => (link.tabIndex = i ? -1 : 0)));
+  };
+  window.document$ ? document$.subscribe(ready) : ready();
+})();

@@ -1,0 +1,156 @@
+"""The X-ray: every name of a shown cell that is bound to a tensor leads to the tensor's recorded state.
+
+In the code a name becomes a link to a row of the table folded under the cell, which is the only copy of the data:
+without a script the link opens the table, with one (`docs/assets/xray.js`) the row is shown beside the name.
+Everything comes from the facts of the run; nothing is evaluated here.
+"""
+
+import ast
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .cells import Cell
+from .runner import CellRun
+
+__all__ = ["States", "states_before", "xray"]
+
+Fact = dict[str, Any]
+States = dict[str, tuple[str, Fact]]
+"""The last fact of each name, with the title of the cell that it comes from."""
+
+LABELS = ("name", "line", "dtype", "shape", "strides", "layout", "shares storage with", "gradient")
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A name in the code, at module level."""
+
+    name: str
+    line: int
+    column: int
+    rebound: bool
+    """Whether its statement rebinds the name it reads, so that the state before counts."""
+
+
+def states_before(cells: tuple[Cell, ...], runs: dict[str, CellRun], slug: str) -> States:
+    """The state of every name when the cell `slug` starts."""
+    states: States = {}
+    for cell in cells:
+        if cell.slug == slug or cell.slug not in runs:
+            break
+        states |= {fact["name"]: (cell.title, fact) for fact in runs[cell.slug].facts}
+    return states
+
+
+def xray(cell: Cell, code: str, run: CellRun, before: States) -> tuple[str, str]:
+    """The highlighted code with its tensors' names linked, and the table that they lead to; unchanged where none is."""
+    rows: list[tuple[str, Fact]] = []
+    links: dict[tuple[int, int], tuple[str, int]] = {}
+    cut = len(cell.source) - len(cell.source.lstrip("\n"))
+    for use in _uses(cell.source):
+        state = _state(use, cell, run.facts, before)
+        if state is not None:
+            if state not in rows:
+                rows.append(state)
+            links[use.line - cut, use.column] = (use.name, rows.index(state))
+    if not rows:
+        return code, ""
+    return _linked(code, links, cell.slug), _table(rows, cell)
+
+
+def _uses(source: str) -> Iterator[_Use]:
+    """Names at module level: not in functions and classes, whose names are their own, nor in f-strings."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return
+    lines = source.split("\n")
+    for statement in tree.body:
+        names = [node for node in _walk(statement) if isinstance(node, ast.Name)]
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        simple = not hasattr(statement, "body")
+        for node in names:
+            column = len(lines[node.lineno - 1].encode()[: node.col_offset].decode())
+            rebound = simple and isinstance(node.ctx, ast.Load) and node.id in stored
+            yield _Use(node.id, node.lineno, column, rebound)
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    own = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.JoinedStr)
+    comprehensions = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    if isinstance(node, own + comprehensions):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _walk(child)
+
+
+def _state(use: _Use, cell: Cell, facts: list[Fact], before: States) -> tuple[str, Fact] | None:
+    """What is known of a name at its place; None where it is no tensor."""
+    last = use.line - 1 if use.rebound else use.line
+    here = [fact for fact in facts if fact["name"] == use.name and fact["line"] <= last]
+    state = (cell.title, here[-1]) if here else before.get(use.name)
+    return None if state is None or state[1]["type"] == "gone" else state
+
+
+TOKEN = re.compile(r"<[^>]*>|&[^;]+;|\w+|[^<&\w]")
+
+
+def _linked(code: str, links: dict[tuple[int, int], tuple[str, int]], slug: str) -> str:
+    """Highlighted HTML with the names at the given (line, column) turned into links."""
+    start = code.index("<code>") + len("<code>")
+    end = code.rindex("</code>")
+    out: list[str] = []
+    line, column = 1, 0
+    for token in TOKEN.findall(code[start:end]):
+        if token.startswith("<"):
+            out.append(token)
+            continue
+        name, row = links.get((line, column), ("", 0))
+        out.append(f'<a class="xr" href="#x-{slug}-{row}">{token}</a>' if token == name else token)
+        width = len(html.unescape(token))
+        line, column = (line + 1, 0) if token == "\n" else (line, column + width)
+    return code[:start] + "".join(out) + code[end:]
+
+
+def _table(rows: list[tuple[str, Fact]], cell: Cell) -> str:
+    head = "".join(f'<th scope="col">{label}</th>' for label in LABELS)
+    body = "".join(_row(number, title, fact, cell) for number, (title, fact) in enumerate(rows))
+    count = f"{len(rows)} tensor{'s' if len(rows) > 1 else ''}"
+    return (
+        f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s" tabindex="0" role="region" '
+        f'aria-label="X-ray of {html.escape(cell.title)}"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></details>"
+    )
+
+
+def _row(number: int, title: str, fact: Fact, cell: Cell) -> str:
+    state = fact["state"]
+    kind, _, shape = fact["type"].partition("[")
+    line = str(fact["line"]) if title == cell.title else f"above, in “{title}”"
+    memory = [text for text in state if text.startswith(("offset", "storage of")) or text in LAYOUTS]
+    memory += [text for text in state if ":" in text or text in DEVICES]
+    values = (
+        fact["name"],
+        line,
+        kind,
+        f"({shape.removesuffix(']')})",
+        _after("strides ", state),
+        ", ".join(memory),
+        _after("shares ", state) + _after("is ", state, "the same object: "),
+        ", ".join(text.removeprefix("grad_fn ") for text in state if text.startswith(GRADIENT)),
+    )
+    cells = "".join(f"<td>{html.escape(value)}</td>" for value in values[1:])
+    return f'<tr id="x-{cell.slug}-{number}"><th scope="row">{html.escape(values[0])}</th>{cells}</tr>'
+
+
+LAYOUTS = ("contiguous", "not contiguous", "channels_last", "opaque", "sparse_coo", "sparse_csr", "jagged")
+DEVICES = ("meta", "cuda")
+GRADIENT = ("requires_grad", "leaf", "grad_fn ", "retains_grad", "grad ")
+
+
+def _after(prefix: str, state: list[str], label: str = "") -> str:
+    return next((label + text.removeprefix(prefix) for text in state if text.startswith(prefix)), "")
