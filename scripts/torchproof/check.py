@@ -101,7 +101,7 @@ def failures(site: Site, snippet: Snippet, cells: tuple[Cell, ...], run: Run) ->
         if done.raised and not cell.must_raise:
             error = next(text for mark, text in done.outputs if mark == "x")
             message = f"the cell '{cell.slug}' raises {error}"
-            if re.search(r"^MemoryError|can't allocate memory", error):
+            if re.search(r"MemoryError\b|(can't|Cannot) allocate memory", error):
                 message += f"\na session may allocate {MEMORY >> 30} GiB"
             elif not error.startswith("PermissionError: snippets run"):
                 message += '\nif it should, tag it: tags=["raises-exception"]'

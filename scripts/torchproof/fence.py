@@ -27,6 +27,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown_exec import MarkdownConverter, code_block
 from pymdownx.superfences import SuperFencesException
 
+from .cells import Cell
 from .check import Checker
 from .html import cell_html, problems_html
 from .pages import Page, scan
@@ -127,6 +128,7 @@ class _Shown:
     def __init__(self, checker: Checker, page: Page, problems: list[Problem]) -> None:
         self.checker, self.page, self.problems = checker, page, problems
         self.embeds = iter(page.embeds)
+        self.above: dict[str, list[Cell]] = {}
 
     def cell(self, md: Markdown, reference: str) -> str:
         """HTML of the next embedded cell."""
@@ -142,7 +144,8 @@ class _Shown:
             raise Drift(f"{snippet.file}:{cell.line}: eight backticks in a row cannot be shown; build the string")
         code = str(MarkdownConverter(md, update_toc=False).convert(code_block("python", source)))
         runs = self.checker.chapter(embed.chapter).run.cells
-        before = states_before(snippet.cells, runs, embed.slug)
+        before = states_before(self.above.setdefault(embed.chapter, []), runs)
+        self.above[embed.chapter].append(cell)
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
         fold = "solution" in cell.tags and not embed.nested
         return cell_html(cell, code, runs.get(embed.slug), before, about, fold=fold)

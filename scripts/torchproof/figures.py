@@ -44,12 +44,25 @@ def discard() -> None:
 
 
 def _svg(figure: Any) -> str:
+    """The picture without what a page has no use for: metadata, fonts, unused ids, digits nobody can see."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
-    return svg.replace(INK, "currentColor").rstrip()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(
+        r'<metadata>.*?</metadata>|<style.*?</style>|<path d="[^"]*" style="fill: none"/>', "", svg, flags=re.S
+    )
+    svg = re.sub(r">\s+<", "><", svg)
+    used = set(re.findall(r"#([\w.-]+)", svg))
+    return re.sub(r"<[^>]*>", lambda tag: _slim(tag[0], used), svg)
+
+
+def _slim(tag: str, used: set[str]) -> str:
+    """A tag without what shows nothing; text between tags is not touched."""
+    tag = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"|font-family: [^;"]*;? ?', "", tag)
+    tag = re.sub(r"\s*\n\s*", " ", tag)
+    return re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), tag)
 
 
 def _facts(figure: Any) -> list[str]:

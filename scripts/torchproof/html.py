@@ -6,6 +6,7 @@ Pure functions. Whatever a snippet prints is text: it is escaped here, once, and
 import re
 from html import escape
 
+from .capture import visible
 from .cells import Cell
 from .problems import ACCEPT, Problem
 from .runner import CellRun
@@ -27,12 +28,12 @@ def cell_html(
 ) -> str:
     """The card of one cell.
 
-    `code` is the highlighted source, `before` the state of the tensors when the cell starts;
+    `code` is the highlighted source, `before` where the page shows the tensors' states when the cell starts;
     `fold` folds the whole card, for a solution that is not folded already.
     """
     table = ""
     if run is not None:
-        code, table = xray(cell, code, run, before)
+        code, table = xray(cell, _lean(code), run, before)
     parts = [_folded("Code", code) if "hide-input" in cell.tags else code]
     if run is not None:
         outputs = "".join(_output(mark, text, cell.title) for mark, text in run.outputs)
@@ -40,13 +41,13 @@ def cell_html(
         if outputs:
             parts.append(_folded("Output", outputs) if "hide-output" in cell.tags else outputs)
     parts += [table, problems_html(problems)]
-    card = f'<section class="tp-cell" id="cell-{escape(cell.slug)}">\n{"".join(parts)}\n</section>'
+    card = visible(f'<section class="tp-cell" id="cell-{escape(cell.slug)}">\n{"".join(parts)}\n</section>')
     return _folded("Solution", card) if fold else card
 
 
 def problems_html(problems: list[Problem]) -> str:
     """A red block for each problem, with its diff and the way out."""
-    return "".join(_problem(problem) for problem in problems)
+    return visible("".join(_problem(problem) for problem in problems))
 
 
 def _problem(problem: Problem) -> str:
@@ -54,6 +55,11 @@ def _problem(problem: Problem) -> str:
     diff = f"<pre><samp>{escape(problem.diff)}</samp></pre>" if problem.diff else ""
     way_out = f"<p>If the new output is right: <code>{ACCEPT}</code></p>" if problem.acceptable else ""
     return f'<div class="tp-drift" role="alert"><p>{where}: {escape(problem.message)}</p>{diff}{way_out}</div>'
+
+
+def _lean(code: str) -> str:
+    """Highlighted code without the spans that no style looks at: names, operators, punctuation, blanks."""
+    return re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", code)
 
 
 def _output(mark: str, text: str, title: str) -> str:
@@ -66,10 +72,14 @@ def _output(mark: str, text: str, title: str) -> str:
 def _figure(svg: str, cell: Cell, number: int) -> str:
     """The picture, its ids made unique within the page and its label the cell's title."""
     prefix = f"{cell.slug}-{number}-"
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
-    svg = re.sub(r'(url\(|xlink:href=")#', rf"\1#{prefix}", svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: _with_own_ids(tag[0], prefix), svg)  # in tags: a title may hold such text
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(cell.title)}" ', 1)
     return f'<figure class="tp-figure">{svg}</figure>'
+
+
+def _with_own_ids(tag: str, prefix: str) -> str:
+    tag = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', tag)
+    return re.sub(r'(url\(|xlink:href=")#', rf"\1#{prefix}", tag)
 
 
 def _folded(label: str, html: str) -> str:

@@ -261,11 +261,11 @@ def _guard(root: str, opened: set[str]) -> Any:
             path = os.path.abspath(arguments[0])
             if path.startswith(root + os.sep) and not path.startswith(NOT_READ):
                 opened.add(os.path.relpath(path, root))
-        elif event in ("socket.connect", "socket.sendto", "socket.bind"):
+        elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
             address = arguments[1]
             if isinstance(address, tuple) and not _is_local(address[0]):
                 raise PermissionError(f"snippets run without a network, so not even {address[0]} can be reached")
-        elif event == "socket.getaddrinfo" and not _is_local(arguments[0]):
+        elif event in LOOKUPS and not _is_local(arguments[0]):
             raise PermissionError(f"snippets run without a network, so {arguments[0]} cannot be looked up")
 
     return hook
@@ -273,6 +273,9 @@ def _guard(root: str, opened: set[str]) -> Any:
 
 NOT_READ = (sys.prefix + os.sep, os.path.dirname(os.path.abspath(__file__)) + os.sep)
 """Folders below the project's root that are no part of it: the environment, and this engine."""
+
+
+LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 
 
 def _is_local(host: Any) -> bool:

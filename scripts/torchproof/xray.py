@@ -18,8 +18,8 @@ from .runner import CellRun
 __all__ = ["States", "states_before", "xray"]
 
 Fact = dict[str, Any]
-States = dict[str, tuple[str, Fact]]
-"""The last fact of each name, with the title of the cell that it comes from."""
+States = dict[str, str]
+"""The row that shows the present state of each name: the last one that a shown cell above has recorded."""
 
 LABELS = ("name", "line", "dtype", "shape", "strides", "layout", "shares storage with", "gradient")
 
@@ -35,30 +35,31 @@ class _Use:
     """Whether its statement rebinds the name it reads, so that the state before counts."""
 
 
-def states_before(cells: tuple[Cell, ...], runs: dict[str, CellRun], slug: str) -> States:
-    """The state of every name when the cell `slug` starts."""
+def states_before(cells: list[Cell], runs: dict[str, CellRun]) -> States:
+    """The state of every name after `cells`, which the page shows above: each row is on the page once."""
     states: States = {}
     for cell in cells:
-        if cell.slug == slug or cell.slug not in runs:
-            break
-        states |= {fact["name"]: (cell.title, fact) for fact in runs[cell.slug].facts}
+        if cell.slug in runs:
+            states = _after_cell(states, cell, runs[cell.slug].facts)
     return states
 
 
 def xray(cell: Cell, code: str, run: CellRun, before: States) -> tuple[str, str]:
-    """The highlighted code with its tensors' names linked, and the table that they lead to; unchanged where none is."""
-    rows: list[tuple[str, Fact]] = []
-    links: dict[tuple[int, int], tuple[str, int]] = {}
+    """The highlighted code with its tensors' names linked, and the table of what the cell changed."""
+    links: dict[tuple[int, int], tuple[str, str]] = {}
     cut = len(cell.source) - len(cell.source.lstrip("\n"))
     for use in _uses(cell.source):
-        state = _state(use, cell, run.facts, before)
-        if state is not None:
-            if state not in rows:
-                rows.append(state)
-            links[use.line - cut, use.column] = (use.name, rows.index(state))
-    if not rows:
-        return code, ""
-    return _linked(code, links, cell.slug), _table(rows, cell)
+        last = use.line - 1 if use.rebound else use.line
+        now = _after_cell(before, cell, [fact for fact in run.facts if fact["line"] <= last])
+        if use.name in now:
+            links[use.line - cut, use.column] = (use.name, now[use.name])
+    return _linked(code, links), _table(run.facts, cell)
+
+
+def _after_cell(states: States, cell: Cell, facts: list[Fact]) -> States:
+    """The states after the facts, which are those of a cell or the first of them."""
+    rows = {fact["name"]: "" if fact["type"] == "gone" else f"x-{cell.slug}-{row}" for row, fact in enumerate(facts)}
+    return {name: row for name, row in (states | rows).items() if row}
 
 
 def _uses(source: str) -> Iterator[_Use]:
@@ -88,18 +89,10 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
         yield from _walk(child)
 
 
-def _state(use: _Use, cell: Cell, facts: list[Fact], before: States) -> tuple[str, Fact] | None:
-    """What is known of a name at its place; None where it is no tensor."""
-    last = use.line - 1 if use.rebound else use.line
-    here = [fact for fact in facts if fact["name"] == use.name and fact["line"] <= last]
-    state = (cell.title, here[-1]) if here else before.get(use.name)
-    return None if state is None or state[1]["type"] == "gone" else state
-
-
 TOKEN = re.compile(r"<[^>]*>|&[^;]+;|\w+|[^<&\w]")
 
 
-def _linked(code: str, links: dict[tuple[int, int], tuple[str, int]], slug: str) -> str:
+def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
     """Highlighted HTML with the names at the given (line, column) turned into links."""
     start = code.index("<code>") + len("<code>")
     end = code.rindex("</code>")
@@ -109,33 +102,34 @@ def _linked(code: str, links: dict[tuple[int, int], tuple[str, int]], slug: str)
         if token.startswith("<"):
             out.append(token)
             continue
-        name, row = links.get((line, column), ("", 0))
-        out.append(f'<a class="xr" href="#x-{slug}-{row}">{token}</a>' if token == name else token)
+        name, row = links.get((line, column), ("", ""))
+        out.append(f'<a class="xr" href="#{row}">{token}</a>' if token == name else token)
         width = len(html.unescape(token))
         line, column = (line + 1, 0) if token == "\n" else (line, column + width)
     return code[:start] + "".join(out) + code[end:]
 
 
-def _table(rows: list[tuple[str, Fact]], cell: Cell) -> str:
+def _table(facts: list[Fact], cell: Cell) -> str:
+    rows = [_row(number, fact, cell) for number, fact in enumerate(facts) if fact["type"] != "gone"]
+    if not rows:
+        return ""
     head = "".join(f'<th scope="col">{label}</th>' for label in LABELS)
-    body = "".join(_row(number, title, fact, cell) for number, (title, fact) in enumerate(rows))
-    count = f"{len(rows)} tensor{'s' if len(rows) > 1 else ''}"
+    count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
         f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s" tabindex="0" role="region" '
         f'aria-label="X-ray of {html.escape(cell.title)}"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></details>"
+        f"<tbody>{''.join(rows)}</tbody></table></div></details>"
     )
 
 
-def _row(number: int, title: str, fact: Fact, cell: Cell) -> str:
+def _row(number: int, fact: Fact, cell: Cell) -> str:
     state = fact["state"]
     kind, _, shape = fact["type"].partition("[")
-    line = str(fact["line"]) if title == cell.title else f"above, in “{title}”"
     memory = [text for text in state if text.startswith(("offset", "storage of")) or text in LAYOUTS]
     memory += [text for text in state if ":" in text or text in DEVICES]
     values = (
         fact["name"],
-        line,
+        str(fact["line"]),
         kind,
         f"({shape.removesuffix(']')})",
         _after("strides ", state),

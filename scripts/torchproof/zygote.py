@@ -77,10 +77,14 @@ class Zygote:
     def start(self) -> None:
         """Start the process if it is not running; returns at once, while it imports."""
         with self.lock:
+            if self.process is not None and self.process.poll() is not None:  # killed: by a session, or for memory
+                self.control.close()
+                self.process = self.control = None
             if self.process is None and self.fork:
                 self.control, theirs = socket.socketpair()
                 self.process = self._popen("serve", theirs)
                 theirs.close()
+            self._make_folder()
 
     def run(self, job: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
         """Run one job and return the session's messages.
@@ -88,14 +92,16 @@ class Zygote:
         Raises:
             Died: the session crashed, was killed, ran longer than `seconds`, or ended early.
         """
-        with tempfile.TemporaryDirectory(prefix="torchproof-", ignore_cleanup_errors=True) as folder:
-            folder = os.path.realpath(folder)
+        self.start()
+        with tempfile.TemporaryDirectory(prefix="torchproof-", dir=self.folder, ignore_cleanup_errors=True) as folder:
             line = json.dumps({**job, "folder": folder, "root": str(self.root), "seed": 1 if self.other else None})
-            with self._session() as stream:
+            with self._session() as (stream, process):
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     stream.write(line.encode() + b"\n")
                     stream.flush()
                 messages = _listen(stream, seconds)
+                if process is not None and messages:  # spawned: nobody else reads its status
+                    messages.append({"exit": process.wait()})
         if not messages:
             raise Died(f"no session could start: {self._last_words()}")
         if not any(message.get("done") for message in messages):
@@ -114,7 +120,7 @@ class Zygote:
             self.process = self.control = None
 
     @contextlib.contextmanager
-    def _session(self) -> Iterator[IO[bytes]]:
+    def _session(self) -> Iterator[tuple[IO[bytes], subprocess.Popen | None]]:
         """A stream to a new session."""
         ours, theirs = socket.socketpair()
         process = None
@@ -127,14 +133,15 @@ class Zygote:
         theirs.close()
         with ours, ours.makefile("rwb") as stream:
             try:
-                yield stream
+                yield stream, process
             finally:
                 if process is not None:
+                    _kill(process.pid)
                     process.kill()
                     process.wait()
 
     def _popen(self, kind: str, channel: socket.socket) -> subprocess.Popen:
-        self.folder = self.folder or tempfile.mkdtemp(prefix="torchproof-")
+        self._make_folder()
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= ENVIRONMENT | (OTHER if self.other else {})
         fonts = self.root / ".cache" / "matplotlib"
@@ -150,6 +157,9 @@ class Zygote:
                 stderr=log,
                 pass_fds=[channel.fileno()],
             )
+
+    def _make_folder(self) -> None:
+        self.folder = self.folder or os.path.realpath(tempfile.mkdtemp(prefix="torchproof-"))
 
     def _last_words(self) -> str:
         text = Path(self.folder, "log").read_text(encoding="utf-8", errors="replace").strip()
@@ -191,7 +201,9 @@ def _cause(messages: list[dict[str, Any]], seconds: float) -> str:
     if "late" in facts:
         return f"the session was stopped {where}: it ran longer than {seconds:g} s"
     status = facts.get("exit")
-    if status is not None and status < 0:
+    if status is None:
+        return f"the session was lost {where}: its zygote was killed"
+    if status < 0:
         return f"the session was killed by {signal.Signals(-status).name} {where}"
     return f"the session ended itself {where}, with exit status {status}"
 
@@ -231,6 +243,7 @@ def serve(control: socket.socket) -> None:
                 for pid in sessions:
                     _kill(pid)
                 _sweep(set())
+                shutil.rmtree(Path.cwd(), ignore_errors=True)  # the host may have been killed
                 os._exit(0)
             connection = socket.socket(fileno=descriptors[0])
             pid = os.fork()
@@ -329,5 +342,6 @@ if __name__ == "__main__":
     if kind == "serve":
         serve(channel)
     else:
+        os.setsid()
         _preload()
         _start(channel)
