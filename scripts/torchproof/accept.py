@@ -27,7 +27,7 @@ def accept(site: Site, runner: Runner, other: Runner, name: str) -> tuple[bool, 
     forbidding = [*snippet.problems, *failures(site, snippet, cells, check.run)]
     if forbidding:
         return False, forbidding
-    again = other.run(job_of(snippet, cells, {}, "cpu"))
+    again = other.run(job_of(snippet, cells, site.claims(name), "cpu"))
     refused = list(_unstable(site, snippet, cells, check.run, again))
     if refused:
         return False, refused

@@ -69,21 +69,22 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
     """Run a chapter, and once more what its page shows if some of it is hidden; compare."""
     snippet = site.snippets[name]
     cells = snippet.for_device(device)
-    proofs = site.proofs(name)
-    run = runner.run(job_of(snippet, cells, proofs, device))
+    claims = site.claims(name)
+    run = runner.run(job_of(snippet, cells, claims, device))
     path = site.root / transcript_file(name, device)
     old = path.read_text(encoding="utf-8") if path.exists() else ""
     merged = transcript.merge(old, snippet, device, run.lines(), run.versions or installed())
     results = {
         (slug, expression): problem
-        for slug, expressions in proofs.items()
+        for slug, claim in claims.items()
         if slug in run.cells
-        for expression, problem in zip(expressions, run.cells[slug].proofs, strict=False)
+        for expression, problem in zip(claim["proofs"], run.cells[slug].proofs, strict=False)
     }
     found = list(failures(site, snippet, cells, run))
     failed = bool(found)
     found += _drift(site, snippet, device, old, merged, {problem.slug for problem in found})
     found += _false_proofs(site, snippet, results, run)
+    found += _failed_drawings(site, snippet, run)
     if not failed:
         found += _hidden_help(site, runner, snippet, cells, run, device)
     return ChapterCheck(snippet, run, found, merged, results)
@@ -143,6 +144,18 @@ def _false_proofs(site: Site, snippet: Snippet, results: dict[tuple[str, str], s
                 yield Problem(page.file, proof.line, message, chapter=snippet.name, slug=cell.slug)
 
 
+def _failed_drawings(site: Site, snippet: Snippet, run: Run) -> Iterator[Problem]:
+    """Drawings that could not be measured."""
+    for page in site.pages.values():
+        for drawing in page.drawings:
+            if not drawing.after or drawing.after.chapter != snippet.name or drawing.after.slug not in run.cells:
+                continue
+            data = run.cells[drawing.after.slug].drawing(drawing.kind, drawing.source)
+            if error := data.get("error", ""):
+                message = f"the drawing `{drawing.kind}`: {error} (after the cell '{drawing.after.slug}')"
+                yield Problem(page.file, drawing.line, message, chapter=snippet.name, slug=drawing.after.slug)
+
+
 def _hidden_help(
     site: Site, runner: Runner, snippet: Snippet, cells: tuple[Cell, ...], run: Run, device: str
 ) -> Iterator[Problem]:
@@ -150,7 +163,7 @@ def _hidden_help(
     shown = tuple(cell for cell in cells if cell.shown)
     if len(shown) == len(cells):
         return
-    replay = runner.run(job_of(snippet, shown, {}, device))
+    replay = runner.run(job_of(snippet, shown, site.claims(snippet.name), device))
     for cell in shown:
         expected = run.cells[cell.slug].lines()
         alone = replay.cells.get(cell.slug)

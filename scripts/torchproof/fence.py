@@ -29,7 +29,9 @@ from pymdownx.superfences import SuperFencesException
 
 from .cells import Cell
 from .check import Checker
+from .draw import draw
 from .html import cell_html, problems_html
+from .measure import KINDS
 from .pages import Page, scan
 from .problems import Problem, github_lines, report
 from .runner import Runner
@@ -87,7 +89,8 @@ class CellsExtension(Extension):
 
     def extendMarkdown(self, md: Markdown) -> None:
         fences = md.preprocessors["fenced_code_block"].extension
-        fences.extend_super_fences("cell", show_cell, lambda *_: True, None)
+        for name in ("cell", *KINDS):
+            fences.extend_super_fences(name, show_fence, lambda *_: True, None)
         md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
         md.treeprocessors.register(Proofs(md), "torchproof-proofs", 1)
 
@@ -103,7 +106,7 @@ class Prepare(Preprocessor):
         text = "\n".join(lines)
         self.md.torchproof = None
         found = scan("", text)
-        if not found.embeds and not found.proofs and not found.problems:
+        if not (found.embeds or found.proofs or found.drawings or found.problems):
             return lines
         if hasattr(self.md, "_original_md"):  # markdown-exec's converter, at work on one fence
             return lines
@@ -128,6 +131,7 @@ class _Shown:
     def __init__(self, checker: Checker, page: Page, problems: list[Problem]) -> None:
         self.checker, self.page, self.problems = checker, page, problems
         self.embeds = iter(page.embeds)
+        self.drawings = iter(page.drawings)
         self.above: dict[str, list[Cell]] = {}
 
     def cell(self, md: Markdown, reference: str) -> str:
@@ -150,13 +154,25 @@ class _Shown:
         fold = "solution" in cell.tags and not embed.nested
         return cell_html(cell, code, runs.get(embed.slug), before, about, fold=fold)
 
+    def drawing(self, kind: str, source: str) -> str:
+        """HTML of the next drawing."""
+        drawing = next(self.drawings, None)
+        if drawing is None or (drawing.kind, " ".join(drawing.source.split())) != (kind, source):
+            raise Drift(f"{self.page.file}: the drawing `{source}` is rendered, but torchproof did not read it there")
+        runs = self.checker.chapter(drawing.after.chapter).run.cells if drawing.after else {}
+        run = runs.get(drawing.after.slug) if drawing.after else None
+        data = run.drawing(drawing.kind, drawing.source) if run else {"error": "its cell did not run"}
+        if "error" in data:
+            return problems_html([p for p in self.problems if p.path == self.page.file and p.line == drawing.line])
+        return draw(data, f"drawing-{drawing.line}")
+
     def mark_proofs(self, elements: list[Element]) -> None:
         """Give each proof its verdict, after making sure that exactly the scanned ones are there."""
         rendered = Counter(_expression(element) for element in elements)
         scanned = Counter(proof.expression for proof in self.page.proofs)
-        left = next(self.embeds, None)
-        if rendered != scanned or left is not None:
-            odd = list((rendered - scanned) + (scanned - rendered)) or [f"{left.chapter}#{left.slug}"]
+        left = [f"{embed.chapter}#{embed.slug}" for embed in self.embeds] + [d.source for d in self.drawings]
+        if rendered != scanned or left:
+            odd = [*((rendered - scanned) + (scanned - rendered)), *left]
             raise Drift(
                 f"{self.page.file}: torchproof and the Markdown renderer do not read the same here: `{odd[0]}`\n"
                 "Keep a proof and its braces on one line, and cells and proofs out of indented code and raw HTML"
@@ -187,12 +203,12 @@ class Proofs(Treeprocessor):
             raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
 
 
-def show_cell(src: str, md: Markdown, **_: Any) -> str:
-    """The superfences formatter of a `cell` fence."""
+def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
+    """The superfences formatter of our fences: cells and drawings."""
     shown = getattr(md, "torchproof", None)
     if shown is None:
         raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
-    return shown.cell(md, src.strip())
+    return shown.cell(md, src.strip()) if language == "cell" else shown.drawing(language, " ".join(src.split()))
 
 
 def _expression(element: Element) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cells import Snippet
+from .measure import KINDS
 from .problems import Problem, did_you_mean
 
-__all__ = ["Embed", "Page", "Proof", "check_page", "read_page", "scan"]
+__all__ = ["Drawing", "Embed", "Page", "Proof", "check_page", "read_page", "scan"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A fence that draws tensors as they are right after the cell embedded above it."""
+
+    kind: str
+    """One of `measure.KINDS`."""
+    source: str
+    line: int
+    after: Embed | None
+
+
+@dataclass(frozen=True)
 class Page:
     """What one Markdown file embeds and claims."""
 
@@ -44,6 +56,7 @@ class Page:
     text: str
     embeds: tuple[Embed, ...]
     proofs: tuple[Proof, ...]
+    drawings: tuple[Drawing, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -62,36 +75,45 @@ def read_page(root: Path, name: str) -> Page:
 
 
 def scan(name: str, text: str) -> Page:
-    """Find the embeds and proofs of a page, in order.
+    """Find the embeds, proofs and drawings of a page, in order.
 
-    A proof belongs to the last cell embedded above it; on a chapter's own page, to the last of its own cells.
+    A proof or drawing belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
     """
     embeds: list[Embed] = []
     proofs: list[Proof] = []
+    drawings: list[Drawing] = []
     problems: list[Problem] = []
     fence: re.Match[str] | None = None
     opened = 0
+
+    def last(embeds: list[Embed]) -> Embed | None:
+        own = [embed for embed in embeds if embed.chapter == name] or embeds
+        return own[-1] if own else None
+
     body: list[str] = []
     for number, line in enumerate(_without_comments(text).split("\n"), 1):
         mark = FENCE.match(line)
         if fence is None and mark:
             fence, opened, body = mark, number, []
         elif fence is None:
-            own = [embed for embed in embeds if embed.chapter == name] or embeds
-            proofs += [Proof(expression, number, own[-1] if own else None) for expression in _proofs_in(line)]
+            proofs += [Proof(expression, number, last(embeds)) for expression in _proofs_in(line)]
         elif mark and mark["fence"].startswith(fence["fence"]) and not mark["info"].strip():
-            if fence["info"].strip() == "cell":
+            info = fence["info"].strip()
+            if info == "cell":
                 _read_fence(name, body, opened, bool(fence["indent"]), embeds, problems)
+            elif info in KINDS:
+                drawings.append(Drawing(info, " ".join(body).strip(), opened, last(embeds)))
             fence = None
         else:
             body.append(line.strip())
     if fence is not None:
         problems.append(Problem(f"docs/{name}.md", opened, f"the fence {fence['fence']} is never closed"))
-    for proof in proofs:
-        if proof.after is None:
-            message = f"the proof `{proof.expression}` stands above every cell, so there is nothing to evaluate it in"
-            problems.append(Problem(f"docs/{name}.md", proof.line, message))
-    return Page(name, text, tuple(embeds), tuple(proofs), tuple(problems))
+    for claim in [*proofs, *drawings]:
+        if claim.after is None:
+            what = f"proof `{claim.expression}`" if isinstance(claim, Proof) else f"drawing `{claim.source}`"
+            message = f"the {what} stands above every cell, so there is nothing to evaluate it in"
+            problems.append(Problem(f"docs/{name}.md", claim.line, message))
+    return Page(name, text, tuple(embeds), tuple(proofs), tuple(drawings), tuple(problems))
 
 
 def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:

@@ -43,7 +43,14 @@ class CellRun:
     """Line of the cell that raised, counted from 1; 0 when none did."""
     proofs: list[str]
     """What is wrong with each proof; empty where it is true."""
+    drawings: list[dict[str, Any]]
+    """`kind`, `source` and measured data (or `error`) of each drawing; `lines` are its facts."""
     seconds: float
+
+    def drawing(self, kind: str, source: str) -> dict[str, Any]:
+        """The data of a drawing."""
+        found = [data for data in self.drawings if (data["kind"], data["source"]) == (kind, source)]
+        return found[0] if found else {"error": "was not measured", "lines": []}
 
     def lines(self) -> list[str]:
         """The cell's transcript."""
@@ -55,7 +62,13 @@ class CellRun:
             for mark, text in self.outputs
             for line in ([f"line {self.raised}"] if mark == "x" else []) + text.removesuffix("\n").split("\n")
         ]
-        return facts + outputs + [f"# {line}" for figure in self.figures for line in figure["lines"]]
+        figures = [f"# {line}" for figure in self.figures for line in figure["lines"]]
+        drawings = [
+            f"@ {line}"
+            for drawing in self.drawings
+            for line in [f"{drawing['kind']} {drawing['source']}", *(f"  {line}" for line in drawing["lines"])]
+        ]
+        return facts + outputs + figures + drawings
 
 
 @dataclass(frozen=True)
@@ -77,10 +90,10 @@ class Run:
         return {slug: cell.lines() for slug, cell in self.cells.items()}
 
 
-def job_of(snippet: Snippet, cells: tuple[Cell, ...], proofs: dict[str, list[str]], device: str) -> dict[str, Any]:
-    """The job that a session gets: what runs, and nothing about pages."""
+def job_of(snippet: Snippet, cells: tuple[Cell, ...], claims: dict[str, Any], device: str) -> dict[str, Any]:
+    """The job that a session gets: what runs, what to evaluate after it, and nothing about pages."""
     fields = [{"slug": c.slug, "source": c.source, "line": c.line, "must_raise": c.must_raise} for c in cells]
-    return {"file": snippet.file, "text": snippet.text, "cells": fields, "proofs": proofs, "device": device}
+    return {"file": snippet.file, "text": snippet.text, "cells": fields, "claims": claims, "device": device}
 
 
 class Runner:

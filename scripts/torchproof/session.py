@@ -21,7 +21,7 @@ import types
 import warnings
 from typing import IO, Any
 
-from . import figures
+from . import figures, measure
 from .capture import Capture, visible
 from .facts import Tracker
 
@@ -33,13 +33,15 @@ MEMORY = 2 << 30
 FILES = 64 << 20
 """Bytes that a session may write to one file."""
 
+ENDED = "ended the process that evaluated it"
+
 
 def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
     """Run the job that `reader` brings; ends the process."""
     job = json.loads(reader.readline())
     session = Session(job, writer)
     for cell in job["cells"]:
-        result = session.run(cell, job["proofs"].get(cell["slug"], []))
+        result = session.run(cell, job["claims"].get(cell["slug"], {}))
         session.send(result)
         if result["raised"] and not cell["must_raise"]:
             break
@@ -74,8 +76,8 @@ class Session:
             multiprocessing.set_start_method("fork", force=True)
         sys.addaudithook(_guard(job["root"], self.opened))
 
-    def run(self, cell: dict[str, Any], proofs: list[str]) -> dict[str, Any]:
-        """Run one cell and then the proofs that stand under it."""
+    def run(self, cell: dict[str, Any], claims: dict[str, list[Any]]) -> dict[str, Any]:
+        """Run one cell and then evaluate the proofs and drawings that stand under it."""
         start = time.perf_counter()
         self.send({"running": cell["slug"]})
         facts: list[dict[str, Any]] = []
@@ -104,7 +106,7 @@ class Session:
             "facts": facts,
             "figures": drawn,
             "raised": raised,
-            "proofs": self._prove(proofs) if proofs and expected else [],
+            **self._evaluate_claims(claims if expected else {}),
             "seconds": time.perf_counter() - start,
         }
 
@@ -132,27 +134,45 @@ class Session:
         self.flags |= code.co_flags & FUTURES
         return eval(code, self.namespace)
 
-    def _prove(self, proofs: list[str]) -> list[str]:
-        """What is wrong with each proof; empty where it is true.
+    def _evaluate_claims(self, claims: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """What is wrong with each proof (empty where it is true), and the data of each drawing.
 
-        Evaluated in a fork, so that nothing a proof draws, changes, prints or warns reaches the cells below it.
+        Evaluated in a fork, so that nothing they draw, change, print or warn reaches the cells below.
         """
+        proofs, drawings = claims.get("proofs", []), claims.get("drawings", [])
+        if not (proofs or drawings):
+            return {"proofs": [], "drawings": []}
         if not hasattr(os, "fork"):
-            return [self._evaluate(proof) for proof in proofs]
+            return self._evaluated(proofs, drawings)
         reader, writer = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
             pid = os.fork()
         if pid == 0:
             with open(writer, "w", encoding="utf-8") as pipe:
-                json.dump([self._evaluate(proof) for proof in proofs], pipe)
+                json.dump(self._evaluated(proofs, drawings), pipe)
             os._exit(0)
         os.close(writer)
         with open(reader, encoding="utf-8") as pipe:
             text = pipe.read()
         os.waitpid(pid, 0)
         self.capture.take()
-        return json.loads(text) if text else ["ended the process that evaluated it"] * len(proofs)
+        return json.loads(text) if text else self._evaluated([], []) | {"proofs": [ENDED] * len(proofs)}
+
+    def _evaluated(self, proofs: list[str], drawings: list[list[str]]) -> dict[str, list[Any]]:
+        return {
+            "proofs": [self._evaluate(proof) for proof in proofs],
+            "drawings": [self._measure(kind, source) for kind, source in drawings],
+        }
+
+    def _measure(self, kind: str, source: str) -> dict[str, Any]:
+        try:
+            data = measure.measure(kind, source, self.namespace)
+        except ValueError as error:
+            data = {"error": str(error), "lines": []}
+        except BaseException as error:
+            data = {"error": f"raises {_message(error)}", "lines": []}
+        return {"kind": kind, "source": source, **data}
 
     def _evaluate(self, expression: str) -> str:
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .cells import Cell, Snippet, read_snippet
-from .pages import Page, check_page, read_page
+from .pages import Embed, Page, check_page, read_page
 from .problems import Problem
 
 __all__ = ["Site", "find_root", "transcript_file"]
@@ -62,15 +62,17 @@ class Site:
                 found.append(Problem(f"snippets/{name}", 1, message))
         return found
 
-    def proofs(self, chapter: str) -> dict[str, list[str]]:
-        """The expressions to evaluate after each cell of a chapter, from all pages."""
-        found: dict[str, list[str]] = {}
+    def claims(self, chapter: str) -> dict[str, dict[str, list[Any]]]:
+        """What to evaluate after each cell of a chapter, from all pages: `proofs` and `drawings`, each once."""
+        found: dict[str, dict[str, list[Any]]] = {}
         for page in self.pages.values():
-            for proof in page.proofs:
-                if proof.after and proof.after.chapter == chapter:
-                    expressions = found.setdefault(proof.after.slug, [])
-                    if proof.expression not in expressions:
-                        expressions.append(proof.expression)
+            claims: list[tuple[str, Embed | None, Any]] = [("proofs", p.after, p.expression) for p in page.proofs]
+            claims += [("drawings", drawing.after, [drawing.kind, drawing.source]) for drawing in page.drawings]
+            for kind, after, claim in claims:
+                if after and after.chapter == chapter:
+                    known = found.setdefault(after.slug, {"proofs": [], "drawings": []})[kind]
+                    if claim not in known:
+                        known.append(claim)
         return found
 
     def place(self, chapter: str, slug: str) -> str:

@@ -15,7 +15,15 @@ from .cells import Cell, Snippet
 
 __all__ = ["Normaliser", "diff", "header", "is_canonical", "merge", "normalised", "parse", "same"]
 
-MARKS = {"|": "stdout", "!": "stderr and warnings", "=": "shown value", "x": "exception", "~": "fact", "#": "figure"}
+MARKS = {
+    "|": "stdout",
+    "!": "stderr and warnings",
+    "=": "shown value",
+    "x": "exception",
+    "~": "fact",
+    "#": "figure",
+    "@": "drawing",
+}
 """What a line starts with, and what it is."""
 
 
