@@ -365,15 +365,15 @@ from matplotlib.cbook import get_sample_data
 with get_sample_data("grace_hopper.jpg") as picture:
     photo = torch.tensor(plt.imread(picture))  # (height, width, channel)
 print(f"{photo.shape = }, {photo.stride() = }")
-small = photo[::4, ::4]
+small = photo[::10, ::10]
 print(f"{small.shape = }, {small.stride() = }")
 
 # %% Four pictures, one storage
 pictures = {
     "small": small,
     "small.transpose(0, 1)": small.transpose(0, 1),
-    "small[8:88, 16:112]": small[8:88, 16:112],
-    "small[75].expand(...)": small[75].expand(150, 128, 3),
+    "small[5:35, 7:44]": small[5:35, 7:44],
+    "small[30].expand(...)": small[30].expand(60, 52, 3),
 }
 fig, axes = plt.subplots(2, 2, figsize=(6, 6), layout="constrained")
 for axis, (title, view) in zip(axes.flat, pictures.items()):
@@ -388,7 +388,7 @@ print(channels_first.shape, scrambled.shape)
 
 fig, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
 for axis, image in zip(axes, (channels_first, scrambled)):
-    thumbnail = image[0, ::4, ::4].numpy()
+    thumbnail = image[0, ::10, ::10].numpy()
     axis.imshow(thumbnail, cmap="gray", interpolation="none")
     axis.set_title(f"stride {image.stride()}")
     axis.set_axis_off()

@@ -1,0 +1,268 @@
+"""Start here: what PyTorch is, in twelve lines, and how to read this handbook."""
+
+# %% It works if this adds up
+import torch
+
+ones = torch.ones(2, 3)
+ones.sum()
+
+# %% There is no package called pytorch tags=["raises-exception"]
+import pytorch
+
+# %% A file that hides torch tags=["raises-exception"]
+from types import ModuleType
+
+impostor = ModuleType("torch")  # what your own torch.py would be
+impostor.ones(2, 3)
+
+# %% As text, 2.9 is newer than 2.13
+from torch.torch_version import TorchVersion
+
+print("2.9.1" > "2.13.0")
+print(TorchVersion("2.9.1") > "2.13.0")
+print(isinstance(torch.__version__, TorchVersion))
+
+# %% Four points on a line
+x = torch.tensor([-1.0, 0.0, 1.0, 2.0])
+y = 2 * x + 1
+y
+
+# %% Which way, and how steeply
+slope = torch.tensor(0.0, requires_grad=True)
+loss = ((slope * x + 1 - y) ** 2).mean()
+loss.backward()
+print(loss)
+print(slope.grad)
+
+# %% One step downhill
+with torch.no_grad():
+    slope -= 0.1 * slope.grad
+print(slope)
+print(((slope * x + 1 - y) ** 2).mean())
+
+# %% Python decides, autograd follows
+start = torch.tensor(100.0, requires_grad=True)
+rest = start
+while rest > 1:
+    rest = rest / 2
+rest.backward()
+print(rest)
+print(start.grad)
+
+# %% Twelve lines that learn
+import torch
+
+torch.manual_seed(0)
+inputs = torch.linspace(-1, 1, steps=20)[:, None]  # (example, feature)
+targets = 2 * inputs + 1
+model = torch.nn.Linear(1, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+for step in range(100):
+    loss = torch.nn.functional.mse_loss(model(inputs), targets)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print(f"{model.weight.item():.3f} {model.bias.item():.3f}")
+
+# %% Round and round the loop
+import matplotlib.pyplot as plt
+
+stops = {
+    f"model\n{type(model).__name__}": (0, 1),
+    f"outputs\n{tuple(model(inputs).shape)}": (2, 1),
+    f"loss\n{loss.grad_fn.name()}": (4, 1),
+    f"gradients\n{tuple(model.weight.grad.shape)}, {tuple(model.bias.grad.shape)}": (4, 0),
+    f"optimizer\n{type(optimizer).__name__}": (2, 0),
+    "new weights": (0, 0),
+}
+steps = ["forward", "compare", "backward", "", "step", "again"]
+places = list(stops.values())
+fig, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
+for (stop, here), after, step in zip(stops.items(), places[1:] + places[:1], steps):
+    axes.annotate("", after, here, arrowprops={"arrowstyle": "->", "shrinkA": 40, "shrinkB": 40})
+    axes.text(*here, stop, ha="center", va="center")
+    between = (here[0] + after[0]) / 2, (here[1] + after[1]) / 2 + 0.08
+    axes.text(*between, step, ha="center", style="italic")
+axes.set(xlim=(-0.8, 4.8), ylim=(-0.3, 1.3), title="One turn of the training loop")
+axes.set_axis_off()
+plt.show()
+
+# %% The line turns to the points
+learner = torch.nn.Linear(1, 1)
+teacher = torch.optim.SGD(learner.parameters(), lr=0.5)
+with torch.no_grad():
+    learner.weight.fill_(-1)
+    learner.bias.fill_(0)
+fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+axes.plot(inputs, targets, "o", label="points")
+for step in range(21):
+    if step in (0, 1, 3, 20):
+        axes.plot(inputs, learner(inputs).detach(), label=f"after {step} steps")
+    teacher.zero_grad()
+    torch.nn.functional.mse_loss(learner(inputs), targets).backward()
+    teacher.step()
+axes.set(xlabel="input", ylabel="output", title="A line learns where to lie")
+axes.legend()
+plt.show()
+
+# %% The fastest device at hand
+device = torch.accelerator.current_accelerator(check_available=True)
+device = device or torch.device("cpu")
+there = torch.arange(4.0).to(device)
+answer = (there * 2).sum().cpu()
+answer
+
+# %% No device is called gpu tags=["raises-exception"]
+torch.zeros(3, device="gpu")
+
+# %% Committed, and run again
+from difflib import unified_diff
+
+committed = "tensor([0, 1], dtype=torch.uint8)"  # what torch 1.0 printed
+this_run = str(torch.tensor([1, 2]) > 1)
+report = unified_diff([committed], [this_run], "committed", "this run", lineterm="")
+print("\n".join(report))
+
+# %% Which room a name is in
+from torch import autograd, func, linalg, nn, optim
+from torch.utils import data
+
+rooms = {
+    "torch": torch,
+    "nn": nn,
+    "nn.functional": nn.functional,
+    "optim": optim,
+    "utils.data": data,
+    "autograd": autograd,
+    "func": func,
+    "linalg": linalg,
+    "Tensor": torch.Tensor,
+}
+names = "arange relu ReLU softmax mse_loss MSELoss SGD DataLoader grad backward solve inv"
+for name in names.split():
+    found = [room for room, module in rooms.items() if hasattr(module, name)]
+    print(f"{name:12}{', '.join(found)}")
+
+# %% One function, four spellings
+values = torch.tensor([-2.0, 0.0, 3.0])
+print(torch.relu(values))
+print(values.relu())
+print(nn.functional.relu(values))
+print(nn.ReLU()(values))
+
+# %% A capital in the wrong place tags=["raises-exception"]
+data.Dataloader
+
+# %% Names that hold a word
+print([name for name in dir(torch) if "space" in name])
+print([name for name in dir(torch.Tensor) if "diag" in name])
+
+# %% The first line is the signature
+print(torch.linspace.__doc__.strip().splitlines()[0])
+
+
+# %% Exercise: at least this version tags=["exercise"]
+def at_least(version, wanted):
+    return version >= wanted
+
+
+cases = ["2.9.1", "2.13.0", "2.13.0+cpu", "1.13.1", "3.0.0"]
+for version in cases:
+    for wanted in ["2.9", "2.13", "1.9.1"]:
+        expected = TorchVersion(version) >= TorchVersion(wanted)
+        assert at_least(version, wanted) == expected, (version, wanted)
+
+
+# %% Solution: at least this version tags=["solution"]
+def numbers_of(version):
+    return [int(part) for part in version.split("+")[0].split(".")]
+
+
+def at_least(version, wanted):
+    return numbers_of(version) >= numbers_of(wanted)
+
+
+for version in cases:
+    for wanted in ["2.9", "2.13", "1.9.1"]:
+        expected = TorchVersion(version) >= TorchVersion(wanted)
+        assert at_least(version, wanted) == expected, (version, wanted)
+
+
+# %% Exercise: the slope of the loss tags=["exercise"]
+def slope_of_loss(slope, x, y):
+    """d/dslope of ((slope * x + 1 - y) ** 2).mean(), without autograd."""
+    return (slope * x + 1 - y).mean()
+
+
+for value in [0.0, 1.5, 2.0, -3.0]:
+    guess = torch.tensor(value, requires_grad=True)
+    ((guess * x + 1 - y) ** 2).mean().backward()
+    torch.testing.assert_close(slope_of_loss(value, x, y), guess.grad)
+
+
+# %% Solution: the slope of the loss tags=["solution"]
+def slope_of_loss(slope, x, y):
+    """d/dslope of ((slope * x + 1 - y) ** 2).mean(), without autograd."""
+    return (2 * (slope * x + 1 - y) * x).mean()
+
+
+for value in [0.0, 1.5, 2.0, -3.0]:
+    guess = torch.tensor(value, requires_grad=True)
+    ((guess * x + 1 - y) ** 2).mean().backward()
+    torch.testing.assert_close(slope_of_loss(value, x, y), guess.grad)
+
+
+# %% Exercise: fit any line tags=["exercise"]
+def fit(inputs, targets):
+    """Weight and bias, as floats, of the line that a trained nn.Linear found."""
+    model = torch.nn.Linear(1, 1)
+    return model.weight.item(), model.bias.item()
+
+
+for weight, bias in [(2.0, 1.0), (-3.0, 0.5), (0.0, 4.0)]:
+    found = fit(inputs, weight * inputs + bias)
+    assert max(abs(found[0] - weight), abs(found[1] - bias)) < 0.01, "not there yet"
+
+
+# %% Solution: fit any line tags=["solution"]
+def fit(inputs, targets):
+    """Weight and bias, as floats, of the line that a trained nn.Linear found."""
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(100):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs), targets).backward()
+        optimizer.step()
+    return model.weight.item(), model.bias.item()
+
+
+for weight, bias in [(2.0, 1.0), (-3.0, 0.5), (0.0, 4.0)]:
+    found = fit(inputs, weight * inputs + bias)
+    assert max(abs(found[0] - weight), abs(found[1] - bias)) < 0.01, "not there yet"
+
+
+# %% Exercise: count the halvings tags=["exercise"]
+def halve(start):
+    rest = start
+    while rest > 1:
+        rest = rest / 2
+    return rest
+
+
+def halvings(value):
+    """How often halve(value) divides, read off the gradient alone."""
+    raise NotImplementedError("yours to write")
+
+
+assert [halvings(value) for value in [0.7, 2.0, 100.0, 1e6]] == [0, 1, 7, 20]
+
+
+# %% Solution: count the halvings tags=["solution"]
+def halvings(value):
+    """How often halve(value) divides, read off the gradient alone."""
+    start = torch.tensor(value, requires_grad=True)
+    halve(start).backward()
+    return round(-torch.log2(start.grad).item())
+
+
+assert [halvings(value) for value in [0.7, 2.0, 100.0, 1e6]] == [0, 1, 7, 20]

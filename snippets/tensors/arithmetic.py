@@ -1,0 +1,501 @@
+"""Arithmetic, comparison, in-place: what makes a new tensor, and what changes an old one."""
+
+# %% Three spellings of a sum
+import torch
+
+x = torch.tensor([1, 2, 3])
+y = torch.tensor([7, 8, 9])
+print(x + y)
+print(torch.add(x, y))
+print(x.add(y))
+
+# %% Element by element
+print(y - x)
+print(x * y)
+print(y / x)
+print(x**2)
+
+# %% A number on either side
+print(10 - x)
+print(2**x)
+
+# %% A list does not join in tags=["raises-exception"]
+x + [7, 8, 9]
+
+# %% Alpha scales what is added
+print(torch.add(x, y, alpha=10))
+print(torch.sub(x, y, alpha=10))
+
+# %% The underscore writes
+returned = y.add_(x)
+print(y)
+print(f"{returned is y = }")
+
+# %% Two names for one tensor
+total = torch.tensor([1.0, 2.0])
+same = total
+address = total.data_ptr()
+total += 1
+print(same)
+print(f"{total.data_ptr() == address = }")
+
+# %% Spelt out, it is a new tensor
+total = total + 1
+print(same)
+print(f"{total.data_ptr() == address = }")
+
+
+# %% The caller's numbers change
+def centred(t):
+    t -= t.mean()
+    return t
+
+
+scores = torch.tensor([2.0, 4.0, 9.0])
+print(centred(scores))
+print(scores)
+
+# %% Reading what is being written tags=["raises-exception"]
+chain = torch.tensor([1, 2, 3, 4])
+chain[1:] += chain[:-1]
+
+# %% The divisor is one of the numbers tags=["raises-exception"]
+chain //= chain[0]
+
+# %% Compute first, then store
+chain[1:] = chain[1:] + chain[:-1]
+print(chain)
+
+# %% Out names the place
+room = torch.zeros(3, dtype=torch.int64)
+answer = torch.add(x, 100, out=room)
+print(room)
+print(f"{answer is room = }")
+
+# %% A wrong size warns and resizes
+small = torch.zeros(2, dtype=torch.int64)
+torch.add(x, 100, out=small)
+print(small)
+
+# %% Two tables from one page
+sums = torch.tensor(
+    [
+        [1.3688, 0.7951, 1.4088],
+        [0.4504, 0.5946, 1.3274],
+        [1.7864, 1.1904, 1.1175],
+    ]
+)
+products = torch.tensor(
+    [
+        [855.4833, 496.9533, 880.5090],
+        [281.5063, 371.6346, 829.6192],
+        [1116.5049, 744.0276, 698.4658],
+    ]
+)
+print(sums * 5)
+print(products / sums)
+
+# %% Four fives in every entry
+(products / sums).log() / torch.tensor(5.0).log()
+
+# %% The same cell, four times
+x = sums.clone()
+for run in (1, 2, 3, 4):
+    printed = x * 5
+    x.mul_(5)
+    print(f"run {run}: {printed[0, 0]:.4f}")
+
+
+# %% Which cells can be run again
+def run_again(cell, times):
+    notebook = {"x": sums.clone()}
+    for _ in range(times):
+        exec(cell, notebook)
+    return notebook["x"][0, 0].item()
+
+
+for cell in ("x.mul_(5)", "x *= 5", "x = x * 5", "five_x = x * 5"):
+    print(f"{cell:15}", [f"{run_again(cell, times):.4f}" for times in (1, 2, 4)])
+
+# %% Every write is counted
+x = sums.clone()
+print(x._version)
+for _ in range(4):
+    x.mul_(5)
+print(x._version)
+x = x * 5
+print(x._version)
+
+# %% A view counts for its base
+row = x[0]
+row.zero_()
+print(x._version, row._version)
+x.numpy()[1] = 0
+print(x._version)
+
+# %% Backward reads the counter tags=["raises-exception"]
+weight = torch.tensor([0.0, 1.0], requires_grad=True)
+growth = weight.exp()
+growth += 1
+growth.sum().backward()
+
+# %% A comparison gives bools
+guess = torch.tensor([2, 0, 1, 1])
+label = torch.tensor([2, 1, 1, 0])
+right = guess == label
+print(right)
+print(right.sum(), right.float().mean())
+
+# %% A chain wants one answer tags=["raises-exception"]
+0 < guess < 2
+
+# %% Bars and brackets
+print((guess > 0) & (guess < 2))
+print((guess == 0) | (guess == 2))
+print(~right)
+
+# %% Without brackets, other operands tags=["raises-exception"]
+guess > 0 & guess < 2
+
+# %% A list is just unequal
+print(guess == [2, 0, 1, 1])
+print(guess == torch.tensor([2, 0, 1, 1]))
+
+# %% Four ways to be equal
+one = torch.tensor([1.0, 2.0])
+nan = torch.tensor([1.0, torch.nan])
+cases = {
+    "a copy": (one, one.clone()),
+    "off by 1e-6": (one, one + 1e-6),
+    "as float64": (one, one.double()),
+    "as a column": (torch.ones(2), torch.ones(2, 1)),
+    "NaN twice": (nan, nan.clone()),
+}
+questions = {
+    "== .all()": lambda a, b: (a == b).all().item(),
+    "equal": torch.equal,
+    "isclose .all()": lambda a, b: torch.isclose(a, b).all().item(),
+    "allclose": torch.allclose,
+}
+
+
+def ask(question, a, b):
+    try:
+        return str(question(a, b))
+    except RuntimeError:
+        return "raises"
+
+
+print(f"{'':13}" + "".join(f"{name:16}" for name in questions).rstrip())
+for case, (a, b) in cases.items():
+    answers = [ask(question, a, b) for question in questions.values()]
+    print(f"{case:13}" + "".join(f"{text:16}" for text in answers).rstrip())
+
+# %% NaN equals nothing
+print(nan == nan)
+print(nan != nan)
+print(nan.isnan())
+
+# %% What NaN does to others
+readings = torch.tensor([2.0, torch.nan, -1.0])
+expressions = """
+readings * 0
+readings > 0
+readings.sum()
+readings.nansum()
+readings.max()
+readings.clamp(0, 1)
+readings.relu()
+readings.sort().values
+torch.maximum(readings, torch.zeros(3))
+torch.fmax(readings, torch.zeros(3))
+""".split("\n")[1:-1]
+for expression in expressions:
+    print(f"{expression:40}{eval(expression).tolist()}")
+
+# %% The order decides
+low = torch.tensor(1.0)
+missing = torch.tensor(torch.nan)
+print(max(low, missing), max(missing, low))
+print(torch.maximum(low, missing), torch.maximum(missing, low))
+
+# %% Floats divide by zero
+top = torch.tensor([1.0, -1.0, 0.0])
+print(top / 0)
+print(top // 0)
+print(top % 0)
+
+# %% Integers do not tags=["raises-exception"]
+guess // 0
+
+# %% Halves go to the even side
+halves = torch.tensor([-1.5, -0.5, 0.5, 1.5, 2.5])
+print(halves.round())
+
+# %% Four ways to whole numbers
+import matplotlib.pyplot as plt
+
+line = torch.linspace(-2.5, 2.5, 101)
+ways = [torch.floor, torch.ceil, torch.trunc, torch.round]
+fig, axes = plt.subplots(1, 4, figsize=(7, 2.2), sharey=True, layout="constrained")
+for axis, way in zip(axes, ways):
+    axis.plot(line, way(line), ".", markersize=3)
+    axis.set(title=way.__name__, xlabel="x")
+axes[0].set_ylabel("result")
+plt.show()
+
+# %% Two decimals, two answers
+price = torch.tensor(2.675, dtype=torch.float64)
+print(price.round(decimals=2).item())
+print(round(price.item(), 2))
+
+# %% Signs of a remainder
+a = torch.tensor([7, -7, 7, -7])
+b = torch.tensor([3, 3, -3, -3])
+print("a // b     ", a // b)
+print("a % b      ", a % b)
+print("div, trunc ", torch.div(a, b, rounding_mode="trunc"))
+print("fmod       ", torch.fmod(a, b))
+
+# %% Ten tenths are nine
+whole = torch.tensor(1.0, dtype=torch.float64)
+print(whole / 0.1)
+print(whole // 0.1)
+print((whole % 0.1).item())
+
+# %% Where chooses
+change = torch.tensor([-3.0, -1.0, 0.0, 2.0, 8.0])
+print(torch.where(change < 0, 0, change))
+print(change.clamp(min=-2, max=4))
+
+# %% Bounds the wrong way round
+change.clamp(min=4, max=-2)
+
+# %% Part of the way
+start = torch.tensor([0.0, 10.0])
+end = torch.tensor([1.0, 30.0])
+for part in (0, 0.25, 1, 2):
+    print(part, torch.lerp(start, end, part))
+
+# %% Eight functions at a glance
+names = ["abs", "sign", "relu", "exp", "log", "sqrt", "sigmoid", "tanh"]
+t = torch.linspace(-3, 3, 121)
+fig, axes = plt.subplots(2, 4, figsize=(7, 3.6), layout="constrained")
+for axis, name in zip(axes.flat, names):
+    axis.plot(t, getattr(torch, name)(t))
+    axis.set_title(name)
+fig.supxlabel("x")
+fig.supylabel("f(x)")
+plt.show()
+
+# %% The edges of the functions
+edges = torch.tensor([-1.0, 0.0, torch.inf])
+print(edges.log())
+print(edges.sqrt())
+print(edges.exp())
+
+# %% One swallows the small
+rate = torch.tensor([1e-8])
+print(torch.log(1 + rate), torch.log1p(rate))
+print(torch.exp(rate) - 1, torch.expm1(rate))
+
+# %% Whole numbers, bit by bit
+left = torch.tensor([0b1100])
+right_bits = torch.tensor([0b1010])
+for result in (left & right_bits, left | right_bits, left ^ right_bits):
+    print(f"{result.item():04b}")
+print(left << 2, left >> 2, ~left)
+
+# %% Powers run over
+print(torch.tensor([10]) ** torch.tensor([18, 19, 20]))
+print(torch.tensor([-128], dtype=torch.int8).abs())
+
+# %% Unwritten memory equals nothing
+torch.use_deterministic_algorithms(True)
+unwritten = torch.empty(4)
+torch.use_deterministic_algorithms(False)
+print(unwritten)
+print(unwritten == torch.zeros(4))
+
+
+# %% Exercise: leave the argument alone tags=["exercise"]
+def standardised(t):
+    """t, shifted and scaled to mean 0 and standard deviation 1."""
+    t -= t.mean()
+    t /= t.std()
+    return t
+
+
+heights = torch.tensor([150.0, 160.0, 170.0, 180.0])
+result = standardised(heights)
+torch.testing.assert_close(result.std(), torch.tensor(1.0))
+assert heights._version == 0, f"{heights._version} writes"
+
+
+# %% Solution: leave the argument alone tags=["solution"]
+def standardised(t):
+    """t, shifted and scaled to mean 0 and standard deviation 1."""
+    return (t - t.mean()) / t.std()
+
+
+heights = torch.tensor([150.0, 160.0, 170.0, 180.0])
+result = standardised(heights)
+torch.testing.assert_close(result.std(), torch.tensor(1.0))
+assert heights._version == 0, f"{heights._version} writes"
+
+
+# %% Exercise: how often was it run tags=["exercise"]
+first = torch.tensor([0.2, 0.5, 0.9])
+second = torch.tensor([0.4, 0.1, 0.3])
+last_printed = torch.tensor([27.0, 18.9, 40.5])
+
+
+def count_runs(first, second, last_printed):
+    """How often first.add_(second) ran, and after it first.mul_(3)."""
+    return 1, 3
+
+
+adds, muls = count_runs(first, second, last_printed)
+replayed = (first + adds * second) * 3**muls
+assert torch.allclose(replayed, last_printed), replayed
+
+
+# %% Solution: how often was it run tags=["solution"]
+def count_runs(first, second, last_printed):
+    """How often first.add_(second) ran, and after it first.mul_(3)."""
+    for adds in range(10):
+        for muls in range(10):
+            replayed = (first + adds * second) * 3**muls
+            if torch.allclose(replayed, last_printed):
+                return adds, muls
+
+
+adds, muls = count_runs(first, second, last_printed)
+replayed = (first + adds * second) * 3**muls
+assert torch.allclose(replayed, last_printed), replayed
+print(adds, muls)
+
+
+# %% Exercise: the same, NaN included tags=["exercise"]
+def same_numbers(a, b):
+    """Same shape, and everywhere equal or both NaN."""
+    return torch.equal(a, b)
+
+
+hole = torch.tensor([torch.nan, 1.0])
+assert same_numbers(hole, hole.clone()), "two equal holes"
+assert not same_numbers(hole, torch.tensor([1.0, torch.nan])), "moved"
+assert not same_numbers(torch.ones(2), torch.ones(2, 1)), "another shape"
+assert not same_numbers(hole, torch.zeros(2)), "other numbers"
+
+
+# %% Solution: the same, NaN included tags=["solution"]
+def same_numbers(a, b):
+    """Same shape, and everywhere equal or both NaN."""
+    if a.shape != b.shape:
+        return False
+    return bool(((a == b) | (a.isnan() & b.isnan())).all())
+
+
+assert same_numbers(hole, hole.clone()), "two equal holes"
+assert not same_numbers(hole, torch.tensor([1.0, torch.nan])), "moved"
+assert not same_numbers(torch.ones(2), torch.ones(2, 1)), "another shape"
+assert not same_numbers(hole, torch.zeros(2)), "other numbers"
+
+
+# %% Exercise: the remainder from fmod tags=["exercise"]
+def remainder_spec(a, b):
+    return [p % q for p, q in zip(a.tolist(), b.tolist())]
+
+
+def my_remainder(a, b):
+    """a % b, from torch.fmod and torch.where."""
+    return torch.fmod(a, b)
+
+
+numbers = torch.arange(-12, 13).repeat_interleave(6)
+divisors = torch.tensor([-5, -3, -1, 1, 3, 5]).repeat(25)
+wrong = my_remainder(numbers, divisors).tolist()
+wrong = sum(p != q for p, q in zip(wrong, remainder_spec(numbers, divisors)))
+assert wrong == 0, f"{wrong} of {len(numbers)} are wrong"
+
+
+# %% Solution: the remainder from fmod tags=["solution"]
+def my_remainder(a, b):
+    """a % b, from torch.fmod and torch.where."""
+    rest = torch.fmod(a, b)
+    wrong_side = (rest != 0) & ((rest < 0) != (b < 0))
+    return torch.where(wrong_side, rest + b, rest)
+
+
+assert my_remainder(numbers, divisors).tolist() == remainder_spec(numbers, divisors)
+
+# %% Exercise: halves away from zero tags=["exercise"]
+from decimal import ROUND_HALF_UP, Decimal
+
+
+def school_spec(values):
+    whole = [Decimal(v).quantize(Decimal(1), ROUND_HALF_UP) for v in values.tolist()]
+    return torch.tensor([float(v) for v in whole])
+
+
+def school_round(values):
+    """The nearest whole number; halves go away from zero."""
+    return values.sign() * (values.abs() + 0.5).floor()
+
+
+marks = torch.tensor([0.5, 1.5, 2.5, -0.5, -2.5, 2.4, 0.49999997, 8388609.0])
+wrong = school_round(marks) != school_spec(marks)
+assert not wrong.any(), marks[wrong].tolist()
+
+
+# %% Solution: halves away from zero tags=["solution"]
+def school_round(values):
+    """The nearest whole number; halves go away from zero."""
+    return values.trunc() + values.sign() * (values.frac().abs() >= 0.5)
+
+
+wrong = school_round(marks) != school_spec(marks)
+assert not wrong.any(), marks[wrong].tolist()
+
+
+# %% Exercise: eight answers in a byte tags=["exercise"]
+def pack_spec(flags):
+    rows = ["".join(str(int(flag)) for flag in row) for row in flags.tolist()]
+    return torch.tensor([int(row, 2) for row in rows], dtype=torch.uint8)
+
+
+def pack(flags):
+    """One uint8 for each row of eight bools, the first as highest bit."""
+    raise NotImplementedError("yours to write")
+
+
+def unpack(packed):
+    """The bools again."""
+    raise NotImplementedError("yours to write")
+
+
+generator = torch.Generator().manual_seed(0)
+flags = torch.rand(100, 8, generator=generator) < 0.5
+assert torch.equal(pack(flags), pack_spec(flags))
+assert pack(flags).dtype == torch.uint8
+assert torch.equal(unpack(pack(flags)), flags)
+
+
+# %% Solution: eight answers in a byte tags=["solution"]
+shifts = torch.arange(7, -1, -1)  # 7, 6, ..., 0
+
+
+def pack(flags):
+    """One uint8 for each row of eight bools, the first as highest bit."""
+    return (flags.long() << shifts).sum(dim=1).to(torch.uint8)
+
+
+def unpack(packed):
+    """The bools again."""
+    return (packed[:, None] >> shifts & 1).bool()
+
+
+assert torch.equal(pack(flags), pack_spec(flags))
+assert pack(flags).dtype == torch.uint8
+assert torch.equal(unpack(pack(flags)), flags)

@@ -1,0 +1,566 @@
+"""Broadcasting: what happens when tensors of different shapes meet."""
+
+# %% Row plus column
+import torch
+
+row = torch.tensor([1, 2, 3])  # (3,)
+column = torch.tensor([[10], [20]])  # (2, 1)
+grid = row + column
+print(grid)
+
+# %% Every sum written out
+written_out = torch.zeros(2, 3, dtype=torch.int64)
+for i in range(2):
+    for j in range(3):
+        written_out[i, j] = row[j] + column[i, 0]
+print(torch.equal(grid, written_out))
+
+# %% A pen for stretched tensors tags=["hide-input"]
+from itertools import product
+
+import matplotlib.pyplot as plt
+
+
+def draw(panels):
+    """Show 2-D tensors side by side; places with stride 0 behind them are dashed."""
+    fig, axes = plt.subplots(1, len(panels), figsize=(6.5, 2.2), layout="constrained")
+    for ax, (title, t) in zip(axes, panels.items()):
+        for y, x in product(*map(range, t.shape)):
+            repeat = y * (t.stride(0) == 0) + x * (t.stride(1) == 0) > 0
+            square = plt.Rectangle(
+                (x - 0.46, y - 0.46),
+                0.92,
+                0.92,
+                facecolor="none" if repeat else "C0",
+                edgecolor="C0",
+                linestyle="dashed" if repeat else "solid",
+                alpha=0.6,
+            )
+            ax.add_patch(square)
+            ax.text(x, y, t[y, x].item(), ha="center", va="center")
+        height, width = t.shape
+        ax.set(title=title, xlabel="column", ylabel="row", aspect="equal")
+        ax.set(xticks=range(width), yticks=range(height))
+        ax.set(xlim=(-0.6, width - 0.4), ylim=(height - 0.4, -0.6))
+
+
+# %% Two stretched, then added
+draw(
+    {
+        "row, stretched": row.expand(2, 3),
+        "column, stretched": column.expand(2, 3),
+        "row + column": grid,
+    }
+)
+
+# %% One number, one row, one column
+seven = torch.tensor(7)  # ()
+draw(
+    {
+        f"shape {tuple(seven.shape)}": seven.expand(2, 3),
+        f"shape {tuple(row.shape)}": row.expand(2, 3),
+        f"shape {tuple(column.shape)}": column.expand(2, 3),
+    }
+)
+
+
+# %% Shapes under each other
+def line_up(*shapes):
+    result = torch.broadcast_shapes(*shapes)
+    for shape in (*shapes, result):
+        sizes = [""] * (len(result) - len(shape)) + list(shape)
+        print("".join(f"{size:>4}" for size in sizes))
+
+
+line_up((2, 1), (3,))
+print()
+line_up((5, 1, 4, 1), (3, 1, 1))
+
+# %% The rule as a function
+from itertools import zip_longest
+
+
+def meet(a, b):
+    """The shape of a sum of shapes `a` and `b`; None if they do not fit."""
+    result = []
+    for m, n in zip_longest(a[::-1], b[::-1], fillvalue=1):
+        if m != n and 1 not in (m, n):
+            return None
+        result.insert(0, n if m == 1 else m)
+    return tuple(result)
+
+
+print(meet((5, 1, 4, 1), (3, 1, 1)))
+print(meet((4, 2), (3,)))
+
+
+# %% The rule against torch itself
+def torch_meet(a, b):
+    try:
+        return (torch.ones(a) + torch.ones(b)).shape
+    except RuntimeError:
+        return None
+
+
+shapes = [s for axes in range(4) for s in product(range(4), repeat=axes)]
+pairs = list(product(shapes, repeat=2))
+agreed = sum(meet(a, b) == torch_meet(a, b) for a, b in pairs)
+print(f"{agreed} of {len(pairs)} agree")
+print(f"{sum(meet(a, b) is not None for a, b in pairs)} fit")
+
+# %% Sizes that never meet tags=["raises-exception"]
+torch.ones(4, 2) + torch.ones(3)
+
+# %% A number for every row tags=["raises-exception"]
+scores = torch.ones(4, 3)
+bonus = torch.tensor([1.0, 2.0, 3.0, 4.0])  # one for each row
+scores + bonus
+
+# %% A column fits
+scores + bonus[:, None]
+
+# %% Not a matrix product tags=["raises-exception"]
+torch.ones(4, 6) * torch.ones(6, 4)
+
+# %% Ask before you compute tags=["raises-exception"]
+torch.broadcast_shapes((4, 2), (3,))
+
+# %% Zero is a size too
+for a, b in [((0,), (1,)), ((0, 3), (3,)), ((2, 1), (0,)), ((), (0,))]:
+    print(f"{a!s:8}{b!s:6}{torch_meet(a, b)}")
+
+# %% Empty meets two tags=["raises-exception"]
+torch.ones(0) + torch.ones(2, 2)
+
+# %% Row means of a square
+square = torch.tensor([[1.0, 2, 3], [10, 20, 30], [100, 200, 300]])
+row_means = square.mean(dim=1)
+wrong = square - row_means
+print(wrong)
+print(wrong.mean(dim=1))
+
+# %% Keepdim keeps the place
+kept_means = square.mean(dim=1, keepdim=True)
+print(f"{row_means.shape = }, {kept_means.shape = }")
+centred = square - kept_means
+print(centred)
+
+# %% One number per channel
+images = torch.arange(24.0).view(2, 3, 2, 2)  # (image, channel, height, width)
+channel_means = images.mean(dim=(0, 2, 3))
+print(channel_means)
+normalised = images - channel_means[:, None, None]
+print(normalised.mean(dim=(0, 2, 3)))
+
+# %% Stretching by hand
+wide_row, wide_column = torch.broadcast_tensors(row, column)
+print(wide_row)
+print(wide_column)
+print(f"{wide_row.stride() = }, {wide_column.stride() = }")
+
+# %% A million rows, three numbers
+million = row.expand(1_000_000, 3)
+print(f"{million.numel() = }")
+print(f"{million.untyped_storage().nbytes() = }")
+
+# %% Expand only stretches ones tags=["raises-exception"]
+row.expand(3, 2)
+
+# %% The result is never free
+left = torch.empty(10_000, 1, 64, device="meta")
+right = torch.empty(1, 10_000, 64, device="meta")
+difference = left - right
+for t in (left, right, difference):
+    print(f"{t.nbytes:>14_} bytes")
+
+# %% The right side may stretch
+total = torch.zeros(2, 3, dtype=torch.int64)
+total += row
+total += column
+print(total)
+total[:, 1:] = column
+print(total)
+
+# %% The left side cannot grow tags=["raises-exception"]
+row += column
+
+# %% None makes every pair
+prices = torch.tensor([2, 5, 9])
+amounts = torch.tensor([1, 10])
+print(prices[:, None] * amounts)
+print(prices[:, None] > prices)
+
+# %% One hot by asking
+labels = torch.tensor([2, 0, 1, 2])
+one_hot = (labels[:, None] == torch.arange(3)).int()
+print(one_hot)
+
+# %% Distances of every pair
+people = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 0.0]])  # (person, xy)
+shops = torch.tensor([[0.0, 0.0], [3.0, 0.0]])  # (shop, xy)
+apart = people[:, None] - shops  # (person, shop, xy)
+print(f"{apart.shape = }")
+distances = (apart**2).sum(dim=-1).sqrt()
+print(distances)
+torch.testing.assert_close(distances, torch.cdist(people, shops))
+
+# %% The square, multiplied out
+people_squared = (people**2).sum(dim=1, keepdim=True)  # (person, 1)
+shops_squared = (shops**2).sum(dim=1)  # (shop,)
+squared = people_squared + shops_squared - 2 * people @ shops.T
+print(squared)
+
+# %% Close together, far from zero
+near = 10_000 + torch.arange(26.0)[:, None] / 100  # (point, 1)
+by_difference = torch.cdist(near, near, compute_mode="donot_use_mm_for_euclid_dist")
+multiplied_out = torch.cdist(near, near)
+for found in (by_difference, multiplied_out):
+    print(((found > 0) & (found < 1)).sum())
+
+# %% Three guesses, nine errors
+target = torch.tensor([1.0, 2.0, 3.0])
+guess = target[:, None]  # every number right, shape (3, 1)
+errors = guess - target
+print(errors)
+print((errors**2).mean())
+
+# %% Training on every pair
+distance = torch.tensor([[0.0], [1.0], [2.0], [3.0], [4.0]])  # (ride, 1)
+fare = torch.tensor([1.0, 3.0, 5.0, 7.0, 9.0])  # 1 + 2 · distance
+
+
+def fit(target):
+    slope = torch.zeros(1, requires_grad=True)
+    start = torch.zeros(1, requires_grad=True)
+    for _ in range(500):
+        guess = slope * distance + start  # (ride, 1)
+        loss = ((guess - target) ** 2).mean()
+        by_slope, by_start = torch.autograd.grad(loss, (slope, start))
+        with torch.no_grad():
+            slope -= 0.1 * by_slope
+            start -= 0.1 * by_start
+    return slope.item(), start.item(), loss.item()
+
+
+fitted = {"(5, 1)": fit(fare[:, None]), "(5,)": fit(fare)}
+for shape, (slope, start, loss) in fitted.items():
+    print(f"{shape:7} slope {slope:.3f}, start {start:.3f}, loss {loss:.3f}")
+
+# %% The line that learned nothing
+fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+ax.scatter(distance, fare, label="rides")
+for (shape, (slope, start, _)), style in zip(fitted.items(), ["-", "--"]):
+    ax.plot(distance, slope * distance + start, style, label=f"target of shape {shape}")
+ax.set(xlabel="distance", ylabel="fare", title="Same code, same numbers, another shape")
+ax.legend()
+plt.show()
+
+
+# %% The truth scores worse
+def every_pair(guess):
+    return ((guess[:, None] - fare) ** 2).mean()
+
+
+print("true fares: ", every_pair(fare))
+print("always mean:", every_pair(fare.mean().expand(5)))
+
+# %% The library warns, once
+torch.nn.functional.mse_loss(guess, target)
+
+# %% Who warns, who does not
+import warnings
+
+import torch.nn.functional as F
+
+half = torch.full((3, 1), 0.5)
+losses = {
+    "mse_loss": lambda: F.mse_loss(half, target),
+    "l1_loss": lambda: F.l1_loss(half, target),
+    "huber_loss": lambda: F.huber_loss(half, target),
+    "smooth_l1_loss": lambda: F.smooth_l1_loss(half, target),
+    "poisson_nll_loss": lambda: F.poisson_nll_loss(half, target),
+    "gaussian_nll_loss": lambda: F.gaussian_nll_loss(half, target, target),
+    "binary_cross_entropy": lambda: F.binary_cross_entropy(half, target),
+}
+for name, call in losses.items():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            call()
+            verdict = "warns" if caught else "silent"
+        except ValueError:
+            verdict = "raises"
+    print(f"{name:22}{verdict}")
+
+# %% An accuracy of two
+answers = torch.tensor([0, 1, 1, 0])
+predicted = answers[:, None]  # (4, 1), all right
+(predicted == answers).sum() / len(answers)
+
+# %% Which comparisons stretch
+ones = torch.ones(3)
+tower = torch.ones(3, 1)
+print(f"{(ones == tower).all() = }")
+print(f"{torch.allclose(ones, tower) = }")
+print(f"{torch.equal(ones, tower) = }")
+
+# %% The strict comparison tags=["raises-exception"]
+torch.testing.assert_close(ones, tower)
+
+# %% Who stretches, who refuses
+calls = """
+column > row
+torch.where(column > 10, column, row)
+torch.maximum(column, row)
+torch.masked_fill(column, row > 1, 0)
+torch.ones(5, 1, 2, 2) @ torch.ones(4, 2, 2)
+torch.cat([column, row])
+torch.stack([column, row])
+torch.dot(row, column[0])
+""".split("\n")[1:-1]
+for call in calls:
+    try:
+        outcome = tuple(eval(call).shape)
+    except RuntimeError:
+        outcome = "refuses"
+    print(f"{call:46}{outcome}")
+
+# %% Backward adds up
+bias = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)  # (3,)
+shift = torch.tensor([[10.0], [20.0]], requires_grad=True)  # (2, 1)
+factor = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+(factor * (bias + shift)).sum().backward()
+print(bias.grad)
+print(shift.grad)
+
+# %% Same count is not enough tags=["raises-exception"]
+torch.add(torch.ones(2, 3), torch.ones(6))
+
+# %% The example of the note tags=["raises-exception"]
+torch.ones(1, 3, 1).add_(torch.ones(3, 1, 7))
+
+# %% The warning that never comes
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    torch.utils.backcompat.broadcast_warning.enabled = True
+    result = torch.add(torch.ones(4, 1), torch.ones(4))
+    torch.utils.backcompat.broadcast_warning.enabled = False
+print(f"{result.shape = }, {len(caught)} warnings")
+
+
+# %% Puzzle: who may grow tags=["exercise"]
+def can_add_in_place(a, b):
+    """Whether x += y works, for x of shape a and y of shape b."""
+    return meet(a, b) is not None
+
+
+def torch_adds_in_place(a, b):
+    try:
+        torch.ones(a).add_(torch.ones(b))
+    except RuntimeError:
+        return False
+    return True
+
+
+for a, b in pairs:
+    assert can_add_in_place(a, b) == torch_adds_in_place(a, b), (a, b)
+
+
+# %% Solution: who may grow tags=["solution"]
+def can_add_in_place(a, b):
+    """Whether x += y works, for x of shape a and y of shape b."""
+    return meet(a, b) == a
+
+
+for a, b in pairs:
+    assert can_add_in_place(a, b) == torch_adds_in_place(a, b), (a, b)
+
+
+# %% Puzzle: a chessboard tags=["exercise"]
+def chessboard_spec(n):
+    return torch.tensor([[(i + j) % 2 for j in range(n)] for i in range(n)])
+
+
+def chessboard(n):
+    return torch.arange(n) % 2
+
+
+for n in range(1, 9):
+    assert torch.equal(chessboard(n), chessboard_spec(n)), n
+
+
+# %% Solution: a chessboard tags=["solution"]
+def chessboard(n):
+    i = torch.arange(n)
+    return (i[:, None] + i) % 2
+
+
+for n in range(1, 9):
+    assert torch.equal(chessboard(n), chessboard_spec(n)), n
+print(chessboard(4))
+
+
+# %% Puzzle: padding mask tags=["exercise"]
+def padding_mask_spec(lengths, longest):
+    """True where sentence i has a word j."""
+    return torch.tensor([[j < n for j in range(longest)] for n in lengths])
+
+
+def padding_mask(lengths, longest):
+    return torch.arange(longest) < lengths
+
+
+lengths = torch.tensor([3, 1, 4, 0])
+assert torch.equal(padding_mask(lengths, 4), padding_mask_spec(lengths, 4))
+
+
+# %% Solution: padding mask tags=["solution"]
+def padding_mask(lengths, longest):
+    return torch.arange(longest) < lengths[:, None]
+
+
+assert torch.equal(padding_mask(lengths, 4), padding_mask_spec(lengths, 4))
+assert torch.equal(padding_mask(lengths, 6), padding_mask_spec(lengths, 6))
+print(padding_mask(lengths, 4).int())
+
+
+# %% Puzzle: look back a little tags=["exercise"]
+def window_spec(n, back):
+    """True where word i may look at word j: itself and `back` words before."""
+    return torch.tensor([[i - back <= j <= i for j in range(n)] for i in range(n)])
+
+
+def window(n, back):
+    raise NotImplementedError("yours to write")
+
+
+for n, back in product(range(1, 7), range(4)):
+    assert torch.equal(window(n, back), window_spec(n, back)), (n, back)
+
+
+# %% Solution: look back a little tags=["solution"]
+def window(n, back):
+    i = torch.arange(n)
+    steps = i[:, None] - i
+    return (0 <= steps) & (steps <= back)
+
+
+for n, back in product(range(1, 7), range(4)):
+    assert torch.equal(window(n, back), window_spec(n, back)), (n, back)
+print(window(5, 1).int())
+
+
+# %% Puzzle: count each value tags=["exercise"]
+def counts_spec(values, k):
+    return torch.tensor([sum(int(v == c) for v in values) for c in range(k)])
+
+
+def counts(values, k):
+    raise NotImplementedError("yours to write")
+
+
+rolls = torch.tensor([3, 0, 3, 5, 3, 0])
+assert torch.equal(counts(rolls, 6), counts_spec(rolls, 6))
+
+
+# %% Solution: count each value tags=["solution"]
+def counts(values, k):
+    return (values[:, None] == torch.arange(k)).sum(dim=0)
+
+
+assert torch.equal(counts(rolls, 6), counts_spec(rolls, 6))
+assert torch.equal(counts(rolls, 6), torch.bincount(rolls, minlength=6))
+print(counts(rolls, 6))
+
+
+# %% Puzzle: ranks without sorting tags=["exercise"]
+def ranks_spec(values):
+    """The place of each value if they were sorted; of equals, the first is lower."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    return torch.tensor([order.index(i) for i in range(len(values))])
+
+
+def ranks(values):
+    return (values < values[:, None]).sum(dim=1)
+
+
+marks = torch.tensor([30, 10, 20, 10, 50])
+assert torch.equal(ranks(marks), ranks_spec(marks)), ranks(marks)
+
+
+# %% Solution: ranks without sorting tags=["solution"]
+def ranks(values):
+    place = torch.arange(len(values))
+    lower = values < values[:, None]
+    equal_but_earlier = (values == values[:, None]) & (place < place[:, None])
+    return (lower | equal_but_earlier).sum(dim=1)
+
+
+assert torch.equal(ranks(marks), ranks_spec(marks)), ranks(marks)
+assert torch.equal(ranks(marks), marks.argsort(stable=True).argsort())
+print(ranks(marks))
+
+
+# %% Puzzle: tint a batch tags=["exercise"]
+def tint_spec(pictures, strength, colour):
+    """Mix each picture with one colour, by its own strength for each pixel."""
+    out = torch.empty_like(pictures)
+    for b, c, y, x in product(*map(range, pictures.shape)):
+        s = strength[b, y, x]
+        out[b, c, y, x] = (1 - s) * pictures[b, c, y, x] + s * colour[c]
+    return out
+
+
+def tint(pictures, strength, colour):
+    return (1 - strength) * pictures + strength * colour
+
+
+pictures = torch.arange(36.0).view(2, 3, 2, 3)  # (picture, channel, height, width)
+strength = torch.arange(12).view(2, 2, 3) / 16  # (picture, height, width)
+colour = torch.tensor([1.0, 2.0, 4.0])  # (channel,)
+expected = tint_spec(pictures, strength, colour)
+torch.testing.assert_close(tint(pictures, strength, colour), expected)
+
+
+# %% Solution: tint a batch tags=["solution"]
+def tint(pictures, strength, colour):
+    s = strength[:, None]  # (picture, 1, height, width)
+    return (1 - s) * pictures + s * colour[:, None, None]
+
+
+torch.testing.assert_close(tint(pictures, strength, colour), expected)
+
+
+# %% Puzzle: add it back up tags=["exercise"]
+def add_back(gradient, shape):
+    """Sum `gradient` down to `shape`, which had been stretched to it."""
+    return gradient.sum(dim=0)
+
+
+def autograd_adds_back(gradient, shape):
+    x = torch.zeros(shape, requires_grad=True)
+    return torch.autograd.grad(x.expand(gradient.shape), x, gradient)[0]
+
+
+gradient = torch.arange(24.0).view(2, 3, 4)
+short_shapes = [(3, 4), (4,), (1,), (3, 1), (1, 4), (2, 1, 1), (1, 3, 4), ()]
+for shape in short_shapes:
+    expected = autograd_adds_back(gradient, shape)
+    assert torch.equal(add_back(gradient, shape), expected), shape
+
+
+# %% Solution: add it back up tags=["solution"]
+def add_back(gradient, shape):
+    """Sum `gradient` down to `shape`, which had been stretched to it."""
+    while gradient.dim() > len(shape):
+        gradient = gradient.sum(dim=0)
+    for axis, size in enumerate(shape):
+        if size == 1:
+            gradient = gradient.sum(dim=axis, keepdim=True)
+    return gradient
+
+
+for shape in short_shapes:
+    expected = autograd_adds_back(gradient, shape)
+    assert torch.equal(add_back(gradient, shape), expected), shape
+    assert torch.equal(gradient.sum_to_size(shape), expected), shape

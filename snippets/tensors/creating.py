@@ -1,0 +1,419 @@
+"""Creating tensors: from numbers you have, from a rule, by chance, or from a shape alone."""
+
+# %% Every bracket is an axis
+import torch
+
+number = torch.tensor(7)
+row = torch.tensor([3, 5, 4])
+table = torch.tensor([[3, 5, 4], [9, 6, 7]])
+cube = torch.tensor([[[1, 2], [3, 4]], [[5, 6], [7, 8]]])
+for t in (number, row, table, cube):
+    print(f"{t.ndim = }  {t.shape = }")
+table
+
+# %% The second row is short tags=["raises-exception"]
+torch.tensor([[3, 5], [4]])
+
+# %% One number decides for all
+lists = [[True, False], [True, 2], [1, 2, 3.5], [1, 2, 3j], []]
+for numbers in lists:
+    print(f"{numbers!s:15} {torch.tensor(numbers).dtype}")
+
+# %% NumPy numbers keep their size
+import numpy as np
+
+prices = np.array([0.1, 0.2])
+print(torch.tensor([0.1, 0.2]).dtype)
+print(torch.tensor(prices).dtype)
+print(torch.tensor([0.1, prices[1]]).dtype)
+
+# %% Flags count, waves have a length
+flags = torch.tensor([True, False, True])
+wave = torch.tensor([3 + 4j])
+print(flags.sum())
+print(wave.abs())
+
+# %% Cut, wrapped, rounded, infinite
+print(torch.tensor([1.9, -1.9], dtype=torch.int64))
+print(torch.tensor([-1, 255], dtype=torch.uint8))
+print(torch.tensor([16777217.0]).item())
+print(torch.tensor([1e39]))
+
+# %% Too large is refused tags=["raises-exception"]
+torch.tensor([256], dtype=torch.uint8)
+
+# %% A capital T makes float32
+counts = torch.Tensor([[1, 2, 3], [4, 5, 6]])
+print(counts)
+print(torch.Tensor([16777217]).item(), torch.tensor([16777217]).item())
+print(torch.Tensor(prices).dtype)
+
+# %% A number becomes a size
+print(torch.Tensor([3]))
+print(torch.Tensor(3).shape)
+print(torch.Tensor(3, 4).shape)
+
+# %% A float is neither tags=["raises-exception"]
+torch.Tensor(3.0)
+
+# %% The same number everywhere
+print(torch.zeros(2, 3))
+print(torch.ones(2, 3, dtype=torch.int64))
+print(torch.full((2, 3), 7))
+print(torch.eye(3))
+
+# %% Counting stops before the end
+print(torch.arange(5))
+print(torch.arange(2, 11, 3))
+print(torch.arange(5, 0, -1))
+print(torch.arange(9).reshape(3, 3))
+
+# %% Four numbers, end included
+steps = torch.arange(1, 1.3, 0.1)
+print(steps)
+
+# %% The division that decides
+print((1.3 - 1) / 0.1)
+print([n for n in range(1, 31) if len(torch.arange(1, 1 + n / 10, 0.1)) > n])
+
+# %% Count in integers, divide later
+tenths = torch.arange(10, 13) / 10
+print(tenths)
+print(torch.linspace(1, 1.2, steps=3))
+
+# %% A fence has one more post
+posts = torch.linspace(0, 1, steps=10)
+print(posts[1].item())
+print(torch.linspace(0, 1, steps=11)[1].item())
+
+# %% Exponents in, powers out
+print(torch.logspace(0, 3, steps=4))
+print(torch.logspace(0, 8, steps=9, base=2, dtype=torch.int64))
+print(torch.logspace(1, 1000, steps=4))
+
+# %% Dice, flat, bell, shuffle
+dice = torch.Generator().manual_seed(6)
+print(torch.randint(1, 7, (10,), generator=dice))
+print(torch.rand(3, generator=dice))
+print(torch.randn(3, generator=dice))
+print(torch.randperm(6, generator=dice))
+
+# %% Flat and bell
+import matplotlib.pyplot as plt
+
+flat = torch.rand(4000, generator=dice)
+bell = torch.randn(4000, generator=dice)
+fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+axes.hist(flat, bins=60, range=(-3, 3), label="rand")
+axes.hist(bell, bins=60, range=(-3, 3), label="randn", alpha=0.7)
+axes.set(xlabel="value", ylabel="how many of 4000", title="Two kinds of chance")
+axes.legend()
+plt.show()
+
+# %% Six numbers from an old page
+torch.manual_seed(1234)
+x = torch.randn(2, 3)
+print(x)
+print(x.shape, x.dtype, x.device)
+
+# %% What each twin inherits
+original = torch.ones(2, 3, dtype=torch.float64).t().requires_grad_()
+plain = torch.zeros(3, 2)
+fitting = original.new_zeros(3, 2)
+twin = torch.zeros_like(original)
+for t in (original, plain, fitting, twin):
+    print(t.dtype, t.stride(), t.requires_grad)
+
+# %% Halves that become zeros
+votes = torch.tensor([3, 1, 2])
+print(torch.full_like(votes, 0.5))
+print(votes.new_tensor([0.5, 1.5, 2.5]))
+print(torch.full_like(votes, 0.5, dtype=torch.float32))
+
+# %% No random integers like these tags=["raises-exception"]
+torch.rand_like(votes)
+
+# %% What lies in used memory
+wiped = bytearray(8)
+small = np.array([1, 2], dtype=np.int32)
+text = bytearray(b"old text")
+address = np.array([0x7FE01B8F1630])
+for leftover in (wiped, small, text, address):
+    print(torch.frombuffer(leftover, dtype=torch.float32))
+
+# %% Garbage read backwards
+printed = torch.tensor([2.0183e-24, 4.5873e-41])
+print(f"{printed.view(torch.int64).item():#x}")
+
+# %% Empty memory, made visible
+torch.use_deterministic_algorithms(True)
+holes = torch.empty(2, 3)
+whole = torch.empty(2, dtype=torch.int64)
+sized = torch.Tensor(3)
+torch.use_deterministic_algorithms(False)
+print(holes)
+print(whole)
+print(sized)
+
+# %% Every place written once
+squares = torch.empty(3, 4)
+for i in range(3):
+    squares[i] = torch.arange(4) ** i
+print(squares)
+
+# %% Four ways to take an array
+copied = torch.tensor(prices)
+built_on = torch.from_numpy(prices)
+perhaps = torch.as_tensor(prices)
+narrowed = torch.as_tensor(prices, dtype=torch.float32)
+for t in (copied, built_on, perhaps, narrowed):
+    print(t.dtype, t.data_ptr() == prices.ctypes.data)
+
+# %% The array changes, two follow
+prices[0] = 9.0
+for t in (copied, built_on, perhaps, narrowed):
+    print(t)
+
+# %% Share, or say you cannot tags=["raises-exception"]
+torch.asarray(prices, dtype=torch.float32, copy=False)
+
+# %% Copying a tensor has a name
+print(torch.tensor(row))
+print(row.clone())
+
+# %% A list of arrays crawls
+days = [np.array([1, 2]), np.array([3, 4])]
+print(torch.tensor(days))
+print(torch.from_numpy(np.stack(days)))
+
+# %% One hot, the rest cold
+labels = torch.tensor([0, 2, 1])
+hot = torch.nn.functional.one_hot(labels)
+print(hot)
+
+# %% The batch without a two
+morning = torch.nn.functional.one_hot(torch.tensor([0, 1, 1]))
+print(morning.shape)
+print(torch.nn.functional.one_hot(torch.tensor([0, 1, 1]), num_classes=3).shape)
+
+# %% What each may look at
+may_look = torch.ones(4, 4, dtype=torch.bool).tril()
+print(may_look)
+
+# %% Two rulers make a grid
+rows, columns = torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij")
+print(rows)
+print(columns)
+
+# %% Nobody chose the indexing
+unasked, _ = torch.meshgrid(torch.arange(3), torch.arange(4))
+print(torch.equal(unasked, rows))
+
+# %% Ripples from two rulers
+rulers = torch.linspace(-6, 6, 121), torch.linspace(-12, 12, 241)
+north, east = torch.meshgrid(*rulers, indexing="ij")
+ripples = torch.cos((north**2 + east**2).sqrt() * 2)
+pictures = {"north": north, "east": east, "ripples": ripples}
+fig, axes = plt.subplots(1, 3, figsize=(7, 2), layout="constrained")
+for axis, (title, picture) in zip(axes, pictures.items()):
+    axis.imshow(picture, extent=(-12, 12, -6, 6), origin="lower")
+    axis.set(title=title, xlabel="east", ylabel="north")
+plt.show()
+
+# %% Born where it will work
+device = torch.device("cpu")
+weights = torch.zeros(3, dtype=torch.float64, device=device, requires_grad=True)
+print(weights)
+print(weights.device)
+
+# %% A million by a million, free
+giant = torch.empty(10**6, 10**6, device="meta")
+print(giant)
+print(f"{giant.nbytes = :,}")
+print((giant @ torch.empty(10**6, 3, device="meta")).shape)
+
+# %% There are no numbers tags=["raises-exception"]
+giant.sum().item()
+
+# %% A model too big to build
+with torch.device("meta"):
+    layer = torch.nn.Linear(10**6, 10**6)
+matrix = layer.weight
+print(f"{matrix.nbytes = :,}")
+
+# %% The dtype shows when unusual
+print(torch.tensor([1, 2]))
+print(torch.tensor([1.0, 2.0]))
+print(torch.tensor([1, 2], dtype=torch.int32))
+print(torch.tensor([1.0, 2.0], dtype=torch.float64))
+
+# %% Four digits hide the fifth
+nearly = torch.tensor([1.0, 1.00001])
+print(nearly)
+print(nearly == 1)
+print(nearly.tolist())
+
+# %% More digits, until reset
+torch.set_printoptions(precision=8)
+print(nearly)
+torch.set_printoptions(profile="default")
+print(nearly)
+
+# %% One large number rewrites all
+print(torch.tensor([0.5, 500.0]))
+print(torch.tensor([0.5, 50000.0]))
+print(torch.arange(1001))
+
+# %% Exercise: predict the dtype tags=["exercise"]
+from itertools import product
+
+
+def dtype_of(numbers):
+    """The dtype of torch.tensor(numbers), from the list alone."""
+    dtypes = {bool: torch.bool, int: torch.int64, float: torch.float32}
+    return dtypes.get(type(numbers[0]), torch.complex64)
+
+
+kinds = [True, 2, 3.0, 4j]
+samples = [list(s) for n in (1, 2, 3) for s in product(kinds, repeat=n)] + [[]]
+for numbers in samples:
+    assert dtype_of(numbers) == torch.tensor(numbers).dtype, numbers
+
+
+# %% Solution: predict the dtype tags=["solution"]
+def dtype_of(numbers):
+    """The dtype of torch.tensor(numbers), from the list alone."""
+    order = [bool, int, float, complex]
+    dtypes = [torch.bool, torch.int64, torch.float32, torch.complex64]
+    if not numbers:
+        return torch.float32
+    return dtypes[max(order.index(type(number)) for number in numbers)]
+
+
+for numbers in samples:
+    assert dtype_of(numbers) == torch.tensor(numbers).dtype, numbers
+
+
+# %% Exercise: rows of any length tags=["exercise"]
+from torch.nn.utils.rnn import pad_sequence
+
+
+def pad(rows, filler):
+    """One tensor of all rows; short ones are filled up on the right."""
+    return torch.tensor(rows)
+
+
+ragged = [[3, 5], [4], [9, 6, 7], []]
+padded = pad_sequence([torch.tensor(r, dtype=torch.int64) for r in ragged], True, -1)
+assert torch.equal(pad(ragged, -1), padded)
+
+
+# %% Solution: rows of any length tags=["solution"]
+def pad(rows, filler):
+    """One tensor of all rows; short ones are filled up on the right."""
+    out = torch.full((len(rows), max(map(len, rows))), filler)
+    for i, numbers in enumerate(rows):
+        out[i, : len(numbers)] = torch.tensor(numbers)
+    return out
+
+
+assert torch.equal(pad(ragged, -1), padded)
+
+
+# %% Exercise: linspace from arange tags=["exercise"]
+def evenly(start, end, steps):
+    return start + torch.arange(steps) * (end - start) / steps
+
+
+for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1)]:
+    torch.testing.assert_close(evenly(*case), torch.linspace(*case))
+
+
+# %% Solution: linspace from arange tags=["solution"]
+def evenly(start, end, steps):
+    gaps = max(steps - 1, 1)
+    return start + torch.arange(steps) * (end - start) / gaps
+
+
+for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1)]:
+    torch.testing.assert_close(evenly(*case), torch.linspace(*case))
+
+
+# %% Exercise: a board without loops tags=["exercise"]
+def board_spec(height, width):
+    out = torch.zeros(height, width, dtype=torch.int64)
+    for i in range(height):
+        for j in range(width):
+            out[i, j] = (i + j) % 2
+    return out
+
+
+def board(height, width):
+    return torch.eye(height, width, dtype=torch.int64)
+
+
+for size in [(8, 8), (3, 5), (1, 4)]:
+    assert torch.equal(board(*size), board_spec(*size)), size
+
+
+# %% Solution: a board without loops tags=["solution"]
+def board(height, width):
+    i, j = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return (i + j) % 2
+
+
+for size in [(8, 8), (3, 5), (1, 4)]:
+    assert torch.equal(board(*size), board_spec(*size)), size
+
+# %% Exercise: addresses in the garbage tags=["exercise"]
+garbage = torch.tensor([0.0, 0.0, 1.4013e-45, 0.0, 2.0033e-24, 4.5873e-41])
+garbage = torch.cat([garbage, torch.tensor([9.4885e-39, 3.4438e-41, 1.0, 2.0])])
+
+
+def addresses(garbage):
+    """All pairs that read as a 64-bit integer from 2**44 to 2**47, in order."""
+    pairs = garbage.long()
+    return [pair for pair in pairs.tolist() if 2**44 <= pair < 2**47]
+
+
+assert [hex(found)[:6] for found in addresses(garbage)] == ["0x7fe0", "0x6000"]
+
+
+# %% Solution: addresses in the garbage tags=["solution"]
+def addresses(garbage):
+    """All pairs that read as a 64-bit integer from 2**44 to 2**47, in order."""
+    pairs = garbage.view(torch.int64)
+    return [pair for pair in pairs.tolist() if 2**44 <= pair < 2**47]
+
+
+assert [hex(found)[:6] for found in addresses(garbage)] == ["0x7fe0", "0x6000"]
+
+
+# %% Exercise: weigh before you build tags=["exercise"]
+from torch import nn
+
+
+def bytes_of(make):
+    """The bytes of all parameters of make(), without memory for them."""
+    raise NotImplementedError("yours to write")
+
+
+def sixteen_terabytes():
+    return nn.Sequential(*[nn.Linear(10**6, 10**6, bias=False) for _ in range(4)])
+
+
+assert bytes_of(lambda: nn.Linear(3, 2)) == 32
+assert bytes_of(lambda: nn.Linear(3, 2, dtype=torch.float64)) == 64
+assert bytes_of(sixteen_terabytes) == 16 * 10**12
+
+
+# %% Solution: weigh before you build tags=["solution"]
+def bytes_of(make):
+    """The bytes of all parameters of make(), without memory for them."""
+    with torch.device("meta"):
+        return sum(p.nbytes for p in make().parameters())
+
+
+assert bytes_of(lambda: nn.Linear(3, 2)) == 32
+assert bytes_of(lambda: nn.Linear(3, 2, dtype=torch.float64)) == 64
+assert bytes_of(sixteen_terabytes) == 16 * 10**12

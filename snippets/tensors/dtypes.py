@@ -1,0 +1,523 @@
+"""Dtypes: what kind of number a tensor holds, and what happens when two kinds meet."""
+
+# %% Three kinds you meet at once
+import torch
+
+counts = torch.tensor([3, 5, 4])
+weights = torch.tensor([0.5, 0.25, 0.25])
+mask = counts > 3
+print(counts.dtype, weights.dtype, mask.dtype)
+
+# %% Ask for another one
+print(torch.ones(3))
+print(torch.ones(3, dtype=torch.int))
+
+# %% Twelve dtypes and their names
+dtypes = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
+dtypes += [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+dtypes += [torch.complex64, torch.complex128]
+
+
+def short(dtype):
+    return str(dtype).removeprefix("torch.")
+
+
+def alias(dtype):
+    names = [name for name, value in vars(torch).items() if value is dtype]
+    return ", ".join(name for name in names if name != short(dtype))
+
+
+def in_numpy(dtype):
+    try:
+        return str(torch.zeros(1, dtype=dtype).numpy().dtype)
+    except TypeError:
+        return "-"
+
+
+print(f"{'dtype':12}bytes  {'also':8}{'in numpy':12}old name")
+for dtype in dtypes:
+    old_name = torch.zeros(1, dtype=dtype).type()
+    names = f"{alias(dtype):8}{in_numpy(dtype):12}{old_name}"
+    print(f"{short(dtype):12}{dtype.itemsize:5}  {names}")
+
+# %% How far and how fine
+print(f"{'dtype':10}{'lowest':>18}{'highest':>17}   gap after 1")
+for dtype in dtypes:
+    if dtype.is_floating_point:
+        info = torch.finfo(dtype)
+        gap = f"{info.eps:.4g}"
+    elif dtype != torch.bool and not dtype.is_complex:
+        info = torch.iinfo(dtype)
+        gap = "1"
+    else:
+        continue
+    print(f"{short(dtype):10}{info.min:>18.10g}{info.max:>17.10g}   {gap}")
+
+# %% The default can be moved
+torch.set_default_dtype(torch.float64)
+print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype, counts.dtype)
+torch.set_default_dtype(torch.float32)
+print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype)
+
+# %% Only floats can be default tags=["raises-exception"]
+torch.set_default_dtype(torch.int64)
+
+# %% Three spellings of a cast
+print(counts.to(torch.float64))
+print(counts.double())
+print(counts.type(torch.float64))
+print(counts)
+
+# %% A cast may do nothing
+same = weights.to(torch.float32)
+copied = weights.to(torch.float32, copy=True)
+print(f"{same is weights = }")
+print(f"{copied is weights = }")
+
+# %% A placeholder copied from prose tags=["raises-exception"]
+counts.type(torch.datatype)
+
+# %% Strings from before dtypes
+print(weights.type())
+print(weights.long().type())
+
+# %% Casting cuts, it never rounds
+prices = torch.tensor([-1.9, -0.5, 0.5, 1.9])
+print(prices.long())
+print(prices.round().long())
+
+# %% Whole numbers wrap around
+torch.tensor([127, 128, 300]).to(torch.int8)
+
+# %% Creation checks the range tags=["raises-exception"]
+torch.tensor([127, 128, 300], dtype=torch.int8)
+
+# %% The limit that is itself too big
+limit = 2**31 - 1  # the largest int32
+huge = torch.tensor([3e9])
+print(f"{huge.clamp(max=limit).item() = :.0f}")
+print(f"{limit = }")
+print(huge.long().clamp(max=limit).int())
+
+# %% The higher kind wins
+whole = torch.tensor([1, 2, 3], dtype=torch.int16)
+half = torch.tensor([0.5, 0.5, 0.5], dtype=torch.float16)
+print(mask + whole)
+print(whole + half)
+print(counts + half)
+
+# %% Every pair of dtypes
+letters = {torch.bool: "bool", torch.uint8: "u8", torch.bfloat16: "bf16"}
+for dtype in dtypes:
+    brief = short(dtype)[0] + str(8 * dtype.itemsize)
+    letters.setdefault(dtype, brief)
+
+print(" " * 5 + "".join(f"{letters[b]:>5}" for b in dtypes))
+for a in dtypes:
+    row = [letters[torch.promote_types(a, b)] for b in dtypes]
+    print(f"{letters[a]:5}" + "".join(f"{name:>5}" for name in row))
+
+
+# %% Arrows from small to large
+def fits(a, b):
+    return torch.promote_types(a, b) == b
+
+
+def is_arrow(a, b):
+    between = [c for c in dtypes if c not in (a, b) and fits(a, c) and fits(c, b)]
+    return a != b and fits(a, b) and not between
+
+
+arrows = [(a, b) for a in dtypes for b in dtypes if is_arrow(a, b)]
+print(len(arrows))
+
+# %% The table is a map
+import matplotlib.pyplot as plt
+
+depth = {torch.bool: 0}
+for _ in dtypes:
+    for a, b in arrows:
+        if a in depth:
+            depth[b] = max(depth.get(b, 0), depth[a] + 1)
+place = {}
+for level in set(depth.values()):
+    column = [dtype for dtype in dtypes if depth[dtype] == level]
+    for i, dtype in enumerate(column):
+        place[dtype] = (level, i - (len(column) - 1) / 2)
+
+fig, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
+for a, b in arrows:
+    (x1, y1), (x2, y2) = place[a], place[b]
+    axes.plot([x1, x2], [y1, y2], color="C0")
+axes.plot(*zip(*place.values()), "o", color="C1")
+for dtype, (x, y) in place.items():
+    above = 14 if y == 0 else 32 * y - 6
+    label = {"xytext": (0, above), "textcoords": "offset points"}
+    axes.annotate(short(dtype), (x, y), ha="center", size="small", **label)
+axes.set(xlabel="steps from bool", yticks=[], ylim=(-1, 1), xlim=(-0.6, 8.9))
+axes.set_title("Two dtypes meet at the first common place to their right")
+plt.show()
+# %% Seventy thousand become infinite
+salaries = torch.tensor([70000, 3000])
+bonus = torch.zeros(2, dtype=torch.float16)
+print(salaries + bonus)
+
+# %% A Python number does not widen
+small = torch.tensor([100, 27, 5], dtype=torch.int8)
+print((small + 1).dtype)
+print((small + torch.tensor(1)).dtype)
+print((small + torch.tensor([1, 1, 1])).dtype)
+
+# %% A higher kind still wins
+print((small * 0.5).dtype)
+print((half * 0.5).dtype)
+print((small * torch.tensor(0.5, dtype=torch.float64)).dtype)
+print((half * torch.tensor(0.5, dtype=torch.float64)).dtype)
+
+
+# %% The rule as a function
+def kind(dtype):
+    if dtype.is_complex:
+        return 3
+    if dtype.is_floating_point:
+        return 2
+    return 0 if dtype == torch.bool else 1
+
+
+def rank(operand):
+    if isinstance(operand, torch.Tensor):
+        return 2 if operand.dim() > 0 else 1
+    return 0
+
+
+def promote(a, b):
+    if rank(a) < rank(b):
+        a, b = b, a
+    strong, weak = torch.as_tensor(a).dtype, torch.as_tensor(b).dtype
+    if rank(a) == rank(b):
+        return torch.promote_types(strong, weak)
+    if kind(weak) <= kind(strong):
+        return strong
+    if kind(strong) == 2:
+        return strong.to_complex()
+    return torch.promote_types(strong, weak)
+
+
+# %% Every pair of operands
+tensors = [torch.ones(2, dtype=dtype) for dtype in dtypes]
+tensors += [torch.ones((), dtype=dtype) for dtype in dtypes]
+pairs = [(a, b) for a in tensors for b in tensors + [True, 1, 1.0, 1j]]
+agreed = [promote(a, b) == torch.result_type(a, b) for a, b in pairs]
+print(f"{sum(agreed)} of {len(agreed)}")
+
+# %% Three hundred becomes 44
+print(small + 300)
+print(small < 300)
+pixels = torch.tensor([0, 5, 255], dtype=torch.uint8)
+print(pixels > -1)
+print(pixels == -1)
+
+# %% In place there is no promotion tags=["raises-exception"]
+counts += 0.5
+
+# %% Within a kind, in place narrows
+narrow = small.clone()
+narrow += torch.tensor([300, 1, 1])
+print(narrow)
+
+# %% Assigning cuts off fractions
+ratings = torch.tensor([4, 5, 3])
+ratings[0] = 2.9
+print(ratings)
+
+# %% Matrix products refuse to promote tags=["raises-exception"]
+import numpy as np
+
+model = torch.nn.Linear(3, 1)
+features = torch.from_numpy(np.array([[1.0, 2.0, 3.0]]))
+model(features)
+
+# %% Division leaves the integers
+print(torch.tensor([6, 7]) / 2)
+print(torch.tensor([6, 7]) // 2)
+print(torch.tensor([-3]) // 2)
+
+# %% One too many for float32
+ticket = torch.tensor([16777217])
+print((ticket / 1).long())
+print((ticket // 1).long())
+print(ticket == torch.tensor([16777216.0]))
+
+
+# %% Counting until it stops
+def counts_to(dtype):
+    n = torch.zeros(1, dtype=dtype)
+    while n + 1 != n:
+        n = n + 1
+    return n.item()
+
+
+print(f"{counts_to(torch.float16) = }")
+print(f"{counts_to(torch.bfloat16) = }")
+full = torch.tensor([2.0**24])
+print(f"{full + 1 == full = }")
+
+# %% Gaps double with every power
+sizes = 2.0 ** torch.arange(-6, 26)
+fig, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+for dtype in (torch.bfloat16, torch.float16, torch.float32):
+    start = sizes.to(dtype)
+    start = start[start.isfinite()]
+    above = torch.nextafter(start, torch.full_like(start, torch.inf))
+    finite = above.isfinite()
+    gaps = (above.double() - start.double())[finite]
+    axes.step(start[finite].double(), gaps, where="post", label=short(dtype))
+axes.axhline(1, linestyle=":", color="C3")
+axes.set_xscale("log", base=2)
+axes.set_yscale("log", base=2)
+axes.set(xlabel="number", ylabel="gap to the next one", title="Where counting ends")
+axes.legend()
+plt.show()
+# %% Four numbers in three dtypes
+samples = torch.tensor([1 / 3, 257.0, 70000.0, 1e-8])
+for dtype in (torch.float32, torch.float16, torch.bfloat16):
+    print([f"{x:.6g}" for x in samples.to(dtype).tolist()])
+
+# %% A running total gets stuck
+steps = torch.full((1000,), 0.1, dtype=torch.bfloat16)
+total = torch.zeros((), dtype=torch.bfloat16)
+for step in steps:
+    total += step
+print(total)
+print(steps.sum())
+
+# %% Brighter becomes darker
+photo = torch.tensor([10, 100, 200], dtype=torch.uint8)
+other = torch.tensor([20, 100, 100], dtype=torch.uint8)
+print(photo + 100)
+print(photo - other)
+print((photo.int() + 100).clamp(0, 255).to(torch.uint8))
+
+# %% Two ways to say not
+byte_mask = torch.tensor([1, 0, 1], dtype=torch.uint8)
+bool_mask = byte_mask.bool()
+print(~bool_mask)
+print(~byte_mask)
+
+# %% Nothing selected becomes everything
+print(counts[~bool_mask])
+print(counts[~byte_mask])
+
+# %% Filling wants a real mask tags=["raises-exception"]
+counts.masked_fill(byte_mask, 0)
+
+# %% Plus means or
+print(mask + mask)
+print(mask.sum())
+
+# %% Minus means nothing tags=["raises-exception"]
+1 - mask
+
+# %% One byte, 253 numbers
+codes = torch.arange(256, dtype=torch.uint8)
+fig, axes = plt.subplots(figsize=(6, 2), layout="constrained")
+for y, dtype in enumerate((torch.float8_e4m3fn, torch.float8_e5m2)):
+    numbers = codes.view(dtype).float()
+    kept = numbers[numbers.isfinite()]
+    print(short(dtype), kept.unique().numel(), kept.max().item())
+    near = kept[(kept >= 0) & (kept <= 16)]
+    axes.plot(near, torch.full_like(near, y), "|", markersize=18)
+axes.set(xlabel="number", yticks=[0, 1], yticklabels=["e4m3fn", "e5m2"])
+axes.set(ylim=(-0.7, 1.7), title="Every float8 from 0 to 16")
+plt.show()
+# %% Past the edge
+for dtype in (torch.float8_e4m3fn, torch.float8_e5m2, torch.float16):
+    print(short(dtype), torch.tensor([1e6]).to(dtype).float())
+
+
+# %% What storage dtypes can do
+def works(trial, dtype):
+    x = torch.ones(2).to(dtype)
+    try:
+        eval(trial, {"x": x})
+    except RuntimeError:
+        return "-"
+    return "yes"
+
+
+trials = "x.float(),x[:1],x == x,x + x,x + 1,x * 2.0,x < x,x.sum()".split(",")
+storage = [torch.uint16, torch.uint32, torch.float8_e4m3fn, torch.float8_e5m2]
+print(f"{'':11}" + "".join(f"{short(dtype):>14}" for dtype in storage))
+for trial in trials:
+    answers = [works(trial, dtype) for dtype in storage]
+    print(f"{trial:11}" + "".join(f"{answer:>14}" for answer in answers))
+
+# %% Created, not added tags=["raises-exception"]
+depth_map = torch.tensor([1000, 40000], dtype=torch.uint16)
+depth_map + depth_map
+
+# %% A sum that depends on dtype
+for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
+    tenth, fifth, third = torch.tensor([0.1, 0.2, 0.3], dtype=dtype)
+    print(f"{short(dtype):9} {tenth + fifth == third}")
+
+# %% The same tenth, three answers
+tenth = torch.tensor([0.1])
+precise = torch.tensor([0.1], dtype=torch.float64)
+print(tenth == 0.1)
+print(tenth.item() == 0.1)
+print(tenth == precise)
+
+# %% Close is a relative matter
+guess = torch.tensor([1000.005, 0.000005])
+truth = torch.tensor([1000.0, 0.0])
+print(torch.isclose(guess, truth))
+
+# %% A test that explains itself tags=["raises-exception"]
+torch.testing.assert_close(guess, truth)
+
+# %% The test looks at dtypes tags=["raises-exception"]
+torch.testing.assert_close(tenth, precise)
+
+# %% Exercise: guess the dtype tags=["exercise"]
+expressions = {
+    "mask * 2": torch.bool,
+    "small + whole": torch.int8,
+    "small / 2": torch.int8,
+    "half + torch.tensor(1.0)": torch.float32,
+    "half + torch.ones(1)": torch.float16,
+    "small + photo": torch.uint8,
+    "counts.sqrt()": torch.int64,
+    "photo.sum()": torch.uint8,
+}
+
+for expression, answer in expressions.items():
+    assert eval(expression).dtype == answer, expression
+
+# %% Solution: guess the dtype tags=["solution"]
+expressions = {
+    "mask * 2": torch.int64,
+    "small + whole": torch.int16,
+    "small / 2": torch.float32,
+    "half + torch.tensor(1.0)": torch.float16,
+    "half + torch.ones(1)": torch.float32,
+    "small + photo": torch.int16,
+    "counts.sqrt()": torch.float32,
+    "photo.sum()": torch.int64,
+}
+
+for expression, answer in expressions.items():
+    assert eval(expression).dtype == answer, expression
+
+
+# %% Exercise: find the meeting place tags=["exercise"]
+def meet(a, b):
+    """The promoted dtype, from the list of arrows alone."""
+    return max(a, b, key=lambda dtype: depth[dtype])
+
+
+for a in dtypes:
+    for b in dtypes:
+        assert meet(a, b) == torch.promote_types(a, b), (a, b)
+
+
+# %% Solution: find the meeting place tags=["solution"]
+def reachable(dtype):
+    found = {dtype}
+    for _ in dtypes:
+        found |= {b for a, b in arrows if a in found}
+    return found
+
+
+def meet(a, b):
+    """The promoted dtype, from the list of arrows alone."""
+    common = reachable(a) & reachable(b)
+    return max(common, key=lambda dtype: len(reachable(dtype)))
+
+
+for a in dtypes:
+    for b in dtypes:
+        assert meet(a, b) == torch.promote_types(a, b), (a, b)
+
+
+# %% Exercise: add without wrapping tags=["exercise"]
+def saturating_spec(a, b):
+    """Sums of uint8 numbers that stop at 255."""
+    sums = [min(x + y, 255) for x, y in zip(a.tolist(), b.tolist())]
+    return torch.tensor(sums, dtype=torch.uint8)
+
+
+def saturating_add(a, b):
+    return (a + b).clamp(max=255)
+
+
+levels = torch.arange(256, dtype=torch.uint8)
+for shift in (0, 1, 100, 255):
+    partner = levels.roll(shift)
+    expected = saturating_spec(levels, partner)
+    assert torch.equal(saturating_add(levels, partner), expected), f"shifted by {shift}"
+
+
+# %% Solution: add without wrapping tags=["solution"]
+def saturating_add(a, b):
+    return (a.int() + b).clamp(max=255).to(torch.uint8)
+
+
+for shift in (0, 1, 100, 255):
+    partner = levels.roll(shift)
+    expected = saturating_spec(levels, partner)
+    assert torch.equal(saturating_add(levels, partner), expected), f"shifted by {shift}"
+
+
+# %% Exercise: the last number counted tags=["exercise"]
+def last_counted(dtype):
+    """Where counting by ones stops, without counting."""
+    return torch.finfo(dtype).max
+
+
+for dtype in (torch.float16, torch.bfloat16):
+    assert last_counted(dtype) == counts_to(dtype), dtype
+for dtype in (torch.float32, torch.float64):
+    last = torch.tensor(last_counted(dtype), dtype=dtype)
+    assert last + 1 == last and last - 1 != last, dtype
+
+
+# %% Solution: the last number counted tags=["solution"]
+def last_counted(dtype):
+    """Where counting by ones stops, without counting."""
+    return 2 / torch.finfo(dtype).eps
+
+
+for dtype in (torch.float16, torch.bfloat16):
+    assert last_counted(dtype) == counts_to(dtype), dtype
+for dtype in (torch.float32, torch.float64):
+    last = torch.tensor(last_counted(dtype), dtype=dtype)
+    assert last + 1 == last and last - 1 != last, dtype
+
+
+# %% Exercise: bfloat16 by hand tags=["exercise"]
+def round_to_bfloat16(x):
+    """The float32 numbers x, rounded to what bfloat16 can hold."""
+    bits = x.view(torch.int32)
+    return (bits >> 16 << 16).view(torch.float32)
+
+
+generator = torch.Generator().manual_seed(0)
+draws = torch.randn(10_000, generator=generator)
+ties = torch.tensor([257.0, 259.0, -257.0])  # halfway between two
+for x in (draws, ties):
+    wrong = round_to_bfloat16(x) != x.bfloat16().float()
+    assert not wrong.any(), f"{int(wrong.sum())} wrong"
+
+
+# %% Solution: bfloat16 by hand tags=["solution"]
+def round_to_bfloat16(x):
+    """The float32 numbers x, rounded to what bfloat16 can hold."""
+    bits = x.view(torch.int32)
+    odd = bits >> 16 & 1
+    return (bits + 32767 + odd >> 16 << 16).view(torch.float32)
+
+
+for x in (draws, ties):
+    wrong = round_to_bfloat16(x) != x.bfloat16().float()
+    assert not wrong.any(), f"{int(wrong.sum())} wrong"

@@ -1,0 +1,544 @@
+"""Matrix products: @, einsum, and what to do instead of inverting."""
+
+# %% Two customers, two shops
+import torch
+
+orders = torch.tensor([[2, 0, 1], [1, 3, 0]])  # (customer, item)
+prices = torch.tensor([[4, 5], [1, 2], [10, 7]])  # (item, shop)
+bills = orders @ prices  # (customer, shop)
+bills
+
+
+# %% Three loops say it all
+def slow_matmul(a, b):
+    rows, inner = a.shape
+    inner, columns = b.shape
+    out = torch.zeros(rows, columns, dtype=a.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            for k in range(inner):
+                out[i, j] += a[i, k] * b[k, j]
+    return out
+
+
+print(slow_matmul(orders, prices))
+
+# %% The sizes fit, the axes do not
+nonsense = prices @ orders
+nonsense
+
+# %% Both run on a square
+square = torch.tensor([[1, 2], [3, 4]])
+swap = torch.tensor([[0, 1], [1, 0]])
+print(square * swap)
+print(square @ swap)
+print(swap @ square)
+
+# %% The star wants equal shapes tags=["raises-exception"]
+torch.ones(4, 6) * torch.ones(6, 4)
+
+# %% A column times a row
+weights = torch.tensor([[1], [2], [3]])  # (3, 1), meant as (3,)
+inputs = torch.tensor([4, 5, 6])  # (3,)
+spread = weights * inputs
+print(spread)
+print(spread.sum())
+print(weights.squeeze() @ inputs)
+
+# %% Five functions, seven pairs
+pairs = [
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3, 2)),
+    ((4, 2, 3), (4, 3, 2)),
+    ((4, 2, 3), (3, 2)),
+    ((4, 2, 3), (3,)),
+]
+functions = [torch.dot, torch.mv, torch.mm, torch.bmm, torch.matmul]
+
+
+def result_shape(function, left, right):
+    try:
+        return tuple(function(torch.ones(left), torch.ones(right)).shape)
+    except RuntimeError:
+        return "-"
+
+
+print(f"{'':23}" + "".join(f"{f.__name__:11}" for f in functions))
+for left, right in pairs:
+    shapes = [result_shape(f, left, right) for f in functions]
+    print(f"{left!s:10} {right!s:10}  " + "".join(f"{s!s:11}" for s in shapes))
+
+# %% dot is for vectors tags=["raises-exception"]
+torch.dot(orders, prices)
+
+# %% Inner sizes must meet tags=["raises-exception"]
+orders @ orders
+
+# %% Seven days become fourteen rows tags=["raises-exception"]
+week = torch.arange(42).view(7, 2, 3) % 4  # (day, customer, item)
+week @ orders
+
+# %% Two batches, another message tags=["raises-exception"]
+week @ week
+
+# %% Products do not promote tags=["raises-exception"]
+orders @ prices.float()
+
+# %% Bytes wrap around
+pixels = torch.tensor([200, 100], dtype=torch.uint8)
+print(pixels @ pixels)
+print(pixels.long() @ pixels.long())
+
+# %% One product per day
+daily_prices = torch.stack([prices + day for day in range(7)])  # (day, item, shop)
+daily_bills = week @ daily_prices
+print(f"{daily_bills.shape = }")
+print(f"{(week @ prices).shape = }")
+print(f"{(week[:, None] @ daily_prices).shape = }")
+
+# %% Vectors borrow an axis
+first_shop = prices[:, 0]  # (item,)
+first_customer = orders[0]  # (item,)
+print(orders @ first_shop)
+print(first_customer @ prices)
+
+# %% A stack read as one matrix
+moves = torch.stack([torch.eye(2, dtype=torch.int64), swap])  # stay, swap
+points = torch.tensor([[1, 2], [3, 4]])  # two points
+print(moves @ points)
+print((moves @ points[:, :, None]).squeeze(-1))
+
+# %% A layer, by hand
+torch.manual_seed(0)
+layer = torch.nn.Linear(3, 2)
+x = orders.float()
+by_hand = x @ layer.weight.T + layer.bias
+print(f"{layer.weight.shape = }")
+torch.testing.assert_close(by_hand, layer(x))
+
+# %% Turn, shear, flatten
+import math
+
+import matplotlib.pyplot as plt
+
+letter = [(0, 0), (0, 4), (3, 4), (3, 3), (1, 3), (1, 2), (2, 2), (2, 1), (1, 1), (1, 0)]
+outline = torch.tensor(letter).float()  # (corner, 2)
+c, s = math.cos(math.pi / 6), math.sin(math.pi / 6)
+turn = torch.tensor([[c, -s], [s, c]])
+shear = torch.tensor([[1.5, 0.5], [0.0, 1.0]])
+flatten = torch.tensor([[1.0, 0.5], [0.5, 0.25]])
+
+fig, axes = plt.subplots(1, 3, figsize=(7, 2.2), sharex=True, sharey=True, layout="constrained")
+for axis, matrix in zip(axes, (turn, shear, flatten)):
+    moved = outline @ matrix.T
+    axis.fill(*outline.T, alpha=0.3, label="before")
+    axis.fill(*moved.T, alpha=0.6, edgecolor="C1", label="after")
+    axis.set_title(f"det {torch.linalg.det(matrix):.2f}")
+    axis.set(xlabel="x", ylabel="y", aspect="equal")
+axes[0].legend(loc="upper right")
+plt.show()
+
+
+# %% The determinant scales the area
+def area(corners):
+    x, y = corners.T
+    return ((x * y.roll(-1)).sum() - (x.roll(-1) * y).sum()).abs() / 2
+
+
+print(f"before: {area(outline):.2f}")
+for matrix in (turn, shear, flatten):
+    print(f"after:  {area(outline @ matrix.T):.2f}")
+
+# %% A letter for every axis
+torch.einsum("ci,is->cs", orders, prices)
+
+# %% Einsum, one number at a time
+from itertools import product
+
+
+def slow_einsum(equation, *tensors):
+    left, output = equation.split("->")
+    names = left.split(",")
+    size = {}
+    for letters, t in zip(names, tensors):
+        size.update(zip(letters, t.shape))
+    out = torch.zeros([size[letter] for letter in output], dtype=tensors[0].dtype)
+    for position in product(*map(range, size.values())):
+        at = dict(zip(size, position))
+        term = 1
+        for letters, t in zip(names, tensors):
+            term = term * t[tuple(at[letter] for letter in letters)]
+        out[tuple(at[letter] for letter in output)] += term
+    return out
+
+
+print(slow_einsum("ci,is->cs", orders, prices))
+
+# %% Twenty equations, both sides
+torch.manual_seed(0)
+u, v = torch.randint(-9, 9, (2, 3))
+M = torch.randint(-9, 9, (2, 3))
+N = torch.randint(-9, 9, (3, 4))
+S = torch.randint(-9, 9, (3, 3))
+A = torch.randint(-9, 9, (5, 2, 3))
+B = torch.randint(-9, 9, (5, 3, 4))
+
+rows = [
+    ("v", "i->", "v.sum()"),
+    ("M", "ij->j", "M.sum(dim=0)"),
+    ("M", "ij->i", "M.sum(dim=1)"),
+    ("M", "ij->ji", "M.T"),
+    ("S", "ii->i", "S.diagonal()"),
+    ("S", "ii->", "S.trace()"),
+    ("u, v", "i,i->i", "u * v"),
+    ("u, v", "i,i->", "torch.dot(u, v)"),
+    ("u, v", "i,j->ij", "torch.outer(u, v)"),
+    ("M, M", "ij,ij->", "(M * M).sum()"),
+    ("M, v", "ij,j->ij", "M * v"),
+    ("M, v", "ij,j->i", "torch.mv(M, v)"),
+    ("M, N", "ij,jk->ik", "torch.mm(M, N)"),
+    ("M, S", "ij,kj->ik", "M @ S.T"),
+    ("A, B", "bij,bjk->bik", "torch.bmm(A, B)"),
+    ("A, v", "bij,j->bi", "A @ v"),
+    ("A, A", "bij,bij->b", "(A * A).sum(dim=(1, 2))"),
+    ("A, A", "bij,cij->bc", "A.flatten(1) @ A.flatten(1).T"),
+    ("u, S, v", "i,ij,j->", "u @ S @ v"),
+    ("u, v, u", "i,j,k->ijk", "u[:, None, None] * v[:, None] * u"),
+]
+
+print(f"{'operands':9}{'equation':14}{'twin':35}equal")
+for operands, equation, twin in rows:
+    tensors = eval(f"({operands},)")
+    fast, slow = torch.einsum(equation, *tensors), slow_einsum(equation, *tensors)
+    equal = torch.equal(fast, eval(twin)) and torch.equal(fast, slow)
+    print(f"{operands:9}{equation:14}{twin:35}{equal}")
+
+# %% Dots for the axes you ignore
+print(f"{torch.einsum('...ij,...jk->...ik', week, prices).shape = }")
+print(f"{torch.einsum('...i->...', week).shape = }")
+
+# %% The letter is named tags=["raises-exception"]
+torch.einsum("ci,is->cs", orders, orders)
+
+# %% One row of prices is enough
+one_item = prices[:1]  # (1, shop)
+torch.einsum("ci,is->cs", orders, one_item)
+
+# %% One row is refused here tags=["raises-exception"]
+orders @ one_item
+
+# %% Without an arrow, the alphabet
+print(torch.einsum("ij", orders))
+print(torch.einsum("ji", orders))
+
+# %% Attention in two lines
+torch.manual_seed(0)
+query, key, value = torch.randn(3, 2, 4, 5, 8)  # each (batch, head, time, channel)
+scores = torch.einsum("bhqc,bhkc->bhqk", query, key) / math.sqrt(8)
+answer = torch.einsum("bhqk,bhkc->bhqc", scores.softmax(dim=-1), value)
+print(f"{scores.shape = }")
+library = torch.nn.functional.scaled_dot_product_attention(query, key, value)
+torch.testing.assert_close(answer, library)
+
+# %% Brackets set the price
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def cost(compute):
+    with FlopCounterMode(display=False) as counter:
+        compute()
+    return counter.get_total_flops()
+
+
+wide = torch.ones(100, 100)
+column = torch.ones(100, 1)
+print(f"{cost(lambda: (wide @ wide) @ column) = :,}")
+print(f"{cost(lambda: wide @ (wide @ column)) = :,}")
+print(f"{cost(lambda: torch.linalg.multi_dot([wide, wide, column])) = :,}")
+
+# %% Other brackets, infinity
+big = torch.tensor([[1e20]])
+tiny = torch.tensor([[1e-20]])
+print((big @ big) @ tiny)
+print(big @ (big @ tiny))
+
+# %% Prices from three receipts
+baskets = torch.tensor([[2.0, 0.0, 1.0], [1.0, 3.0, 0.0], [0.0, 1.0, 1.0]])
+totals = torch.tensor([18.0, 7.0, 11.0])
+found = torch.linalg.solve(baskets, totals)
+found
+
+# %% Solving needs floats tags=["raises-exception"]
+torch.linalg.solve(baskets.long(), totals.long())
+
+# %% One thousandth moves a whole unit
+nearly = torch.tensor([[1.0, 1.0], [1.0, 1.001]], dtype=torch.float64)
+sums = torch.tensor([2.0, 2.001], dtype=torch.float64)
+nudged = torch.tensor([2.0, 2.002], dtype=torch.float64)
+print(torch.linalg.solve(nearly, sums))
+print(torch.linalg.solve(nearly, nudged))
+print(f"{torch.linalg.cond(nearly):.0f}")
+
+# %% The inverse misses
+n = torch.arange(1, 11, dtype=torch.float64)
+hilbert = 1 / (n[:, None] + n - 1)
+target = hilbert.sum(dim=1)  # so x = (1, …, 1)
+solved = torch.linalg.solve(hilbert, target)
+inverted = torch.linalg.inv(hilbert) @ target
+for name, guess in [("solve", solved), ("inv", inverted)]:
+    miss = (hilbert @ guess - target).abs().max().item()
+    print(f"{name:6} {miss < 1e-14 = !s:6} {miss > 1e-6 = !s}")
+
+# %% Twice the same receipt tags=["raises-exception"]
+torch.linalg.solve(torch.tensor([[1.0, 2.0], [2.0, 4.0]]), torch.ones(2))
+
+# %% Singular on paper
+paper = torch.tensor([[0.1, 0.7], [0.3, 2.1]], dtype=torch.float64)
+inverse = torch.linalg.inv(paper)
+print(inverse.isfinite().all(), (inverse.abs() > 1e14).all())
+print(torch.linalg.matrix_rank(paper))
+
+# %% Vectors, not a matrix
+systems = baskets.expand(3, 3, 3)  # three systems of three equations
+right_sides = torch.tensor([[18.0, 0.0, 0.0], [7.0, 0.0, 0.0], [11.0, 0.0, 0.0]])
+as_vectors = torch.linalg.solve(systems, right_sides)
+as_columns = torch.linalg.solve(systems, right_sides[None])
+print(as_vectors.shape, as_columns.shape)
+print(as_columns[0])
+
+# %% A line through five points
+day = torch.arange(5.0)
+height = torch.tensor([1.0, 3.0, 2.0, 5.0, 4.0])
+design = torch.stack([day, torch.ones(5)], dim=1)  # (5, 2)
+line = torch.linalg.lstsq(design, height[:, None]).solution  # (2, 1)
+fitted = (design @ line).squeeze(1)
+print(line)
+
+# %% The misses, drawn
+fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
+axis.plot(day, fitted, label="least squares")
+axis.plot(day, height, "o", label="measured")
+axis.vlines(day, fitted, height, linestyles="dotted", color="gray")
+axis.set(xlabel="day", ylabel="height", title="The line with the smallest squares")
+axis.legend()
+plt.show()
+
+# %% Directions that only stretch
+symmetric = torch.tensor([[2.0, 1.0], [1.0, 2.0]])
+stretch, directions = torch.linalg.eigh(symmetric)
+print(stretch)
+torch.testing.assert_close(symmetric @ directions, directions * stretch)
+
+# %% Half the matrix is read
+lopsided = torch.tensor([[2.0, 999.0], [1.0, 2.0]])
+torch.linalg.eigvalsh(lopsided)
+
+# %% A photo in three parts
+from matplotlib.cbook import get_sample_data
+
+with get_sample_data("grace_hopper.jpg") as picture:
+    photo = torch.tensor(plt.imread(picture))[::4, ::4].float().mean(dim=2)
+U, sigma, Vh = torch.linalg.svd(photo, full_matrices=False)
+print(U.shape, sigma.shape, Vh.shape)
+
+
+# %% Thirty columns show a face
+def keep(rank):
+    return U[:, :rank] * sigma[:rank] @ Vh[:rank]
+
+
+fig, axes = plt.subplots(1, 3, figsize=(7, 3), layout="constrained")
+for axis, rank in zip(axes, (3, 10, 30)):
+    numbers = rank * (150 + 128 + 1)
+    axis.imshow(keep(rank), cmap="gray", vmin=0, vmax=255)
+    axis.set_title(f"rank {rank}, {numbers / photo.numel():.0%}")
+    axis.set_axis_off()
+plt.show()
+
+# %% Old names, asked today
+import warnings
+
+spd = torch.tensor([[2.0, 1.0], [1.0, 3.0]])
+rhs = torch.tensor([[1.0], [2.0]])
+low = torch.tensor([[2.0, 0.0], [1.0, 3.0]])
+renamed = [
+    ("torch.symeig(spd)[0]", "torch.linalg.eigvalsh(spd)"),
+    ("torch.eig(spd)[0]", "torch.linalg.eigvals(spd)"),
+    ("torch.solve(rhs, spd)[0]", "torch.linalg.solve(spd, rhs)"),
+    ("torch.lstsq(rhs, spd)[0]", "torch.linalg.lstsq(spd, rhs)[0]"),
+    ("torch.matrix_rank(spd)", "torch.linalg.matrix_rank(spd)"),
+    ("torch.cholesky(spd)", "torch.linalg.cholesky(spd)"),
+    ("torch.qr(spd)[1]", "torch.linalg.qr(spd)[1]"),
+    ("torch.lu(spd)[0]", "torch.linalg.lu_factor(spd)[0]"),
+    ("torch.chain_matmul(spd, low)", "torch.linalg.multi_dot([spd, low])"),
+    ("torch.triangular_solve(rhs, low, False)[0]", "torch.linalg.solve_triangular(low, rhs, upper=False)"),
+    ("torch.svd(spd)[2].mH", "torch.linalg.svd(spd)[2]"),
+    ("torch.norm(spd)", "torch.linalg.vector_norm(spd)"),
+    ("torch.ger(rhs[:, 0], rhs[:, 0])", "torch.outer(rhs[:, 0], rhs[:, 0])"),
+    ("torch.pinverse(spd)", "torch.linalg.pinv(spd)"),
+    ("torch.inverse(spd)", "torch.linalg.inv(spd)"),
+    ("torch.det(spd)", "torch.linalg.det(spd)"),
+]
+
+
+def ask(old, new):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            answer = eval(old)
+        except RuntimeError:
+            return "removed"
+    torch.testing.assert_close(answer, eval(new))
+    return "warns" if caught else "quiet"
+
+
+torch.set_warn_always(True)
+fates = {}
+for old, new in renamed:
+    fates[old] = ask(old, new)
+    print(f"{fates[old]:8} {old.split('(')[0]:23} {new.split('(')[0]}")
+torch.set_warn_always(False)
+
+# %% The removed one explains itself tags=["raises-exception"]
+torch.matrix_rank(spd)
+
+# %% Exercise: cosine similarity tags=["exercise"]
+songs = torch.tensor([[3.0, 4.0, 0.0], [6.0, 8.0, 0.0], [0.0, 0.0, 2.0], [0.0, 5.0, 0.0]])
+
+
+def similarity_spec(a):
+    out = torch.zeros(len(a), len(a))
+    for i, j in product(range(len(a)), repeat=2):
+        lengths = a[i].square().sum().sqrt() * a[j].square().sum().sqrt()
+        out[i, j] = torch.dot(a[i], a[j]) / lengths
+    return out
+
+
+def similarity(a):
+    """The cosine of the angle between every two rows, from one product."""
+    return a @ a.T
+
+
+torch.testing.assert_close(similarity(songs), similarity_spec(songs))
+
+
+# %% Solution: cosine similarity tags=["solution"]
+def similarity(a):
+    """The cosine of the angle between every two rows, from one product."""
+    unit = a / torch.linalg.vector_norm(a, dim=1, keepdim=True)
+    return unit @ unit.T
+
+
+torch.testing.assert_close(similarity(songs), similarity_spec(songs))
+
+
+# %% Exercise: score each pair tags=["exercise"]
+def pair_scores_spec(x, m, y):
+    return torch.stack([x[b] @ m @ y[b] for b in range(len(x))])
+
+
+def pair_scores(x, m, y):
+    """x[b] @ m @ y[b] for every b, as one einsum."""
+    return torch.einsum("bi,ij,bj->", x, m, y)
+
+
+left, right = A[:, 0], B[:, :, 0]  # (5, 3) each
+assert torch.equal(pair_scores(left, S, right), pair_scores_spec(left, S, right))
+
+
+# %% Solution: score each pair tags=["solution"]
+def pair_scores(x, m, y):
+    """x[b] @ m @ y[b] for every b, as one einsum."""
+    return torch.einsum("bi,ij,bj->b", x, m, y)
+
+
+left, right = A[:, 0], B[:, :, 0]  # (5, 3) each
+assert torch.equal(pair_scores(left, S, right), pair_scores_spec(left, S, right))
+
+
+# %% Exercise: turn each point by its own angle tags=["exercise"]
+def turn_each_spec(points, angles):
+    out = torch.zeros_like(points)
+    for p, (point, angle) in enumerate(zip(points, angles)):
+        c, s = torch.cos(angle), torch.sin(angle)
+        out[p] = torch.tensor([[c, -s], [s, c]]) @ point
+    return out
+
+
+def turn_each(points, angles):
+    """Every point turned by its own angle, without a loop."""
+    raise NotImplementedError("yours to write")
+
+
+angles = torch.linspace(0, 3, len(outline))
+torch.testing.assert_close(turn_each(outline, angles), turn_each_spec(outline, angles))
+
+
+# %% Solution: turn each point by its own angle tags=["solution"]
+def turn_each(points, angles):
+    """Every point turned by its own angle, without a loop."""
+    c, s = angles.cos(), angles.sin()
+    turns = torch.stack([c, -s, s, c], dim=-1).unflatten(-1, (2, 2))  # (point, 2, 2)
+    return torch.einsum("pij,pj->pi", turns, points)
+
+
+angles = torch.linspace(0, 3, len(outline))
+torch.testing.assert_close(turn_each(outline, angles), turn_each_spec(outline, angles))
+
+# %% Exercise: divide from the right tags=["exercise"]
+wanted = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+
+def right_divide(b, a):
+    """The x with x @ a equal to b. No inverse."""
+    return torch.linalg.solve(a, b.T)
+
+
+torch.testing.assert_close(right_divide(wanted, baskets) @ baskets, wanted)
+
+
+# %% Solution: divide from the right tags=["solution"]
+def right_divide(b, a):
+    """The x with x @ a equal to b. No inverse."""
+    return torch.linalg.solve(a, b, left=False)
+
+
+torch.testing.assert_close(right_divide(wanted, baskets) @ baskets, wanted)
+torch.testing.assert_close(right_divide(wanted, baskets), torch.linalg.solve(baskets.T, wanted.T).T)
+
+
+# %% Exercise: the cheapest brackets tags=["exercise"]
+def cheapest(sizes):
+    """Fewest multiplications for a chain of matrices.
+
+    sizes (2, 3, 4) means a (2, 3) times a (3, 4).
+    """
+    return sum(sizes[0] * k * n for k, n in zip(sizes[1:], sizes[2:]))
+
+
+for sizes in [(2, 3, 4), (9, 8, 7, 1), (1, 7, 8, 9), (5, 40, 2, 30, 6), (30, 1, 40, 10, 25, 2)]:
+    chain = [torch.ones(m, n) for m, n in zip(sizes, sizes[1:])]
+    flops = cost(lambda: torch.linalg.multi_dot(chain))
+    assert cheapest(sizes) == flops // 2, (sizes, cheapest(sizes), flops // 2)
+
+
+# %% Solution: the cheapest brackets tags=["solution"]
+def cheapest(sizes):
+    """Fewest multiplications for a chain of matrices.
+
+    sizes (2, 3, 4) means a (2, 3) times a (3, 4).
+    """
+    if len(sizes) == 2:
+        return 0
+    return min(
+        cheapest(sizes[: k + 1]) + cheapest(sizes[k:]) + sizes[0] * sizes[k] * sizes[-1]
+        for k in range(1, len(sizes) - 1)
+    )
+
+
+for sizes in [(2, 3, 4), (9, 8, 7, 1), (1, 7, 8, 9), (5, 40, 2, 30, 6), (30, 1, 40, 10, 25, 2)]:
+    chain = [torch.ones(m, n) for m, n in zip(sizes, sizes[1:])]
+    flops = cost(lambda: torch.linalg.multi_dot(chain))
+    assert cheapest(sizes) == flops // 2, (sizes, cheapest(sizes), flops // 2)

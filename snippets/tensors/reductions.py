@@ -1,0 +1,416 @@
+"""Reductions and sorting: many numbers become one, or change places."""
+
+# %% The axis you name disappears
+import torch
+
+scores = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]])  # (player, round)
+print(scores.sum())
+print(scores.sum(dim=0))  # (round,)
+print(scores.sum(dim=1))  # (player,)
+
+# %% Down or across tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
+style = {"ha": "center", "va": "center", "fontsize": 13}
+for player, row in enumerate(scores.tolist()):
+    for turn, score in enumerate(row):
+        axis.text(turn, -player, score, **style)
+for turn, total in enumerate(scores.sum(dim=0).tolist()):
+    axis.annotate("", (turn + 0.25, -3), (turn + 0.25, 0.4), arrowprops={"arrowstyle": "->", "color": "C0"})
+    axis.text(turn, -3.4, total, color="C0", **style)
+for player, total in enumerate(scores.sum(dim=1).tolist()):
+    axis.annotate("", (4.2, -player - 0.3), (-0.3, -player - 0.3), arrowprops={"arrowstyle": "->", "color": "C1"})
+    axis.text(4.6, -player, total, color="C1", **style)
+axis.text(-2, -3.4, "sum(dim=0)", color="C0", family="monospace", ha="center", va="center")
+axis.text(4.6, 0.8, "sum(dim=1)", color="C1", family="monospace", ha="center", va="center")
+axis.set(xlim=(-3.2, 5.6), ylim=(-3.9, 1.2))
+axis.set_axis_off()
+plt.show()
+
+# %% Several axes at once
+season = torch.stack([scores, scores + 1])  # (match, player, round)
+print(season.sum(dim=(0, 2)))  # (player,)
+print(season.sum(dim=-1).shape)
+
+# %% No dims means all dims
+dims = ()
+print(scores.sum(dim=dims))
+print(scores.numpy().sum(axis=dims))
+
+# %% A seat kept free
+share = scores / scores.sum(dim=1, keepdim=True)
+print(share)
+
+# %% The seat is gone tags=["raises-exception"]
+scores / scores.sum(dim=1)
+
+# %% On a square it fits
+square = scores[:, :3]
+wrong = square / square.sum(dim=1)
+right = square / square.sum(dim=1, keepdim=True)
+print(wrong.sum(dim=1))
+print(right.sum(dim=1))
+
+# %% Whole numbers have no mean tags=["raises-exception"]
+scores.mean()
+
+# %% Name a float type
+print(scores.mean(dtype=torch.float32))
+print(scores.float().mean(dim=1))
+
+# %% What type the answer has
+types = [torch.bool, torch.uint8, torch.int64, torch.float16, torch.float32]
+names = ["sum", "prod", "mean", "amax", "argmax", "any"]
+
+
+def answer_type(name, dtype):
+    try:
+        answer = getattr(torch.ones(2, 2).to(dtype), name)(dim=0)
+    except RuntimeError:
+        return "-"
+    return str(answer.dtype).removeprefix("torch.")
+
+
+print(f"{'':9}" + "".join(f"{name:9}" for name in names))
+for dtype in types:
+    label = str(dtype).removeprefix("torch.")
+    print(f"{label:9}" + "".join(f"{answer_type(name, dtype):9}" for name in names))
+
+# %% The sum does not fit, the mean does
+half = torch.tensor([30000.0, 30000.0, 30000.0], dtype=torch.float16)
+print(half.sum())
+print(half.mean())
+print(half.sum(dtype=torch.float32))
+
+# %% Two answers in one
+best = scores.max(dim=1)
+print(best.values)
+print(best.indices)
+
+# %% A pair is not a number tags=["raises-exception"]
+scores.max(dim=1) > 5
+
+# %% One number, many ways
+print(scores.max())
+print(scores.amax(dim=(0, 1)))
+print(scores.argmax())
+print(torch.unravel_index(scores.argmax(), scores.shape))
+
+# %% The second argument decides
+print(torch.max(scores, 1).values)
+print(torch.max(scores, torch.tensor(1)).shape)
+
+# %% First among equals
+column = scores[:, 0]  # 3, 5, 5
+print(column.argmax())
+print(column.max(dim=0).indices)
+
+
+# %% Tied winners share the gradient
+def gradient(reduce):
+    x = torch.tensor([1.0, 3.0, 3.0], requires_grad=True)
+    reduce(x).backward()
+    return x.grad
+
+
+print(gradient(lambda x: x.max()))
+print(gradient(lambda x: x.amax(dim=0)))
+print(gradient(lambda x: x.max(dim=0).values))
+
+# %% The lower of two middles
+even = torch.tensor([4.0, 1.0, 3.0, 2.0])
+print(even.median())
+print(even.quantile(0.5))
+
+# %% Divided by n minus one
+print(even.var())
+print(even.numpy().var())
+print(even.var(correction=0))
+
+# %% One number has no spread
+single = torch.tensor([5.0]).std()
+single
+
+# %% One nan takes all
+sensor = torch.tensor([2.0, float("nan"), 4.0])
+print(sensor.sum(), sensor.max(), sensor.median())
+print(sensor.nansum(), sensor.nanmean(), sensor.nanmedian())
+
+# %% Questions for a whole axis
+high = scores > 4
+print(high.any(dim=1))
+print(high.all(dim=1))
+print(high.sum(dim=1))
+print(high.float().mean(dim=1))
+
+# %% Running totals
+week = torch.tensor([3, 1, 4, 1, 5])
+total = week.cumsum(dim=0)
+print(total)
+print(total.diff())
+print(week.cummax(dim=0).values)
+
+# %% Too large on the way
+logits = torch.tensor([1000.0, 1000.0])
+print(logits.exp().sum().log())
+print(logits.logsumexp(dim=0))
+
+
+# %% Take the largest out first
+def stable_logsumexp(x):
+    largest = x.max()
+    return largest + (x - largest).exp().sum().log()
+
+
+print(stable_logsumexp(logits))
+
+# %% Where exp gives up
+x = torch.arange(-120.0, 121.0)
+naive = x.exp().log()
+stable = x[:, None].logsumexp(dim=1)  # each a sum of one
+fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
+axis.plot(x, stable, alpha=0.4, linewidth=6, label="logsumexp")
+axis.plot(x, naive, label="exp, then log")
+axis.set(xlabel="x", ylabel="answer", title="One number: log(exp(x)) in float32")
+axis.legend()
+plt.show()
+
+# %% The log of a vanished probability
+pair = torch.tensor([0.0, -200.0])
+print(pair.softmax(dim=0).log())
+print(pair.log_softmax(dim=0))
+
+# %% Nothing left to choose from
+hidden = torch.full((3,), float("-inf"))
+print(hidden.softmax(dim=0))
+
+# %% Sorted, and where from
+prices = torch.tensor([30, 10, 20, 10])
+ordered, source = prices.sort()
+print(ordered)
+print(source)
+
+# %% Two keys, two sorts
+people = ["Zoe", "Ben", "Ada", "Cem"]
+points = torch.tensor([7, 9, 7, 9])
+by_name = torch.tensor(sorted(range(4), key=people.__getitem__))
+by_points = points[by_name].argsort(descending=True, stable=True)
+for i in by_name[by_points].tolist():
+    print(points[i].item(), people[i])
+
+# %% Sorted twice is the rank
+print(prices.argsort(stable=True).argsort())
+
+# %% The best two of each row
+top = scores.topk(2, dim=1)
+print(top.values)
+print(top.indices)
+
+# %% Only four to choose from tags=["raises-exception"]
+scores.topk(5, dim=1)
+
+# %% Distinct values, and the way back
+values, inverse, counts = prices.unique(return_inverse=True, return_counts=True)
+print(values)
+print(inverse)
+print(counts)
+
+# %% Count and add by number
+team = torch.tensor([0, 2, 0, 2, 2])  # which team scored
+goals = torch.tensor([1.0, 2.0, 3.0, 1.0, 6.0])
+print(team.bincount(minlength=4))
+print(team.bincount(weights=goals, minlength=4))
+
+# %% Any reduction, by group
+teams = torch.zeros(4)
+print(teams.scatter_reduce(0, team, goals, "amax", include_self=False))
+print(teams.scatter_reduce(0, team, goals, "mean", include_self=False))
+
+# %% The start counts too
+print(teams.scatter_reduce(0, team, goals, "mean"))
+
+# %% What fell off the edge
+heights = torch.tensor([0.0, 0.5, 1.0, 2.0, 7.0])
+print(heights.histc(bins=2, min=0, max=2))
+
+# %% Three ways to be long
+arrow = torch.tensor([3.0, -4.0])
+for order in (1, 2, float("inf")):
+    print(torch.linalg.vector_norm(arrow, ord=order))
+
+# %% Squares that do not fit
+huge = torch.tensor([3e20, 4e20])
+speck = torch.tensor([3e-30, 4e-30])
+print(torch.linalg.vector_norm(huge))
+print(torch.linalg.vector_norm(speck))
+print(torch.linalg.vector_norm(huge, dtype=torch.float64))
+
+# %% The order decides
+print(torch.tensor([1e8, 1.0, -1e8]).sum())
+print(torch.tensor([1e8, -1e8, 1.0]).sum())
+
+# %% A million dimes
+dimes = torch.full((1_000_000,), 0.1)
+one_by_one = dimes.numpy().cumsum()  # float32, from left to right
+print(f"{one_by_one[-1]:.1f}")
+print(f"{dimes.sum():.1f}")
+
+# %% Where the dimes get lost
+exact = dimes.double().cumsum(dim=0)
+step = torch.arange(0, len(dimes), 5000)
+error = torch.from_numpy(one_by_one)[step] - exact[step]
+blocks = torch.stack([dimes[: n + 1].sum() for n in step]) - exact[step]
+fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
+axis.plot(step, error, label="one by one")
+axis.plot(step, blocks, label="torch.sum")
+axis.set(xlabel="dimes added", ylabel="error", title="Adding 0.1 in float32")
+axis.legend()
+plt.show()
+
+# %% Exercise: standardize each column tags=["exercise"]
+table = torch.tensor([[1.0, 10.0, 5.0], [2.0, 30.0, 5.5], [6.0, 20.0, 6.0]])
+
+
+def standardize_spec(t):
+    columns = [(c - c.mean()) / c.std() for c in t.unbind(dim=1)]
+    return torch.stack(columns, dim=1)
+
+
+def standardize(t, dim):
+    """Subtract the mean along `dim`, divide by the standard deviation."""
+    return (t - t.mean(dim)) / t.std(dim)
+
+
+torch.testing.assert_close(standardize(table, 0), standardize_spec(table))
+torch.testing.assert_close(standardize(table, 1), standardize_spec(table.T).T)
+
+
+# %% Solution: standardize each column tags=["solution"]
+def standardize(t, dim):
+    """Subtract the mean along `dim`, divide by the standard deviation."""
+    return (t - t.mean(dim, keepdim=True)) / t.std(dim, keepdim=True)
+
+
+torch.testing.assert_close(standardize(table, 0), standardize_spec(table))
+torch.testing.assert_close(standardize(table, 1), standardize_spec(table.T).T)
+
+# %% Exercise: was it among the first k? tags=["exercise"]
+votes = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]])
+truth = torch.tensor([2, 0, 2, 2])
+
+
+def topk_accuracy_spec(votes, truth, k):
+    hits = 0
+    for row, answer in zip(votes.tolist(), truth.tolist()):
+        best = sorted(range(len(row)), key=row.__getitem__, reverse=True)
+        hits += answer in best[:k]
+    return hits / len(truth)
+
+
+def topk_accuracy(votes, truth, k):
+    """The share of rows whose true class is among the k highest."""
+    return (votes.topk(k, dim=1).indices == truth).any(dim=1).float().mean()
+
+
+for k in (1, 2, 3):
+    assert topk_accuracy(votes, truth, k) == topk_accuracy_spec(votes, truth, k), k
+
+
+# %% Solution: was it among the first k? tags=["solution"]
+def topk_accuracy(votes, truth, k):
+    """The share of rows whose true class is among the k highest."""
+    hits = votes.topk(k, dim=1).indices == truth[:, None]  # (row, k)
+    return hits.any(dim=1).float().mean()
+
+
+for k in (1, 2, 3):
+    assert topk_accuracy(votes, truth, k) == topk_accuracy_spec(votes, truth, k), k
+
+# %% Exercise: a mean that skips padding tags=["exercise"]
+sentences = torch.tensor([[1.0, 2.0, 9.0, 9.0], [5.0, 9.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
+lengths = torch.tensor([2, 1, 0])
+
+
+def masked_mean_spec(t, lengths):
+    means = [row[:n].mean() if n else torch.tensor(0.0) for row, n in zip(t, lengths)]
+    return torch.stack(means)
+
+
+def masked_mean(t, lengths):
+    """The mean of the first lengths[i] numbers of row i; 0 for an empty row."""
+    mask = torch.arange(t.size(1)) < lengths[:, None]
+    return (t * mask).mean(dim=1)
+
+
+torch.testing.assert_close(masked_mean(sentences, lengths), masked_mean_spec(sentences, lengths))
+
+
+# %% Solution: a mean that skips padding tags=["solution"]
+def masked_mean(t, lengths):
+    """The mean of the first lengths[i] numbers of row i; 0 for an empty row."""
+    mask = torch.arange(t.size(1)) < lengths[:, None]
+    return (t * mask).sum(dim=1) / lengths.clamp(min=1)
+
+
+torch.testing.assert_close(masked_mean(sentences, lengths), masked_mean_spec(sentences, lengths))
+
+
+# %% Exercise: moving sums without windows tags=["exercise"]
+def moving_sums_spec(t, width):
+    return torch.stack([t[i : i + width].sum() for i in range(len(t) - width + 1)])
+
+
+def moving_sums(t, width):
+    """The sum of every `width` neighbours, from one cumsum."""
+    total = t.cumsum(dim=0)
+    return total[width:] - total[:-width]
+
+
+for width in (1, 2, 4):
+    assert torch.equal(moving_sums(week, width), moving_sums_spec(week, width)), width
+
+
+# %% Solution: moving sums without windows tags=["solution"]
+def moving_sums(t, width):
+    """The sum of every `width` neighbours, from one cumsum."""
+    total = torch.cat([t.new_zeros(1), t.cumsum(dim=0)])
+    return total[width:] - total[:-width]
+
+
+for width in (1, 2, 4):
+    assert torch.equal(moving_sums(week, width), moving_sums_spec(week, width)), width
+
+
+# %% Exercise: softmax within groups tags=["exercise"]
+def group_softmax_spec(x, group):
+    out = torch.zeros_like(x)
+    for g in group.unique():
+        out[group == g] = x[group == g].softmax(dim=0)
+    return out
+
+
+def group_softmax(x, group, count):
+    """Softmax of the numbers that share a group, without a loop."""
+    e = x.exp()
+    total = torch.zeros(count).index_add(0, group, e)
+    return e / total[group]
+
+
+strong = goals * 100
+torch.testing.assert_close(group_softmax(goals, team, 4), group_softmax_spec(goals, team))
+torch.testing.assert_close(group_softmax(strong, team, 4), group_softmax_spec(strong, team))
+
+
+# %% Solution: softmax within groups tags=["solution"]
+def group_softmax(x, group, count):
+    """Softmax of the numbers that share a group, without a loop."""
+    largest = torch.zeros(count).scatter_reduce(0, group, x, "amax", include_self=False)
+    e = (x - largest[group]).exp()
+    total = torch.zeros(count).index_add(0, group, e)
+    return e / total[group]
+
+
+strong = goals * 100
+torch.testing.assert_close(group_softmax(goals, team, 4), group_softmax_spec(goals, team))
+torch.testing.assert_close(group_softmax(strong, team, 4), group_softmax_spec(strong, team))
