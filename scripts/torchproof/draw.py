@@ -201,9 +201,10 @@ def _graph(data: dict[str, Any], identity: str) -> Picture:
             left += widths[place] + 18
     tops = [4 + sum(heights[:level]) + 30 * level for level in range(len(layers))]
     parts = [_arrowheads(identity)]
-    for above, below in edges:
-        x1, y1 = x[above] + widths[above] / 2, tops[depth[above]] + len(labels[above]) * 16 + 12
-        x2, y2 = x[below] + widths[below] / 2, tops[depth[below]] - 5
+    for number, (above, below) in enumerate(edges):
+        beside = 20 * edges[:number].count([above, below])  # the same way once more: side by side
+        x1, y1 = x[above] + widths[above] / 2 + beside, tops[depth[above]] + len(labels[above]) * 16 + 12
+        x2, y2 = x[below] + widths[below] / 2 + beside, tops[depth[below]] - 5
         bend = (y2 - y1) / 2
         path = f"M{x1:g} {y1:g}C{x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}"
         parts.append(f'<path d="{path}" class="tp-d-edge" marker-end="url(#{identity}-a2)"/>')

@@ -33,9 +33,10 @@ from .draw import draw
 from .html import cell_html, problems_html
 from .measure import KINDS
 from .pages import Page, scan
-from .problems import Problem, github_lines, report
+from .problems import Problem, did_you_mean, github_lines, report
 from .runner import Runner
 from .site import Site, find_root
+from .verification import FENCE, REPORTS, chapter_line, written
 from .xray import states_before
 
 try:
@@ -106,13 +107,14 @@ class Prepare(Preprocessor):
         text = "\n".join(lines)
         self.md.torchproof = None
         found = scan("", text)
-        if not (found.embeds or found.proofs or found.drawings or found.problems):
+        asked = FENCE.search(text)
+        if not (found.embeds or found.proofs or found.drawings or found.problems or asked):
             return lines
         if hasattr(self.md, "_original_md"):  # markdown-exec's converter, at work on one fence
             return lines
         checker = engine(_root(self.md)).current()
         page = _page_of(checker.site, text)
-        problems = _problems_of(checker, page)
+        problems = checker.problems() if asked and not _serving() else _problems_of(checker, page)
         if problems and not _serving():
             everything = checker.problems()
             for line in github_lines(everything):
@@ -121,6 +123,7 @@ class Prepare(Preprocessor):
         for problem in problems:
             log.warning("%s", problem)
         self.md.torchproof = _Shown(checker, page, problems)
+        lines = FENCE.sub(lambda fence: _report(fence[1], page, checker), text).split("\n")
         loose = [p for p in problems if not p.slug or not page.place(p.chapter, p.slug)]
         return [self.md.htmlStash.store(problems_html(loose)), "", *lines] if loose else lines
 
@@ -166,6 +169,14 @@ class _Shown:
             return problems_html([p for p in self.problems if p.path == self.page.file and p.line == drawing.line])
         return draw(data, f"drawing-{drawing.line}")
 
+    def add_line(self, root: Element) -> None:
+        """Say under the title of a chapter what was verified."""
+        title = next((place for place, element in enumerate(root) if element.tag == "h1"), None)
+        if title is not None and self.page.name in self.checker.site.snippets:
+            line = Element("p", {"class": "tp-verified"})
+            line.text = chapter_line(self.checker.chapter(self.page.name))
+            root.insert(title + 1, line)
+
     def mark_proofs(self, elements: list[Element]) -> None:
         """Give each proof its verdict, after making sure that exactly the scanned ones are there."""
         rendered = Counter(_expression(element) for element in elements)
@@ -195,10 +206,11 @@ class Proofs(Treeprocessor):
     def run(self, root: Element) -> None:
         if hasattr(self.md, "_original_md"):
             return
-        elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
         shown = getattr(self.md, "torchproof", None)
+        elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
         if shown is not None:
             shown.mark_proofs(elements)
+            shown.add_line(root)
         elif elements:
             raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
 
@@ -209,6 +221,12 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
     if shown is None:
         raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
     return shown.cell(md, src.strip()) if language == "cell" else shown.drawing(language, " ".join(src.split()))
+
+
+def _report(name: str, page: Page, checker: Checker) -> str:
+    if name not in REPORTS:
+        raise Drift(f"{page.file}: torchproof has no report '{name}'; {did_you_mean(name, list(REPORTS))}")
+    return written(name, checker)
 
 
 def _expression(element: Element) -> str:

@@ -1,0 +1,99 @@
+"""What was verified, as Markdown: the counts, a line for each chapter, the table of all.
+
+A page asks for it by a fence, and the builder resolves the links:
+
+    ```torchproof
+    counts
+    ```
+"""
+
+import re
+from collections.abc import Callable
+
+from .check import ChapterCheck, Checker
+from .pages import Page
+from .runner import CellRun
+
+__all__ = ["FENCE", "REPORTS", "chapter_line", "written"]
+
+FENCE = re.compile(r"^```torchproof[ \t]*\n[ \t]*(\w+)[ \t]*\n```[ \t]*$", re.M)
+
+
+def chapter_line(check: ChapterCheck) -> str:
+    """What was compared on a chapter's page, and with which versions."""
+    versions = " · ".join(f"{name} {version}" for name, version in check.run.versions.items() if name != "matplotlib")
+    counts = f"{_outputs(check)} outputs compared, {len(check.proofs)} proofs checked"
+    return f"{counts} · CPU · {versions}" if not check.problems else f"{_state(check)} · CPU · {versions}"
+
+
+def _counts(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
+    outputs = sum(map(_outputs, checks))
+    proofs = sum(len(check.proofs) for check in checks)
+    states = sum(len(cell.facts) for check in checks for cell in check.run.cells.values())
+    versions = checks[0].run.versions if checks else {}
+    torch = f" under torch {versions['torch']}" if "torch" in versions else ""
+    return (
+        f"**{outputs}** outputs and **{states}** tensor states compared, **{proofs}** proofs checked"
+        f"{torch} on CPU, in this build."
+    )
+
+
+def _table(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
+    rows = [
+        "| chapter | cells | outputs | tensor states | drawings | proofs | seconds | state |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for check in checks:
+        cells = check.run.cells.values()
+        name = check.snippet.name
+        numbers = (
+            len(check.snippet.cells),
+            _outputs(check),
+            sum(len(cell.facts) for cell in cells),
+            sum(len(cell.drawings) + len(cell.figures) for cell in cells),
+            len(check.proofs),
+        )
+        title = f"[{_title(pages[name])}]({name}.md)" if name in pages else name
+        row = [title, *map(str, numbers), f"{check.run.seconds:.1f}", _state(check)]
+        rows.append(f"| {' | '.join(row)} |")
+    return "\n".join(rows)
+
+
+def _environment(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
+    versions = checks[0].run.versions if checks else {}
+    rows = ["| device | " + " | ".join(versions) + " |", "| --- |" + " --- |" * len(versions)]
+    return "\n".join([*rows, "| CPU | " + " | ".join(versions.values()) + " |"])
+
+
+REPORTS: dict[str, Callable[[list[ChapterCheck], dict[str, Page]], str]] = {
+    "counts": _counts,
+    "chapters": _table,
+    "environment": _environment,
+}
+"""What a fence can ask for."""
+
+
+def written(name: str, checker: Checker) -> str:
+    """The Markdown of one report; waits for every chapter."""
+    order = [page for page in checker.site.pages if page in checker.site.snippets]
+    return REPORTS[name]([checker.chapter(chapter) for chapter in order], checker.site.pages)
+
+
+def _outputs(check: ChapterCheck) -> int:
+    """How many things the chapter's cells printed, showed, raised or plotted."""
+    return sum(_of_cell(cell) for cell in check.run.cells.values())
+
+
+def _of_cell(cell: CellRun) -> int:
+    return len(cell.outputs) + len(cell.figures)
+
+
+def _state(check: ChapterCheck) -> str:
+    if not check.problems:
+        return "as committed"
+    return f"{len(check.problems)} problem{'s' if len(check.problems) > 1 else ''}"
+
+
+def _title(page: Page) -> str:
+    heading = re.search(r"^# (.+)$", page.text, re.M)
+    return heading[1] if heading else page.name
