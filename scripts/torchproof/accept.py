@@ -32,7 +32,7 @@ def accept(site: Site, runner: Runner, other: Runner, name: str) -> tuple[bool, 
     if refused:
         return False, refused
     path = site.root / transcript_file(name)
-    changed = not path.exists() or path.read_text(encoding="utf-8") != check.merged
+    changed = not path.exists() or path.read_text(encoding="utf-8", errors="replace") != check.merged
     if changed:
         write_whole(path, check.merged)
     return changed, [problem for problem in check.problems if not problem.acceptable]

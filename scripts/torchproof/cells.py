@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .problems import Problem, did_you_mean
+from .problems import Problem, did_you_mean, read_text
 
 __all__ = ["TAGS", "Cell", "Snippet", "read_snippet", "slug_of"]
 
@@ -89,7 +89,7 @@ def slug_of(title: str) -> str:
 def read_snippet(root: Path, name: str) -> Snippet:
     """Read `snippets/<name>.py`; whatever is wrong with it is in `.problems`."""
     file = f"snippets/{name}.py"
-    text = (root / file).read_text(encoding="utf-8")
+    text, not_utf8 = read_text(root / file)
     lines = text.split("\n")
     heads = [i for i, line in enumerate(lines) if HEAD.match(line)]
     problems: list[Problem] = []
@@ -97,6 +97,8 @@ def read_snippet(root: Path, name: str) -> Snippet:
     def wrong(line: int, message: str) -> None:
         problems.append(Problem(file, line, message, chapter=name))
 
+    if not_utf8:
+        wrong(not_utf8, "not UTF-8; save the file as UTF-8")
     above = "\n".join(lines[: heads[0] if heads else len(lines)])
     if line := _first_statement(above):
         wrong(line, "code above the first cell never runs; put `# %% Title` above it")

@@ -72,7 +72,7 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
     claims = site.claims(name)
     run = runner.run(job_of(snippet, cells, claims, device))
     path = site.root / transcript_file(name, device)
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     merged = transcript.merge(old, snippet, device, run.lines(), run.versions or installed())
     results = {
         (slug, expression): problem
@@ -112,10 +112,12 @@ def failures(site: Site, snippet: Snippet, cells: tuple[Cell, ...], run: Run) ->
             yield site.about(snippet, cell, f"the cell '{cell.slug}' is tagged {tag}, but nothing raises")
 
 
-def _drift(site: Site, snippet: Snippet, device: str, old: str, merged: str, failed: set[str]) -> Iterator[Problem]:
+def _drift(
+    site: Site, snippet: Snippet, device: str, old: str | None, merged: str, failed: set[str]
+) -> Iterator[Problem]:
     """Where the committed transcript and this run differ, cell by cell; failed cells have been reported."""
     path = transcript_file(snippet.name, device)
-    if old == merged or not old:
+    if old == merged or old is None:  # that there is none has been reported
         return
     was, now = transcript.parse(old), transcript.parse(merged)
     found = bool(failed)

@@ -94,7 +94,7 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     finally:
         runner.close()
     path = root / transcript_file(name)
-    old = transcript.parse(path.read_text(encoding="utf-8")).get(slug, []) if path.exists() else []
+    old = transcript.parse(path.read_text(encoding="utf-8", errors="replace")).get(slug, []) if path.exists() else []
     done = result.run.cells.get(slug)
     new = done.lines() if done else [f"did not run: {result.run.died or 'a cell above it raised'}"]
     _side("committed", old)

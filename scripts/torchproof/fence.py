@@ -18,7 +18,7 @@ import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
 
 from markdown import Extension, Markdown
@@ -108,24 +108,31 @@ class Prepare(Preprocessor):
         self.md.torchproof = None
         found = scan("", text)
         asked = FENCE.search(text)
-        if not (found.embeds or found.proofs or found.drawings or found.problems or asked):
-            return lines
         if hasattr(self.md, "_original_md"):  # markdown-exec's converter, at work on one fence
             return lines
         checker = engine(_root(self.md)).current()
+        if not (found.embeds or found.proofs or found.drawings or found.problems or asked):
+            if checker.site.problems and not _serving():  # perhaps no page embeds anything
+                _stop(checker)
+            return lines
         page = _page_of(checker.site, text)
         problems = checker.problems() if asked and not _serving() else _problems_of(checker, page)
         if problems and not _serving():
-            everything = checker.problems()
-            for line in github_lines(everything):
-                print(line, file=sys.stderr, flush=True)
-            raise Drift(report(everything))
+            _stop(checker)
         for problem in problems:
             log.warning("%s", problem)
         self.md.torchproof = _Shown(checker, page, problems)
         lines = FENCE.sub(lambda fence: _report(fence[1], page, checker), text).split("\n")
         loose = [p for p in problems if not p.slug or not page.place(p.chapter, p.slug)]
         return [self.md.htmlStash.store(problems_html(loose)), "", *lines] if loose else lines
+
+
+def _stop(checker: Checker) -> NoReturn:
+    """End the build with everything that is wrong."""
+    everything = checker.problems()
+    for line in github_lines(everything):
+        print(line, file=sys.stderr, flush=True)
+    raise Drift(report(everything))
 
 
 class _Shown:

@@ -6,12 +6,12 @@ the renderer (`fence.py`) refuses a page on which it does not find exactly what 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .cells import Snippet
 from .measure import KINDS
-from .problems import Problem, did_you_mean
+from .problems import Problem, did_you_mean, read_text
 
 __all__ = ["Drawing", "Embed", "Page", "Proof", "check_page", "read_page", "scan"]
 
@@ -71,7 +71,12 @@ class Page:
 
 def read_page(root: Path, name: str) -> Page:
     """Read `docs/<name>.md`."""
-    return scan(name, (root / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+    text, not_utf8 = read_text(root / "docs" / f"{name}.md")
+    page = scan(name, text)
+    if not_utf8:
+        wrong = Problem(page.file, not_utf8, "not UTF-8; save the file as UTF-8")
+        page = replace(page, problems=(*page.problems, wrong))
+    return page
 
 
 def scan(name: str, text: str) -> Page:
@@ -91,12 +96,19 @@ def scan(name: str, text: str) -> Page:
         return own[-1] if own else None
 
     body: list[str] = []
+    prose = _Prose()
     for number, line in enumerate(_without_comments(text).split("\n"), 1):
         mark = FENCE.match(line)
         if fence is None and mark:
             fence, opened, body = mark, number, []
         elif fence is None:
-            proofs += [Proof(expression, number, last(embeds)) for expression in _proofs_in(line)]
+            found = _proofs_in(line)
+            if prose.leaves(line):
+                problems += [Problem(f"docs/{name}.md", number, f"the proof `{code}` {LITERAL}") for code in found]
+            else:
+                proofs += [Proof(expression, number, last(embeds)) for expression in found]
+            if LOOSE.search(CODE.sub("", line)):
+                problems.append(Problem(f"docs/{name}.md", number, f"`{{.proof}}` {UNTIED}"))
         elif mark and mark["fence"].startswith(fence["fence"]) and not mark["info"].strip():
             info = fence["info"].strip()
             if info == "cell":
@@ -156,6 +168,45 @@ COMMENT = re.compile(
     r"(?P<fence>^[ \t>]*(?P<mark>`{3,}|~{3,})[^`\n]*\n.*?^[ \t>]*(?P=mark)[`~]*[ \t]*$)|<!--.*?-->", re.S | re.M
 )
 CODE = re.compile(r"(?<![`\\])(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)(?:\{:?(?P<attrs>[^}\n]*)\})?")
+
+
+LOOSE = re.compile(r"\{:?[^}]*\.proof\b")
+UNTIED = "follows no code, so nobody would evaluate it; keep a proof and its braces together, on one line"
+LITERAL = "stands in indented code or raw HTML, which Markdown does not read; move it into the prose"
+OPENER = re.compile(r"(?:[-*+]|\d+\.|:)\s|!!!|\?\?\?|===|\[\^[^]]+\]:")
+HTML = re.compile(r"<(article|aside|blockquote|center|details|div|dl|figure|h[1-6]|ol|p|pre|section|table|ul)\b")
+
+
+class _Prose:
+    """Tells prose from what Markdown leaves as it is: indented code and raw HTML."""
+
+    def __init__(self) -> None:
+        self.indents: list[int] = []
+        self.blank, self.code = True, False
+        self.tag = ""
+
+    def leaves(self, line: str) -> bool:
+        """Whether Markdown leaves this line, the next of the page, as it is."""
+        text = line.strip()
+        if not self.tag and (html := HTML.match(text)) and "markdown" not in text:
+            self.tag = html[1]
+        if self.tag:
+            self.tag = "" if f"</{self.tag}" in text else self.tag
+            return True
+        if not text:
+            self.blank = True
+            return False
+        opener = OPENER.match(text)
+        wide = line.expandtabs(4)
+        indent = len(wide) - len(wide.lstrip())
+        while self.indents and indent < self.indents[-1] and (self.blank or opener):
+            self.indents.pop()
+        base = self.indents[-1] if self.indents else 0
+        self.code = indent - base >= 4 and (self.blank or self.code)
+        self.blank = False
+        if opener and not self.code:
+            self.indents.append(base + 4)
+        return self.code
 
 
 def _without_comments(text: str) -> str:

@@ -6,8 +6,9 @@ Every check returns problems instead of raising, so one run reports all of them.
 import os
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
-__all__ = ["Problem", "did_you_mean", "github_lines", "report"]
+__all__ = ["Problem", "did_you_mean", "github_lines", "read_text", "report"]
 
 ACCEPT = "torchproof accept"
 
@@ -66,6 +67,16 @@ def did_you_mean(word: str, known: list[str]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"there are: {', '.join(known)}" if known else "there are none"
+
+
+def read_text(path: Path) -> tuple[str, int]:
+    """A file's text, and the first line that is not UTF-8; 0 when all of it is."""
+    data = path.read_bytes()
+    try:
+        text, wrong = data.decode("utf-8-sig"), 0
+    except UnicodeDecodeError as error:
+        text, wrong = data.decode("utf-8-sig", "replace"), data[: error.start].count(b"\n") + 1
+    return text.replace("\r\n", "\n").replace("\r", "\n"), wrong
 
 
 def _escape(text: str) -> str:

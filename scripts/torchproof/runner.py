@@ -137,7 +137,7 @@ class Runner:
         """The cached run; None where it is missing, torn or out of date."""
         try:
             digest, _, body = (self.folder / key).read_text(encoding="utf-8").partition("\n")
-            if digest != _hash(body):
+            if digest != _hash(key + body):
                 return None
             entry = json.loads(body)
         except (OSError, ValueError):
@@ -155,9 +155,9 @@ class Runner:
             "digests": {file: self._digest(file) for file in run.files},
         }
         body = json.dumps(entry)
-        write_whole(self.folder / key, f"{_hash(body)}\n{body}")
+        write_whole(self.folder / key, f"{_hash(key + body)}\n{body}")
         write_whole(self.folder / "seconds.json", json.dumps(self.seconds() | {file: run.seconds}))
-        entries = sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        entries = sorted(self.folder.iterdir(), key=_age)
         for path in entries[:-KEEP]:
             path.unlink(missing_ok=True)
 
@@ -166,6 +166,14 @@ class Runner:
             return hashlib.sha256((self.root / file).read_bytes()).hexdigest()
         except OSError:
             return ""
+
+
+def _age(path: Path) -> float:
+    """When a file was written; 0 when another run has taken it away meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -243,7 +243,10 @@ def _truth(value: Any) -> bool | None:
 
 def _message(error: BaseException) -> str:
     """Type and message, as Python's last line has them, without C++ frames."""
-    return _clean("".join(traceback.format_exception_only(error)).rstrip("\n"))
+    lines = traceback.format_exception_only(error)
+    if isinstance(error, SyntaxError):  # without the source line and the arrow under it
+        lines = [line for line in lines if not line.startswith(" ")]
+    return _clean("".join(lines).rstrip("\n"))
 
 
 def _clean(text: str) -> str:
