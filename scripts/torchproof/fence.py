@@ -27,6 +27,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown_exec import MarkdownConverter, code_block
 from pymdownx.superfences import SuperFencesException
 
+from .capture import visible
 from .cells import Cell
 from .check import Checker
 from .draw import draw
@@ -89,7 +90,10 @@ class CellsExtension(Extension):
     """Registers the `cell` fence and the proofs."""
 
     def extendMarkdown(self, md: Markdown) -> None:
-        fences = md.preprocessors["fenced_code_block"].extension
+        try:
+            fences = md.preprocessors["fenced_code_block"].extension
+        except (KeyError, AttributeError):
+            raise Drift("torchproof needs pymdownx.superfences, above it in markdown_extensions") from None
         for name in ("cell", *KINDS):
             fences.extend_super_fences(name, show_fence, lambda *_: True, None)
         md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
@@ -104,12 +108,18 @@ class Prepare(Preprocessor):
     """Runs and compares what a page shows, before it is converted."""
 
     def run(self, lines: list[str]) -> list[str]:
-        text = "\n".join(lines)
         self.md.torchproof = None
-        found = scan("", text)
-        asked = FENCE.search(text)
         if hasattr(self.md, "_original_md"):  # markdown-exec's converter, at work on one fence
             return lines
+        try:
+            return self._prepared(lines)
+        except Drift as drift:
+            return [self.md.htmlStash.store(_complaint(drift)), "", *lines]
+
+    def _prepared(self, lines: list[str]) -> list[str]:
+        text = "\n".join(lines)
+        found = scan("", text)
+        asked = FENCE.search(text)
         checker = engine(_root(self.md)).current()
         if not (found.embeds or found.proofs or found.drawings or found.problems or asked):
             if checker.site.problems and not _serving():  # perhaps no page embeds anything
@@ -125,6 +135,14 @@ class Prepare(Preprocessor):
         lines = FENCE.sub(lambda fence: _report(fence[1], page, checker), text).split("\n")
         loose = [p for p in problems if not p.slug or not page.place(p.chapter, p.slug)]
         return [self.md.htmlStash.store(problems_html(loose)), "", *lines] if loose else lines
+
+
+def _complaint(drift: Drift) -> str:
+    """While serving, the block that shows it; in a build, the end."""
+    if not _serving():
+        raise drift
+    log.warning("%s", drift)
+    return f'<div class="tp-drift" role="alert"><p>{html.escape(visible(str(drift)))}</p></div>'
 
 
 def _stop(checker: Checker) -> NoReturn:
@@ -215,19 +233,27 @@ class Proofs(Treeprocessor):
             return
         shown = getattr(self.md, "torchproof", None)
         elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
-        if shown is not None:
-            shown.mark_proofs(elements)
-            shown.add_line(root)
-        elif elements:
-            raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
+        try:
+            if shown is not None:
+                shown.mark_proofs(elements)
+                shown.add_line(root)
+            elif elements:
+                raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
+        except Drift as drift:
+            block = Element("p")
+            block.text = self.md.htmlStash.store(_complaint(drift))
+            root.insert(0, block)
 
 
 def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
     """The superfences formatter of our fences: cells and drawings."""
     shown = getattr(md, "torchproof", None)
-    if shown is None:
-        raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
-    return shown.cell(md, src.strip()) if language == "cell" else shown.drawing(language, " ".join(src.split()))
+    try:
+        if shown is None:
+            raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
+        return shown.cell(md, src.strip()) if language == "cell" else shown.drawing(language, " ".join(src.split()))
+    except Drift as drift:
+        return _complaint(drift)
 
 
 def _report(name: str, page: Page, checker: Checker) -> str:
