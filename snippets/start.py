@@ -6,21 +6,20 @@ import torch
 ones = torch.ones(2, 3)
 ones.sum()
 
+# %% A file that hides torch tags=["raises-exception"]
+import types
+
+impostor = types.ModuleType("torch")  # what your own torch.py would be
+impostor.ones(2, 3)
+
 # %% There is no package called pytorch tags=["raises-exception"]
 import pytorch
 
-# %% A file that hides torch tags=["raises-exception"]
-from types import ModuleType
-
-impostor = ModuleType("torch")  # what your own torch.py would be
-impostor.ones(2, 3)
-
 # %% As text, 2.9 is newer than 2.13
-from torch.torch_version import TorchVersion
-
+Version = type(torch.__version__)
+print(Version.__name__)
 print("2.9.1" > "2.13.0")
-print(TorchVersion("2.9.1") > "2.13.0")
-print(isinstance(torch.__version__, TorchVersion))
+print(Version("2.9.1") > "2.13.0")
 
 # %% Four points on a line
 x = torch.tensor([-1.0, 0.0, 1.0, 2.0])
@@ -64,26 +63,29 @@ for step in range(100):
     optimizer.step()
 print(f"{model.weight.item():.3f} {model.bias.item():.3f}")
 
-# %% Round and round the loop
+# %% Round and round the loop tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-stops = {
-    f"model\n{type(model).__name__}": (0, 1),
-    f"outputs\n{tuple(model(inputs).shape)}": (2, 1),
-    f"loss\n{loss.grad_fn.name()}": (4, 1),
-    f"gradients\n{tuple(model.weight.grad.shape)}, {tuple(model.bias.grad.shape)}": (4, 0),
-    f"optimizer\n{type(optimizer).__name__}": (2, 0),
-    "new weights": (0, 0),
-}
-steps = ["forward", "compare", "backward", "", "step", "again"]
-places = list(stops.values())
-fig, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-for (stop, here), after, step in zip(stops.items(), places[1:] + places[:1], steps):
-    axes.annotate("", after, here, arrowprops={"arrowstyle": "->", "shrinkA": 40, "shrinkB": 40})
-    axes.text(*here, stop, ha="center", va="center")
-    between = (here[0] + after[0]) / 2, (here[1] + after[1]) / 2 + 0.08
-    axes.text(*between, step, ha="center", style="italic")
-axes.set(xlim=(-0.8, 4.8), ylim=(-0.3, 1.3), title="One turn of the training loop")
+sizes = ", ".join(str(tuple(p.grad.shape)) for p in model.parameters())
+stops = [
+    (f"model\n{type(model).__name__}", (0, 1), "forward"),
+    (f"outputs\n{tuple(model(inputs).shape)}", (2, 1), "compare with targets"),
+    (f"loss\n{loss.grad_fn.name()}", (4.3, 1), "backward"),
+    (f"gradients\n{sizes}", (4.3, 0), "read"),
+    (f"optimizer\n{type(optimizer).__name__}", (2, 0), "step"),
+    ("new weights", (0, 0), "again"),
+]
+arrow = {"arrowstyle": "->", "color": "C0", "shrinkA": 45, "shrinkB": 45}
+level = {"arrowstyle": "->", "color": "C0", "shrinkA": 20, "shrinkB": 20}
+fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+for (stop, (x0, y0), step), (_, (x1, y1), _) in zip(stops, stops[1:] + stops[:1]):
+    axes.text(x0, y0, stop, ha="center", va="center")
+    axes.annotate("", (x1, y1), (x0, y0), arrowprops=arrow if y0 == y1 else level)
+    if y0 == y1:
+        axes.text((x0 + x1) / 2, y0 + 0.14, step, ha="center", style="italic")
+    else:
+        axes.text(x0 + 0.1, 0.5, step, va="center", style="italic")
+axes.set(xlim=(-0.7, 5.2), ylim=(-0.2, 1.3), title="One turn of the training loop")
 axes.set_axis_off()
 plt.show()
 
@@ -102,7 +104,7 @@ for step in range(21):
     torch.nn.functional.mse_loss(learner(inputs), targets).backward()
     teacher.step()
 axes.set(xlabel="input", ylabel="output", title="A line learns where to lie")
-axes.legend()
+axes.legend(loc="lower right", fontsize="small")
 plt.show()
 
 # %% The fastest device at hand
@@ -138,7 +140,7 @@ rooms = {
     "linalg": linalg,
     "Tensor": torch.Tensor,
 }
-names = "arange relu ReLU softmax mse_loss MSELoss SGD DataLoader grad backward solve inv"
+names = "arange relu ReLU mse_loss MSELoss SGD DataLoader grad backward det inv"
 for name in names.split():
     found = [room for room, module in rooms.items() if hasattr(module, name)]
     print(f"{name:12}{', '.join(found)}")
@@ -169,7 +171,7 @@ def at_least(version, wanted):
 cases = ["2.9.1", "2.13.0", "2.13.0+cpu", "1.13.1", "3.0.0"]
 for version in cases:
     for wanted in ["2.9", "2.13", "1.9.1"]:
-        expected = TorchVersion(version) >= TorchVersion(wanted)
+        expected = Version(version) >= Version(wanted)
         assert at_least(version, wanted) == expected, (version, wanted)
 
 
@@ -184,7 +186,7 @@ def at_least(version, wanted):
 
 for version in cases:
     for wanted in ["2.9", "2.13", "1.9.1"]:
-        expected = TorchVersion(version) >= TorchVersion(wanted)
+        expected = Version(version) >= Version(wanted)
         assert at_least(version, wanted) == expected, (version, wanted)
 
 

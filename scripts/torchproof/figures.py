@@ -1,5 +1,6 @@
 """Figures: what a cell left open in pyplot, as SVG that follows the page's colours, and what is plotted, as facts."""
 
+import base64
 import io
 import re
 import sys
@@ -52,9 +53,20 @@ def _svg(figure: Any) -> str:
     svg = re.sub(
         r'<metadata>.*?</metadata>|<style.*?</style>|<path d="[^"]*" style="fill: none"/>', "", svg, flags=re.S
     )
+    svg = re.sub(r"data:image/png;base64,([^\"]{2000,})", lambda match: _small_image(match[1]), svg)
     svg = re.sub(r">\s+<", "><", svg)
     used = set(re.findall(r"#([\w.-]+)", svg))
     return re.sub(r"<[^>]*>", lambda tag: _slim(tag[0], used), svg)
+
+
+def _small_image(png: str) -> str:
+    """A large picture within a figure, a photo say, as WebP: a tenth of the bytes; PNG where that is smaller."""
+    from PIL import Image  # what matplotlib itself writes PNG with
+
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(png))).save(buffer, "WEBP", quality=85, method=6)
+    webp = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/webp;base64,{webp}" if len(webp) < len(png) else f"data:image/png;base64,{png}"
 
 
 def _slim(tag: str, used: set[str]) -> str:

@@ -22,7 +22,7 @@ FENCE = re.compile(r"^```torchproof[ \t]*\n[ \t]*(\w+)[ \t]*\n```[ \t]*$", re.M)
 def chapter_line(check: ChapterCheck) -> str:
     """What was compared on a chapter's page, and with which versions."""
     versions = " · ".join(f"{name} {version}" for name, version in check.run.versions.items() if name != "matplotlib")
-    counts = f"{_outputs(check)} outputs compared, {len(check.proofs)} proofs checked"
+    counts = f"{_many(_outputs(check), 'output')} compared, {_many(len(check.proofs), 'proof')} checked"
     return f"{counts} · CPU · {versions}" if not check.problems else f"{_state(check)} · CPU · {versions}"
 
 
@@ -91,7 +91,11 @@ def _of_cell(cell: CellRun) -> int:
 def _state(check: ChapterCheck) -> str:
     if not check.problems:
         return "as committed"
-    return f"{len(check.problems)} problem{'s' if len(check.problems) > 1 else ''}"
+    return _many(len(check.problems), "problem")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _title(page: Page) -> str:

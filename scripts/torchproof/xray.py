@@ -131,7 +131,7 @@ def _row(number: int, fact: Fact, cell: Cell) -> str:
         fact["name"],
         str(fact["line"]),
         kind,
-        f"({shape.removesuffix(']')})",
+        _shape(shape.removesuffix("]")),
         _after("strides ", state),
         ", ".join(memory),
         _after("shares ", state) + _after("is ", state, "the same object: "),
@@ -139,6 +139,10 @@ def _row(number: int, fact: Fact, cell: Cell) -> str:
     )
     cells = "".join(f"<td>{html.escape(value)}</td>" for value in values[1:])
     return f'<tr id="x-{cell.slug}-{number}"><th scope="row">{html.escape(values[0])}</th>{cells}</tr>'
+
+
+def _shape(sizes: str) -> str:
+    return f"({sizes},)" if sizes and "," not in sizes else f"({sizes})"
 
 
 LAYOUTS = ("contiguous", "not contiguous", "channels_last", "opaque", "sparse_coo", "sparse_csr", "jagged")

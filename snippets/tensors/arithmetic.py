@@ -1,35 +1,35 @@
-"""Arithmetic, comparison, in-place: what makes a new tensor, and what changes an old one."""
+"""Arithmetic, comparison, in-place: what is made new, what is changed."""
 
 # %% Three spellings of a sum
 import torch
 
-x = torch.tensor([1, 2, 3])
-y = torch.tensor([7, 8, 9])
-print(x + y)
-print(torch.add(x, y))
-print(x.add(y))
+monday = torch.tensor([1, 2, 3])
+tuesday = torch.tensor([7, 8, 9])
+print(monday + tuesday)
+print(torch.add(monday, tuesday))
+print(monday.add(tuesday))
 
 # %% Element by element
-print(y - x)
-print(x * y)
-print(y / x)
-print(x**2)
+print(tuesday - monday)
+print(tuesday * monday)
+print(tuesday / monday)
+print(tuesday**monday)
 
 # %% A number on either side
-print(10 - x)
-print(2**x)
+print(10 - monday)
+print(2**monday)
 
 # %% A list does not join in tags=["raises-exception"]
-x + [7, 8, 9]
+monday + [7, 8, 9]
 
 # %% Alpha scales what is added
-print(torch.add(x, y, alpha=10))
-print(torch.sub(x, y, alpha=10))
+print(torch.add(monday, tuesday, alpha=10))
+print(torch.sub(monday, tuesday, alpha=10))
 
 # %% The underscore writes
-returned = y.add_(x)
-print(y)
-print(f"{returned is y = }")
+returned = tuesday.add_(monday)
+print(tuesday)
+print(f"{returned is tuesday = }")
 
 # %% Two names for one tensor
 total = torch.tensor([1.0, 2.0])
@@ -68,13 +68,13 @@ print(chain)
 
 # %% Out names the place
 room = torch.zeros(3, dtype=torch.int64)
-answer = torch.add(x, 100, out=room)
+answer = torch.add(monday, 100, out=room)
 print(room)
 print(f"{answer is room = }")
 
 # %% A wrong size warns and resizes
 small = torch.zeros(2, dtype=torch.int64)
-torch.add(x, 100, out=small)
+torch.add(monday, 100, out=small)
 print(small)
 
 # %% Two tables from one page
@@ -98,17 +98,22 @@ print(products / sums)
 # %% Four fives in every entry
 (products / sums).log() / torch.tensor(5.0).log()
 
+# %% What the rounding hid
+hidden = products / 5**4
+print(hidden)
+
 # %% The same cell, four times
-x = sums.clone()
+x = hidden.clone()
 for run in (1, 2, 3, 4):
-    printed = x * 5
+    five_x = x * 5
     x.mul_(5)
-    print(f"run {run}: {printed[0, 0]:.4f}")
+    print(f"run {run}: {five_x[0, 0]:.4f}")
+print(x)
 
 
 # %% Which cells can be run again
 def run_again(cell, times):
-    notebook = {"x": sums.clone()}
+    notebook = {"x": hidden.clone()}
     for _ in range(times):
         exec(cell, notebook)
     return notebook["x"][0, 0].item()
@@ -118,13 +123,8 @@ for cell in ("x.mul_(5)", "x *= 5", "x = x * 5", "five_x = x * 5"):
     print(f"{cell:15}", [f"{run_again(cell, times):.4f}" for times in (1, 2, 4)])
 
 # %% Every write is counted
-x = sums.clone()
 print(x._version)
-for _ in range(4):
-    x.mul_(5)
-print(x._version)
-x = x * 5
-print(x._version)
+print((x * 5)._version)
 
 # %% A view counts for its base
 row = x[0]
@@ -187,8 +187,8 @@ def ask(question, a, b):
 
 
 print(f"{'':13}" + "".join(f"{name:16}" for name in questions).rstrip())
-for case, (a, b) in cases.items():
-    answers = [ask(question, a, b) for question in questions.values()]
+for case, pair in cases.items():
+    answers = [ask(question, *pair) for question in questions.values()]
     print(f"{case:13}" + "".join(f"{text:16}" for text in answers).rstrip())
 
 # %% NaN equals nothing
@@ -235,7 +235,7 @@ print(halves.round())
 # %% Four ways to whole numbers
 import matplotlib.pyplot as plt
 
-line = torch.linspace(-2.5, 2.5, 101)
+line = torch.arange(-50, 51) / 20
 ways = [torch.floor, torch.ceil, torch.trunc, torch.round]
 fig, axes = plt.subplots(1, 4, figsize=(7, 2.2), sharey=True, layout="constrained")
 for axis, way in zip(axes, ways):
@@ -248,14 +248,15 @@ plt.show()
 price = torch.tensor(2.675, dtype=torch.float64)
 print(price.round(decimals=2).item())
 print(round(price.item(), 2))
+print(f"{price.item():.20f}")
 
 # %% Signs of a remainder
-a = torch.tensor([7, -7, 7, -7])
-b = torch.tensor([3, 3, -3, -3])
-print("a // b     ", a // b)
-print("a % b      ", a % b)
-print("div, trunc ", torch.div(a, b, rounding_mode="trunc"))
-print("fmod       ", torch.fmod(a, b))
+number = torch.tensor([7, -7, 7, -7])
+divisor = torch.tensor([3, 3, -3, -3])
+print("//   ", number // divisor)
+print("%    ", number % divisor)
+print("trunc", torch.div(number, divisor, rounding_mode="trunc"))
+print("fmod ", torch.fmod(number, divisor))
 
 # %% Ten tenths are nine
 whole = torch.tensor(1.0, dtype=torch.float64)
@@ -279,10 +280,10 @@ for part in (0, 0.25, 1, 2):
 
 # %% Eight functions at a glance
 names = ["abs", "sign", "relu", "exp", "log", "sqrt", "sigmoid", "tanh"]
-t = torch.linspace(-3, 3, 121)
-fig, axes = plt.subplots(2, 4, figsize=(7, 3.6), layout="constrained")
+inputs = torch.arange(-60, 61) / 20
+fig, axes = plt.subplots(2, 4, figsize=(7, 3.6), sharex=True, layout="constrained")
 for axis, name in zip(axes.flat, names):
-    axis.plot(t, getattr(torch, name)(t))
+    axis.plot(inputs, getattr(torch, name)(inputs))
     axis.set_title(name)
 fig.supxlabel("x")
 fig.supylabel("f(x)")
@@ -300,11 +301,11 @@ print(torch.log(1 + rate), torch.log1p(rate))
 print(torch.exp(rate) - 1, torch.expm1(rate))
 
 # %% Whole numbers, bit by bit
-left = torch.tensor([0b1100])
-right_bits = torch.tensor([0b1010])
-for result in (left & right_bits, left | right_bits, left ^ right_bits):
-    print(f"{result.item():04b}")
-print(left << 2, left >> 2, ~left)
+these = torch.tensor(0b1100)
+those = torch.tensor(0b1010)
+for bits in (these & those, these | those, these ^ those):
+    print(f"{bits.item():04b}")
+print(these << 2, these >> 2, ~these)
 
 # %% Powers run over
 print(torch.tensor([10]) ** torch.tensor([18, 19, 20]))

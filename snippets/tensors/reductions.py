@@ -37,6 +37,7 @@ print(season.sum(dim=-1).shape)
 dims = ()
 print(scores.sum(dim=dims))
 print(scores.numpy().sum(axis=dims))
+print(scores.any(dim=dims).shape)
 
 # %% A seat kept free
 share = scores / scores.sum(dim=1, keepdim=True)
@@ -119,8 +120,11 @@ print(gradient(lambda x: x.amax(dim=0)))
 print(gradient(lambda x: x.max(dim=0).values))
 
 # %% The lower of two middles
+import numpy as np
+
 even = torch.tensor([4.0, 1.0, 3.0, 2.0])
 print(even.median())
+print(np.median(even.numpy()))
 print(even.quantile(0.5))
 
 # %% Divided by n minus one

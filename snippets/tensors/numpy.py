@@ -1,0 +1,486 @@
+"""NumPy: what a tensor and an array share, where they part, and a dictionary."""
+
+# %% An array of the same numbers
+import numpy as np
+import torch
+
+tensor = torch.ones(5)
+array = tensor.numpy()
+tensor.add_(6)
+print(array)
+
+# %% The other way round
+table = np.zeros((2, 3))
+grid = torch.from_numpy(table)
+table += 2
+grid[0, 0] = 9
+print(table)
+print(grid)
+
+# %% Views of views still share
+turned = grid.T.numpy()
+corner = torch.from_numpy(turned[1:].reshape(2, 2))
+corner.zero_()
+print(table)
+print(f"{turned.strides = }")
+print(f"{corner.stride() = }")
+
+# %% An equals sign cuts the bridge
+table = table + 1
+print(table)
+print(grid)
+
+
+# %% Who shares, who copies
+def verdict(call):
+    """Whether the result lies in the memory of what went in."""
+    array, tensor = np.ones(3), torch.ones(3)
+    result = eval(call, globals(), {"array": array, "tensor": tensor})
+    source = array if "(array" in call else tensor
+    return "shares" if np.shares_memory(source, result) else "copies"
+
+
+calls = """
+torch.from_numpy(array)
+torch.as_tensor(array)
+torch.as_tensor(array, dtype=torch.float32)
+torch.asarray(array)
+torch.from_dlpack(array)
+torch.tensor(array)
+torch.Tensor(array)
+tensor.numpy()
+tensor.numpy(force=True)
+np.asarray(tensor)
+np.from_dlpack(tensor)
+tensor.clone().numpy()
+tensor.double().numpy()
+""".split("\n")[1:-1]
+for call in calls:
+    print(f"{call:45}{verdict(call)}")
+
+# %% Copying with a warning
+copied = np.array(tensor)
+
+# %% Borrowed memory does not grow tags=["raises-exception"]
+borrowed = torch.from_numpy(np.zeros(6))
+borrowed.resize_(100)
+
+# %% Refused, and half done
+print(f"{borrowed.shape = }")
+print(f"{borrowed.untyped_storage().nbytes() = }")
+del borrowed  # reading it would run past the end
+
+# %% The dtype crosses over
+for dtype in ("float64", "float32", "int64", "uint8", "bool", "complex64"):
+    print(f"{dtype:10} {torch.from_numpy(np.zeros(2, dtype=dtype)).dtype}")
+
+# %% Twice as wide as the model tags=["raises-exception"]
+readings = np.array([[0.5, 1.5, 2.5]])
+model = torch.nn.Linear(3, 1)
+model(torch.from_numpy(readings))
+
+# %% Narrow at the border
+batch = torch.from_numpy(readings.astype(np.float32))
+print(batch.dtype, model(batch).shape)
+
+# %% The loss accepts it quietly
+guess = torch.tensor([[0.0, 1.0, 2.0]], requires_grad=True)
+loss = torch.nn.functional.mse_loss(guess, torch.from_numpy(readings))
+print(loss.dtype)
+
+# %% Not while gradients are recorded tags=["raises-exception"]
+weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+weight.numpy()
+
+# %% Detached, and still the same memory
+window = weight.detach().numpy()
+window[0] = 50.0
+print(weight)
+
+# %% No such dtype in NumPy tags=["raises-exception"]
+half = torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16)
+half.numpy()
+
+# %% A reversed array tags=["raises-exception"]
+countdown = np.arange(4)[::-1]
+torch.from_numpy(countdown)
+
+# %% DLPack does not survive it
+import multiprocessing
+import os
+
+
+def reversed_by_dlpack():
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # hide the C++ stack
+    torch.from_dlpack(countdown)
+
+
+child = multiprocessing.get_context("fork").Process(target=reversed_by_dlpack)
+child.start()
+child.join()
+print(f"{child.exitcode = }")
+
+# %% Text has no tensor tags=["raises-exception"]
+torch.from_numpy(np.array(["red", "green"]))
+
+# %% Read-only in NumPy only
+constant = np.arange(3.0)
+constant.flags.writeable = False
+leak = torch.from_numpy(constant)
+leak[0] = 9
+print(constant, constant.flags.writeable)
+
+# %% Tensor first, and it works
+distance = torch.tensor([1.0, 2.0])
+time = np.array([4.0, 8.0])
+product = distance * time
+print(product)
+
+# %% Array first, and it does not tags=["raises-exception"]
+time * distance
+
+# %% The error that names concatenation tags=["raises-exception"]
+time + distance
+
+# %% In place, and not in place
+import warnings
+
+warnings.simplefilter("ignore", DeprecationWarning)  # seen above
+total = torch.zeros(2)
+alias = total
+total += time
+print(f"{total = }")
+print(f"{alias = }")
+
+
+# %% What NumPy makes of a tensor
+def outcome(call):
+    try:
+        return type(eval(call)).__name__
+    except (TypeError, RuntimeError, ValueError) as error:
+        return type(error).__name__
+
+
+calls = """
+np.sqrt(distance)
+np.abs(distance)
+np.argmax(distance)
+np.reshape(distance, (2, 1))
+np.concatenate([distance, distance])
+np.where(distance > 1, distance, 0)
+np.median(distance)
+np.mean(distance)
+np.sum(distance)
+np.max(distance)
+np.flip(distance)
+np.sqrt(weight)
+weight * np.ones(3)
+""".split("\n")[1:-1]
+for call in calls:
+    print(f"{call:38}{outcome(call)}")
+
+# %% A method of the same name tags=["raises-exception"]
+np.mean(distance)
+
+# %% What torch makes of an array tags=["raises-exception"]
+torch.mean(time)
+
+# %% A NumPy number is only a number
+half_array = np.ones(2, dtype=np.float32) * np.float64(0.5)
+half_tensor = torch.ones(2) * np.float64(0.5)
+print(half_array.dtype, half_tensor.dtype)
+
+# %% Three ways to one number
+mean = torch.tensor([0.1, 0.2]).mean()
+print([mean])
+print([np.array([0.1, 0.2]).mean()])
+print([mean.item()])
+
+# %% One set of numbers, twice
+from torch.nn import functional as F
+
+a = np.array([[3.0, 1.0, 2.0], [6.0, 5.0, 4.0]])
+v = np.array([1.0, 2.0, 4.0, 8.0])
+m = np.array([[2.0, 1.0], [1.0, 3.0]])
+x, w, n = torch.tensor(a), torch.tensor(v), torch.tensor(m)
+i, j = a.argsort(axis=1), x.argsort(dim=1)
+
+
+def agree(left, right):
+    if isinstance(left, (list, tuple)):
+        verdicts = {agree(*pair) for pair in zip(left, right, strict=True)}
+        return verdicts.pop() if len(verdicts) == 1 else "DIFFERENT"
+    left, right = np.asarray(left), np.asarray(right)
+    if left.shape != right.shape or not np.allclose(left, right):
+        return "DIFFERENT"
+    return "" if left.dtype == right.dtype else f"{left.dtype} / {right.dtype}"
+
+
+verdicts = []
+
+
+def dictionary(rows):
+    for row in rows.strip().split("\n"):
+        left, right = row.split("|")
+        result = agree(eval(left), eval(right))
+        verdicts.append(result)
+        print(f"{left:34}{right.strip():38}{result}".rstrip())
+
+
+# %% Making
+dictionary("""
+np.array([1, 2])       | torch.tensor([1, 2])
+np.zeros((2, 3))       | torch.zeros(2, 3)
+np.full((2, 3), 7)     | torch.full((2, 3), 7)
+np.eye(3)              | torch.eye(3)
+np.arange(2, 9, 3)     | torch.arange(2, 9, 3)
+np.linspace(0, 1, 5)   | torch.linspace(0, 1, 5)
+np.zeros_like(a)       | torch.zeros_like(x)
+a.copy()               | x.clone()
+a.astype(np.float32)   | x.to(torch.float32)
+""")
+
+# %% Shapes
+dictionary("""
+a.shape                       | x.shape
+a.ndim                        | x.ndim
+a.size                        | x.numel()
+a.reshape(3, -1)              | x.reshape(3, -1)
+a.ravel()                     | x.ravel()
+np.expand_dims(a, axis=1)     | x.unsqueeze(1)
+np.squeeze(a[:1], axis=0)     | x[:1].squeeze(0)
+a.transpose(1, 0)             | x.permute(1, 0)
+np.swapaxes(a, 0, 1)          | x.transpose(0, 1)
+np.moveaxis(a, 0, -1)         | x.movedim(0, -1)
+np.broadcast_to(a, (4, 2, 3)) | x.expand(4, 2, 3)
+a[:, ::-1]                    | x.flip(1)
+np.roll(a, 1, axis=1)         | x.roll(1, dims=1)
+""")
+
+# %% Joining and cutting
+dictionary("""
+np.concatenate([a, a], axis=1) | torch.cat([x, x], dim=1)
+np.stack([a, a])               | torch.stack([x, x])
+np.tile(a, (2, 1))             | x.repeat(2, 1)
+np.repeat(a, 2, axis=1)        | x.repeat_interleave(2, dim=1)
+np.split(v, 2)                 | w.chunk(2)
+np.split(v, [1, 3])            | w.tensor_split([1, 3])
+np.pad(a, ((1, 0), (0, 2)))    | F.pad(x, (0, 2, 1, 0))
+""")
+
+# %% Picking
+dictionary("""
+a[a > 2]                      | x[x > 2]
+np.where(a > 2, a, 0)         | torch.where(x > 2, x, 0)
+np.argwhere(a > 4)            | torch.argwhere(x > 4)
+np.take(a, [0, 2], axis=1)    | x.index_select(1, torch.tensor([0, 2]))
+np.take_along_axis(a, i, axis=1) | x.gather(1, j)
+np.clip(a, 2, 5)              | x.clamp(2, 5)
+np.diag(m)                    | n.diag()
+np.triu(m)                    | n.triu()
+np.searchsorted(v, [3, 9])    | torch.searchsorted(w, torch.tensor([3, 9]))
+""")
+
+# %% Reducing and sorting
+dictionary("""
+a.sum(axis=0)                 | x.sum(dim=0)
+a.mean(axis=1, keepdims=True) | x.mean(dim=1, keepdim=True)
+a.std(axis=0)                 | x.std(dim=0, correction=0)
+a.max(axis=1)                 | x.amax(dim=1)
+a.argmax(axis=1)              | x.argmax(dim=1)
+np.median(v)                  | w.quantile(0.5)
+np.percentile(v, 90)          | w.quantile(0.9)
+np.cumsum(a, axis=1)          | x.cumsum(dim=1)
+np.sort(a, axis=1)            | x.sort(dim=1).values
+np.argsort(a, axis=1)         | x.argsort(dim=1)
+np.unique(a)                  | x.unique()
+np.count_nonzero(a > 2)       | x.gt(2).count_nonzero()
+""")
+
+# %% Arithmetic and matrices
+dictionary("""
+np.power(a, 2)             | x**2
+np.log1p(a)                | x.log1p()
+np.maximum(a, 2)           | x.clamp(min=2)
+a.T @ a                    | x.T @ x
+np.outer(v, v)             | torch.outer(w, w)
+np.einsum("ij,kj", a, a)   | torch.einsum("ij,kj", x, x)
+np.linalg.norm(a)          | torch.linalg.norm(x)
+np.linalg.solve(m, m[0])   | torch.linalg.solve(n, n[0])
+np.linalg.inv(m)           | torch.linalg.inv(n)
+np.linalg.eigvalsh(m)      | torch.linalg.eigvalsh(n)
+""")
+
+
+# %% Same word, another answer
+def one_line(call):
+    value = eval(call)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    elif isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
+        value = [part.tolist() for part in value]
+    return f"{value:.3f}" if isinstance(value, float) else value
+
+
+friends = """
+np.std(v)              | torch.std(w)
+np.median(v)           | torch.median(w)
+v.repeat(2)            | w.repeat(2)
+np.split(v, 4)         | torch.split(w, 4)
+np.nonzero(m > 1)      | torch.nonzero(n > 1)
+np.max(a, axis=1)      | torch.max(x, dim=1)
+np.sort(v)             | torch.sort(w)
+v.size                 | w.size()
+np.zeros(2).dtype      | torch.zeros(2).dtype
+(np.arange(2) / 2).dtype   | (torch.arange(2) / 2).dtype
+"""
+for row in friends.strip().split("\n"):
+    left, right = map(str.strip, row.split("|"))
+    print(f"{left:30}{one_line(left)}")
+    print(f"{right:30}{one_line(right)}\n")
+
+# %% The first true place tags=["raises-exception"]
+print(np.argmax(v > 3))
+torch.argmax(w > 3)
+
+# %% A copy in one, a view in the other
+flat_array, flat_tensor = m.flatten(), n.flatten()
+same_array, same_tensor = m.astype(m.dtype), n.to(n.dtype)
+print(f"{np.shares_memory(flat_array, m) = }, {np.shares_memory(flat_tensor, n) = }")
+print(f"{same_array is m = }, {same_tensor is n = }")
+
+# %% Sorted in place, or not at all
+scores = np.array([3, 1, 2])
+ranks = torch.tensor([3, 1, 2])
+scores.sort()
+ranks.sort()
+print(scores)
+print(ranks)
+
+# %% One message for every plot tags=["raises-exception"]
+import matplotlib.pyplot as plt
+
+times = torch.linspace(0, 6, 200)
+wave = weight[1] * times.sin()
+plt.plot(times, wave)
+
+# %% Detach what you plot
+fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+axes.plot(times, wave.detach(), label="wave.detach()")
+axes.plot(times, wave.detach().cummax(0).values, label="its maximum so far")
+axes.set_title("Tensors on a plot")
+axes.set_xlabel("time")
+axes.set_ylabel("wave")
+axes.legend()
+axes.grid(True)
+
+
+# %% Channels first are no picture tags=["raises-exception"]
+plt.imshow(torch.zeros(3, 4, 5))
+
+
+# %% Exercise: an array from any tensor tags=["exercise"]
+def to_numpy(t):
+    """The numbers of any CPU tensor as an array."""
+    return t.detach().numpy()
+
+
+guests = [
+    weight,
+    torch.tensor([1 + 2j, 3 - 1j]).conj(),
+    torch.tensor([1.5, 2.5], dtype=torch.bfloat16),
+    torch.eye(2).to_sparse(),
+]
+for guest in guests:
+    assert to_numpy(guest).tolist() == guest.to_dense().tolist()
+
+
+# %% Solution: an array from any tensor tags=["solution"]
+def to_numpy(t):
+    """The numbers of any CPU tensor as an array."""
+    t = t.to_dense()
+    if t.dtype == torch.bfloat16:
+        t = t.float()
+    return t.numpy(force=True)
+
+
+for guest in guests:
+    assert to_numpy(guest).tolist() == guest.to_dense().tolist()
+
+
+# %% Exercise: a tensor from any array tags=["exercise"]
+def to_tensor(array):
+    """A tensor that may be written to; copies only when it must."""
+    return torch.tensor(array)
+
+
+plain = np.arange(6.0).reshape(2, 3)
+frozen = plain.copy()
+frozen.flags.writeable = False
+for hard in (plain.T, plain[:, ::-1], frozen, plain.astype(">f8")):
+    assert to_tensor(hard).tolist() == hard.tolist()
+assert np.shares_memory(to_tensor(plain.T), plain)
+assert not np.shares_memory(to_tensor(frozen), frozen)
+
+
+# %% Solution: a tensor from any array tags=["solution"]
+def to_tensor(array):
+    """A tensor that may be written to; copies only when it must."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if min(array.strides, default=0) < 0 or not array.flags.writeable:
+        array = array.copy()
+    return torch.from_numpy(array)
+
+
+for hard in (plain.T, plain[:, ::-1], frozen, plain.astype(">f8")):
+    assert to_tensor(hard).tolist() == hard.tolist()
+assert np.shares_memory(to_tensor(plain.T), plain)
+assert not np.shares_memory(to_tensor(frozen), frozen)
+
+
+# %% Exercise: translate a function tags=["exercise"]
+def outliers_spec(a):
+    """Mark what lies further from its column's median than its spread."""
+    middle = np.median(a, axis=0, keepdims=True)
+    spread = a.std(axis=0, keepdims=True)
+    return np.abs(a - middle) > spread
+
+
+def outliers(x):
+    middle = x.median(dim=0, keepdim=True).values
+    spread = x.std(dim=0, keepdim=True)
+    return (x - middle).abs() > spread
+
+
+sample = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 6.0], [9.0, 7.0]])
+assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample))
+
+
+# %% Solution: translate a function tags=["solution"]
+def outliers(x):
+    middle = x.quantile(0.5, dim=0, keepdim=True)
+    spread = x.std(dim=0, keepdim=True, correction=0)
+    return (x - middle).abs() > spread
+
+
+assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample))
+
+
+# %% Exercise: the first true place tags=["exercise"]
+def first_true(mask):
+    """Index of the first True in each row, like np.argmax on booleans."""
+    return mask.nonzero()[:, 1]
+
+
+seen = np.array([[False, True, True], [False, False, False], [True, False, True]])
+assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist()
+
+
+# %% Solution: the first true place tags=["solution"]
+def first_true(mask):
+    """Index of the first True in each row, like np.argmax on booleans."""
+    return mask.int().argmax(dim=1)
+
+
+assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist()
