@@ -1,14 +1,23 @@
 """What the tests share: the real project, a copy of it, small sites, and the commands as a user types them."""
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from torchproof.check import check_chapter
+from torchproof.runner import Runner
+from torchproof.site import Site
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -95,6 +104,149 @@ def wait_for(what, seconds=60):
     return value
 
 
+def commit_transcripts(project: Project) -> None:
+    """Write the transcript of every chapter: what `torchproof accept` does, without its second run."""
+    runner = Runner(project.root, cached=True)
+    try:
+        site = Site.read(project.root)
+        for name in site.snippets:
+            project.write(f"snippets/{name}.cpu.txt", check_chapter(site, runner, name).merged)
+    finally:
+        runner.close()
+
+
+class Element:
+    """An element of a page, as a browser's tree has it."""
+
+    def __init__(self, tag: str, attributes: dict[str, str | None]) -> None:
+        self.tag = tag
+        self.attributes = attributes
+        self.children: list[Element | str] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+
+    def all(self, selector: str) -> "list[Element]":
+        """The elements below that match `tag`, `.class` or `tag.class`, in order."""
+        tag, _, name = selector.partition(".")
+        return [e for e in self._below() if tag in ("", e.tag) and (not name or name in e.classes)]
+
+    def one(self, selector: str) -> "Element":
+        found = self.all(selector)
+        assert len(found) == 1, f"{len(found)} elements match {selector}"
+        return found[0]
+
+    @property
+    def classes(self) -> list[str]:
+        return (self.attributes.get("class") or "").split()
+
+    def _below(self) -> "Iterator[Element]":
+        for child in self.children:
+            if isinstance(child, Element):
+                yield child
+                yield from child._below()
+
+
+class _Builder(HTMLParser):
+    EMPTY = frozenset(
+        ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+    )
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open = [Element("", {})]
+
+    def handle_starttag(self, tag, attrs):
+        element = Element(tag, dict(attrs))
+        self.open[-1].children.append(element)
+        if tag not in self.EMPTY:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self.open[-1].children.append(Element(tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        tags = [element.tag for element in self.open]
+        if tag in tags:
+            del self.open[len(tags) - 1 - tags[::-1].index(tag) :]
+
+    def handle_data(self, data):
+        self.open[-1].children.append(data)
+
+
+def parse_html(text: str) -> Element:
+    """The tree of a page."""
+    builder = _Builder()
+    builder.feed(text)
+    builder.close()
+    return builder.open[0]
+
+
+class Server:
+    """A running `mkdocs serve` of a project."""
+
+    def __init__(self, project: Project, temporary: Path) -> None:
+        """Start it; `temporary` is its folder for temporary files, by which its processes are known."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.temporary = temporary
+        self.temporary.mkdir(exist_ok=True)
+        self.log = temporary.with_suffix(".log")
+        inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS")}
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [BIN / "mkdocs", "serve", "--dev-addr", self.address],
+                cwd=project.root,
+                env=inherited | {"NO_MKDOCS_2_WARNING": "1", "TMPDIR": str(temporary)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def page(self, path: str) -> str:
+        """A page as it is served now; empty while nothing answers."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"http://{self.address}/{path}", timeout=30) as answer:
+                return answer.read().decode("utf-8")
+        except (urllib.error.URLError, ConnectionError):
+            return ""
+
+    def wait(self, path: str, wanted, seconds: float = 60) -> Element:
+        """The page as soon as `wanted(tree)` is true of it; fails when that does not come."""
+
+        def look():
+            assert self.process.poll() is None, f"the server ended:\n{self.log.read_text(encoding='utf-8')}"
+            text = self.page(path)
+            tree = parse_html(text)
+            return tree if text and wanted(tree) else None
+
+        found = wait_for(look, seconds)
+        assert found, f"{path} never came to show it; the server said:\n{self.log.read_text(encoding='utf-8')}"
+        return found
+
+    def close(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def build_site(target: Path, **environment: str) -> None:
+    """Build the real project's site into a folder, as `make site` does."""
+    built = Project(ROOT).run("mkdocs", "build", "--quiet", "--strict", "--site-dir", str(target), **environment)
+    assert built.returncode == 0, built.stdout
+
+
+@pytest.fixture(scope="session")
+def site_folder(once):
+    """The real project's site, built once for all tests of a run."""
+    return once("built-site", build_site)
+
+
 @pytest.fixture
 def small_site(tmp_path):
     """A site of one chapter, `a/b`, without a transcript."""
@@ -120,6 +272,44 @@ def copy_site(target: Path) -> None:
         shutil.copy(ROOT / name, target / name)
     config = (target / "mkdocs.yml").read_text(encoding="utf-8")
     (target / "mkdocs.yml").write_text(config.replace("watch: [snippets, scripts]", "watch: [snippets]"))
+
+
+def keep_one_chapter(project: Project) -> str:
+    """Cut a copied site down to its shortest chapter that holds every kind of line; return the chapter's name."""
+    names = [path.relative_to(project.root / "snippets") for path in (project.root / "snippets").rglob("*.py")]
+    names = [name.with_suffix("").as_posix() for name in names]
+    # hidden cells make it run twice
+    names.sort(key=lambda name: ("remove-cell" in _code(project, name), len(_code(project, name))))
+    kept = next(name for name in names if all(re.search(kind, _code(project, name), re.M) for kind in KINDS))
+    for folder, suffixes in (("docs", ".md"), ("snippets", ".py.txt")):
+        for path in (project.root / folder).rglob("*.*"):
+            name = path.relative_to(project.root / folder).as_posix().partition(".")[0]
+            if path.suffix and path.suffix in suffixes and name != kept:
+                path.unlink()
+    project.write("docs/index.md", "# Home\n")
+    # the chapter may link to pages that are gone now
+    config = re.sub(r"^(nav|validation):.*?(?=^\S|\Z)", "", project.read("mkdocs.yml"), flags=re.M | re.S)
+    ignored = "{ not_found: ignore, anchors: ignore, absolute_links: ignore, unrecognized_links: ignore }"
+    project.write("mkdocs.yml", f"{config}\nvalidation:\n  links: {ignored}\n")
+    return kept
+
+
+KINDS = (
+    r"raises-exception",
+    r"exercise",
+    r"^~ .*\[\d.*strides \(\d",
+    r"^= .*\d",
+    r"^\| .*[A-Za-z]{3}",
+    r"^x \w+Error",
+    r"^# .*\d",
+    r"^@ .*[A-Za-z]{3}",
+)
+
+
+def _code(project: Project, name: str) -> str:
+    """A chapter's snippet and its transcript."""
+    transcript = project.root / f"snippets/{name}.cpu.txt"
+    return project.read(f"snippets/{name}.py") + (transcript.read_text(encoding="utf-8") if transcript.exists() else "")
 
 
 def write_small_site(project: Project) -> None:

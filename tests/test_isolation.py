@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from conftest import BIN, Project, processes, wait_for
-
 from torchproof import transcript
 from torchproof.cells import read_snippet
 from torchproof.runner import Runner, installed, job_of
@@ -59,7 +58,17 @@ HARMLESS = {
         "import ctypes, os, subprocess\nlibc = ctypes.CDLL(None)\nprint('1 Python')\nlibc.puts(b'2 C')\n"
         "print('3 Python')\nlibc.printf(b'4 C\\n')\nprint('5 Python')\nsubprocess.run(['echo', '6 child'])\n"
         "print('7 Python')\nos.write(1, b'8 raw\\n')\nprint('9 Python')",
-        ["| 1 Python", "| 2 C", "| 3 Python", "| 4 C", "| 5 Python", "| 6 child", "| 7 Python", "| 8 raw", "| 9 Python"],
+        [
+            "| 1 Python",
+            "| 2 C",
+            "| 3 Python",
+            "| 4 C",
+            "| 5 Python",
+            "| 6 child",
+            "| 7 Python",
+            "| 8 raw",
+            "| 9 Python",
+        ],
     ),
     "leaves-threads": (
         "import threading, time\nfor _ in range(5):\n    threading.Thread(target=time.sleep, args=(900,)).start()\n"
@@ -390,6 +399,17 @@ def test_a_spawned_session_is_stopped_at_its_time_limit_too(tmp_path):
     assert run.died == "the session was stopped in the cell 'cell-1': it ran longer than 0.5 s"
 
 
+def test_a_spawned_session_that_crashes_is_told_as_a_forked_one(runner, tmp_path):
+    spawning = new_runner(tmp_path)
+    spawning.zygote = Zygote(tmp_path, fork=False)
+    crash = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)"
+
+    run = play(spawning, crash)
+    spawning.close()
+
+    assert run.died == play(runner, crash).died == "the session was killed by SIGSEGV in the cell 'cell-1'"
+
+
 def test_a_session_that_kills_the_zygote_is_the_only_one_lost(tmp_path):
     runner = new_runner(tmp_path)
     try:
@@ -398,7 +418,8 @@ def test_a_session_that_kills_the_zygote_is_the_only_one_lost(tmp_path):
     finally:
         runner.close()
 
-    assert lost.died.endswith("in the cell 'cell-1'")
+    assert "in the cell 'cell-1'" in lost.died
+    assert "None" not in lost.died
     assert (following.died, following.lines()) == ("", {"cell-1": ["| here"]})
 
 

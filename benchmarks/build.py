@@ -1,0 +1,422 @@
+"""How fast the site builds, compared with plain MkDocs.
+
+    python benchmarks/build.py --rounds 9
+
+The machine decides how many seconds a build takes, so nothing here is judged in seconds: each build is divided by
+what it cannot do without, measured in the same round, next to it. The verdict is the median of these ratios.
+Other work on the machine only adds time, so the two short builds run several times a round, and the fastest counts.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from torchproof.cells import Snippet
+from torchproof.check import Checker
+from torchproof.runner import Run, Runner, cores, job_of
+from torchproof.site import Site
+
+__all__ = ["Comparison", "Round", "Sites", "compare", "main", "measure", "write_sites"]
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The same pages twice: with cells, and as plain Markdown whose outputs stand in text fences."""
+
+    proof: Path
+    plain: Path
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds of one round."""
+
+    plain: float
+    cold: float
+    """Nothing in the cache."""
+    warm: float
+    """Everything in the cache."""
+    edit: float
+    """Everything in the cache but one chapter, of which a cell was edited."""
+    imports: float
+    """An empty job in a fresh zygote."""
+    sessions: float
+    """What the cells of all chapters take together, run as many at once as there are cores, as the build does."""
+    session: float
+    """What the cells of the edited chapter take."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A build against what it cannot do without, round by round."""
+
+    name: str
+    required: float
+    """The ratio that the build may not exceed."""
+    measured: list[float]
+    bound: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        return [measured / bound for measured, bound in zip(self.measured, self.bound, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print the table; returns 1 when a requirement fails."""
+    parser = argparse.ArgumentParser(description="Compare the speed of builds with plain MkDocs.")
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (default: 5)")
+    parser.add_argument("--chapters", type=int, default=30, help="how large the site is (default: 30)")
+    parser.add_argument("--no-verdict", action="store_true", help="print the table, fail only if a build fails")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        print(f"writing and accepting {options.chapters} chapters", flush=True)
+        sites = write_sites(Path(folder).resolve(), options.chapters)
+        rounds = []
+        for number in range(1, options.rounds + 1):
+            rounds.append(measure(sites))
+            print(f"round {number} of {options.rounds}: {_told(rounds[-1])}", flush=True)
+    comparisons = compare(rounds)
+    print("\n" + _table(comparisons))
+    failed = [c.name for c in comparisons if c.ratio > c.required]
+    if failed:
+        print(f"\ntoo slow: {', '.join(failed)}")
+    return 1 if failed and not options.no_verdict else 0
+
+
+def write_sites(folder: Path, chapters: int) -> Sites:
+    """Write both sites, accept the outputs of the one with cells, and build both once, untimed."""
+    sites = Sites(folder / "proof", folder / "plain")
+    for root, extension in ((sites.proof, "  - torchproof\n"), (sites.plain, "")):
+        _write(root / "mkdocs.yml", CONFIGURATION + extension)
+        _write(root / "docs/index.md", "# Home\n")
+    for number in range(1, chapters + 1):
+        name, text = f"chapters/c{number:02}", _chapter(number)
+        _write(sites.proof / f"snippets/{name}.py", "\n\n".join(source for source in FENCE.findall(text)))
+        _write(sites.proof / f"docs/{name}.md", FENCE.sub(lambda fence, name=name: _cell(name, fence[1]), text))
+    _command(sites.proof, "torchproof", "accept")
+    site = Site.read(sites.proof)
+    with _zygote(site) as runner:
+        for name, run in _runs(site, runner).items():
+            _write_plain(sites.plain, site.snippets[name], run)
+    for root in (sites.plain, sites.proof):
+        _build(root)
+    return sites
+
+
+def measure(sites: Sites) -> Round:
+    """Build everything once, in turn, and run the bare sessions."""
+    shutil.rmtree(sites.proof / ".cache", ignore_errors=True)
+    cold = _timed(lambda: _build(sites.proof))
+    stored = _stored(sites.proof)
+    site = Site.read(sites.proof)
+    with _zygote(site) as runner:
+        imports = _timed(lambda: runner.run(job_of(EMPTY, (), {}, "cpu")))
+        seconds = {name: run.seconds for name, run in _runs(site, runner).items()}
+    pairs = [[_timed(lambda root=root: _build(root)) for root in (sites.plain, sites.proof)] for _ in range(REPEATED)]
+    plain, warm = map(min, zip(*pairs, strict=True))
+    assert stored == _stored(sites.proof), "the warm build ran what the cache held"
+    edited = list(site.snippets.values())[len(site.snippets) // 2]
+    _write(sites.proof / edited.file, edited.text.replace("assert total > -1", "assert total > -2"))
+    edit = _timed(lambda: _build(sites.proof))
+    assert stored != _stored(sites.proof), "the edited chapter was not run"
+    _write(sites.proof / edited.file, edited.text)
+    return Round(plain, cold, warm, edit, imports, sum(seconds.values()), seconds[edited.name])
+
+
+def compare(rounds: list[Round]) -> list[Comparison]:
+    """What is required, with the numbers of all rounds."""
+    bounds: list[tuple[str, float, Callable[[Round], float], Callable[[Round], float]]] = [
+        ("cold / max(plain, imports + sessions / cores)", 1.5, lambda r: r.cold, _cold_bound),
+        ("warm / plain", 1.15, lambda r: r.warm, lambda r: r.plain),
+        ("edit / (plain + imports + session)", 1.3, lambda r: r.edit, lambda r: r.plain + r.imports + r.session),
+    ]
+    return [
+        Comparison(name, required, [measured(r) for r in rounds], [bound(r) for r in rounds])
+        for name, required, measured, bound in bounds
+    ]
+
+
+def _cold_bound(times: Round) -> float:
+    return max(times.plain, times.imports + times.sessions / cores())
+
+
+def _told(times: Round) -> str:
+    return ", ".join(f"{name} {seconds:.2f}" for name, seconds in vars(times).items())
+
+
+def _table(comparisons: list[Comparison]) -> str:
+    """One line for each comparison; seconds are medians, the spread is that of the ratios."""
+    lines = [f"{'':46} {'measured':>9} {'bound':>9} {'ratio':>6} {'spread':>12} {'required':>9}"]
+    for c in comparisons:
+        measured, bound = statistics.median(c.measured), statistics.median(c.bound)
+        spread = f"{min(c.ratios):.2f} – {max(c.ratios):.2f}"
+        verdict = "ok" if c.ratio <= c.required else "too slow"
+        seconds = f"{measured:7.2f} s {bound:7.2f} s"
+        lines.append(f"{c.name:46} {seconds} {c.ratio:6.2f} {spread:>12} {f'≤ {c.required:.2f}':>9}  {verdict}")
+    return "\n".join(lines)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _build(root: Path) -> None:
+    _command(root, "mkdocs", "build", "-q")
+
+
+def _command(root: Path, module: str, *arguments: str) -> None:
+    """Run a command as a user does, not as CI, which reads no cache; show what it said if it fails."""
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_A_USER}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", module, *arguments],
+        cwd=root,
+        env=environment | {"NO_MKDOCS_2_WARNING": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{module} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
+
+
+@contextlib.contextmanager
+def _zygote(site: Site) -> Iterator[Runner]:
+    """A runner with a zygote of its own and no cache."""
+    runner = Runner(site.root, cached=False)
+    try:
+        yield runner
+    finally:
+        runner.close()
+
+
+def _runs(site: Site, runner: Runner) -> dict[str, Run]:
+    """Each chapter's run, as many at once as there are cores."""
+    checker = Checker(site, runner)
+    checker.start()
+    try:
+        return {name: checker.chapter(name).run for name in site.snippets}
+    finally:
+        checker.close()
+
+
+def _stored(root: Path) -> set[Path]:
+    return set((root / ".cache").rglob("*"))
+
+
+def _chapter(number: int) -> str:
+    text = CHAPTER + (PLOT if number % 10 == 1 else LAYER)
+    return text.replace("NUMBER", str(number))
+
+
+def _cell(name: str, source: str) -> str:
+    """The fence that embeds a cell."""
+    title = re.match(r"# %% ([^\n=]+?)(?: tags=.*)?\n", source)[1]
+    return f"```cell\n{name}#{title.lower().replace(' ', '-')}\n```"
+
+
+def _write_plain(root: Path, snippet: Snippet, run: Run) -> None:
+    """The page of a chapter, every cell's source and output typed into it; pictures lie beside it."""
+    pictures = root / f"docs/{snippet.name}"
+    cells = iter(snippet.cells)
+
+    def typed(_: re.Match[str]) -> str:
+        cell = next(cells)
+        done = run.cells[cell.slug]
+        output = "\n".join(text.removesuffix("\n") for _, text in done.outputs)
+        parts = [f"```python\n{cell.shown_source}\n```"] + [f"```text\n{output}\n```"] * bool(output)
+        for number, figure in enumerate(done.figures, 1):
+            picture = pictures.with_name(f"{pictures.name}-{cell.slug}-{number}.svg")
+            _write(picture, figure["svg"])
+            parts.append(f"![{cell.title}]({picture.name})")
+        return "\n\n".join(parts)
+
+    number = int(snippet.name.removeprefix("chapters/c"))
+    _write(root / f"docs/{snippet.name}.md", FENCE.sub(typed, _chapter(number)))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+REPEATED = 5
+"""How often a round measures the short builds."""
+
+NOT_A_USER = ("CI", "GITHUB_ACTIONS", "PYTHONDONTWRITEBYTECODE")
+"""Variables that would make a build something else than on an author's machine."""
+
+EMPTY = Snippet("empty", "", ())
+
+FENCE = re.compile(r"```python\n(.*?)\n```", re.S)
+
+CONFIGURATION = """\
+site_name: Benchmark
+theme:
+  name: material
+  font: false
+  features: [content.code.copy, navigation.footer, navigation.instant, navigation.sections, toc.follow]
+plugins: [search]
+markdown_extensions:
+  - admonition
+  - attr_list
+  - md_in_html
+  - pymdownx.details
+  - pymdownx.highlight
+  - pymdownx.superfences
+  - tables
+  - toc: { permalink: true }
+"""
+
+CHAPTER = """\
+# A line through noise, part NUMBER
+
+Every course begins by fitting a line.
+This one looks at the tensors on the way: what they share, what they cost, and where the gradient goes.
+
+## The data
+
+Five points lie on a line of slope 2, each moved a little by noise drawn with seed NUMBER.
+
+```python
+# %% Five points near a line
+import torch
+
+torch.manual_seed(NUMBER)
+x = torch.linspace(0, 4, 5)
+noise = 0.1 * torch.randn(5)
+y = 2 * x + 1 + noise
+y
+```
+
+All of them are floats: `y.dtype == torch.float32`{.proof}.
+
+## Memory
+
+A transpose is another way to read the same numbers.
+
+```python
+# %% A transpose moves no number
+grid = torch.arange(12).view(3, 4)
+turned = grid.t()
+print(turned)
+print(f"{turned.stride() = }")
+```
+
+Nothing was copied (`turned.data_ptr() == grid.data_ptr()`{.proof}), so a write through one shows in the other.
+
+```python
+# %% One write shows in both
+turned[0, 0] = NUMBER
+print(grid)
+print(f"{turned.is_contiguous() = }")
+```
+
+Call `.clone()` first when that is not what you want: `turned.clone().data_ptr() != grid.data_ptr()`{.proof}.
+
+## Broadcasting
+
+A sum removes the axis that it is asked for, and `keepdim` leaves it there with size 1.
+
+```python
+# %% A sum removes its axis
+total = grid.sum()
+print(f"{grid.sum(dim=0) = }")
+print(f"{grid.sum(dim=1, keepdim=True) = }")
+assert total > -1
+```
+
+!!! warning "Sizes must meet"
+
+    Sizes are compared from the right, and 2 against 3 is an error.
+
+```python
+# %% Sizes that never meet tags=["raises-exception"]
+torch.ones(4, 2) + torch.ones(3)
+```
+
+## Gradients
+
+A guess, its mean squared error, and how the error changes with the guess.
+
+```python
+# %% Backward fills both gradients
+weight = torch.zeros(1, requires_grad=True)
+bias = torch.zeros(1, requires_grad=True)
+loss = ((weight * x + bias - y) ** 2).mean()
+loss.backward()
+print(f"loss {loss.item():.3f}")
+print(f"weight.grad {weight.grad.item():.3f}, bias.grad {bias.grad.item():.3f}")
+```
+
+The line is too low and too flat, so both gradients are negative: `weight.grad < 0`{.proof} and `bias.grad < 0`{.proof}.
+
+```python
+# %% A hundred steps downhill
+optimizer = torch.optim.SGD([weight, bias], lr=0.05)
+for step in range(101):
+    optimizer.zero_grad()
+    loss = ((weight * x + bias - y) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    if step % 25 == 0:
+        print(f"{step:3} {loss.item():.4f}")
+```
+
+The error has nearly gone: `loss < 0.1`{.proof}.
+
+"""
+
+LAYER = """\
+## A layer
+
+`Linear` keeps the same two parameters, for as many lines as you like.
+
+```python
+# %% A layer is a matrix and a row
+layer = torch.nn.Linear(4, 2)
+print(layer)
+scores = layer(grid.float())
+scores.softmax(dim=1)
+```
+
+Probabilities of a row add up to one: `torch.allclose(scores.softmax(dim=1).sum(dim=1), torch.ones(3))`{.proof}.
+"""
+
+PLOT = """\
+## The picture
+
+The points and the line that was found.
+
+```python
+# %% The line runs through the noise
+import matplotlib.pyplot as plt
+
+plt.figure(figsize=(4, 3))
+plt.scatter(x, y, label="points")
+plt.plot(x, (weight * x + bias).detach(), label="line")
+plt.legend()
+plt.show()
+```
+
+It passes near the first point: `(bias - y[0]).abs() < 0.5`{.proof}.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

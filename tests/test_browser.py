@@ -1,0 +1,554 @@
+"""The built site in a real browser: what readers click, tap, type and print; nothing leaves the site."""
+
+import gzip
+import http.server
+import itertools
+import mimetypes
+import os
+import shutil
+import threading
+from functools import cache
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, build_site
+from torchproof.site import Site
+
+try:
+    from axe_playwright_python.base import AXE_FILE_PATH
+    from playwright.sync_api import sync_playwright
+except ImportError:  # a bare engine environment, without the site's tools
+    sync_playwright = None
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if not CHROMIUM or sync_playwright is None:
+    reason = "no Chromium, or no playwright, on this machine"
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}; CI must not skip the browser tests", pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+CHAPTER = "tensors/memory/"
+KINDS = {"home": "", "chapter": CHAPTER, "verification": "verification/", "not found": "no/such/page/"}
+WIDTHS = {"desktop": 1440, "phone": 390}
+PAGES = [name.removesuffix("index").rstrip("/") for name in Site.read(ROOT).pages]
+PAGES = sorted(f"{name}/" if name else "" for name in PAGES)
+
+
+class Web(http.server.ThreadingHTTPServer):
+    """The site as GitHub Pages serves it: below /torchproof/, compressed, 404.html for what is not there."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.folder = folder
+        self.address = f"http://127.0.0.1:{self.server_port}/torchproof/"
+        self.sent: list[tuple[str, int]] = []
+        """Path and size of every answer."""
+
+    @cache  # noqa: B019  one server for the whole run
+    def body(self, path: str) -> tuple[int, bytes, str]:
+        file = self.folder / path.partition("?")[0].removeprefix("/torchproof/")
+        file = file / "index.html" if file.is_dir() else file
+        status = 200 if file.is_file() and path.startswith("/torchproof/") else 404
+        file = file if status == 200 else self.folder / "404.html"
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return status, gzip.compress(file.read_bytes(), 6), kind
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        status, body, kind = self.server.body(self.path)
+        self.server.sent.append((self.path, len(body)))
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def web(site_folder):
+    server = Web(site_folder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, web):
+    """`visit(path)` opens a page in a fresh profile; at the end, no request has left and the console is clean."""
+    contexts, foreign, said = [], [], []
+
+    def opened(path="", *, scheme="light", width=1440, height=900, **options):
+        touch = {"has_touch": True, "is_mobile": True} if width < 600 else {}
+        context = chromium.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": height}, **touch | options
+        )
+        contexts.append(context)
+        address = path if ":" in path else web.address + path
+        home = address if ":" in path else web.address
+        page = context.new_page()
+        context.on("request", lambda request: foreign.append(request.url) if not is_own(request.url) else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        # a browser says that the address itself was not found; anything else that is missing is an error
+        page.on("console", lambda message: said.append(message.text) if not is_expected(message) else None)
+
+        def is_own(url):
+            return url.startswith((home.rpartition("/")[0] if home.startswith("file:") else home, "data:", "blob:"))
+
+        def is_expected(message):
+            own = message.location["url"] == address and "404" in message.text
+            return own or message.type not in ("error", "warning")
+
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert foreign == [], "requests left the site"
+    assert said == [], "the console is not clean"
+
+
+def violations(page):
+    """What axe-core finds, as one line for each element."""
+    page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
+    # a label that looks like a button is the only way to Material's menu and search on a phone
+    options = "{ rules: { 'aria-allowed-role': { enabled: false } } }"
+    found = page.evaluate(f"axe.run(document, {options})")["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+def boxes_overlap(a, b):
+    return (
+        a["x"] < b["x"] + b["width"]
+        and b["x"] < a["x"] + a["width"]
+        and (a["y"] < b["y"] + b["height"] and b["y"] < a["y"] + a["height"])
+    )
+
+
+# --- every kind of page -------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_axe_finds_nothing(visit, kind, width, scheme):
+    page = visit(KINDS[kind], scheme=scheme, width=WIDTHS[width])
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_with_the_card_open(visit, width, scheme):
+    page = visit("", scheme=scheme, width=WIDTHS[width])
+    page.locator("a.xr").first.click()
+
+    assert page.locator("#xr-card").is_visible()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_with_the_search_open(visit, width, scheme):
+    page = visit("", scheme=scheme, width=WIDTHS[width])
+    search(page, "storage")
+
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_accessible_and_fits_a_phone(visit, path):
+    page = visit(path, width=390)
+
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert violations(page) == []
+
+
+def test_a_first_visit_is_small(visit, web):
+    web.sent.clear()
+    visit(CHAPTER)
+
+    weights = sorted(web.sent, key=lambda sent: -sent[1])
+    assert sum(size for _, size in weights) <= 200_000, weights
+    assert len(weights) <= 16, weights
+
+
+def test_the_search_index_is_fetched_when_somebody_searches(visit, web):
+    web.sent.clear()
+    page = visit(CHAPTER)
+    before = [path for path, _ in web.sent]
+
+    search(page, "contiguous")
+
+    assert not any("search_index" in path for path in before)
+    assert any("search_index" in path for path, _ in web.sent)
+
+
+# --- around the text --------------------------------------------------------------
+
+
+def search(page, text):
+    """Type into the search; returns the results."""
+    if not page.locator(".md-search__input").is_visible():
+        page.locator("label.md-header__button[for=__search]").click()
+    page.locator(".md-search__input").click()
+    page.locator(".md-search__input").type(text)
+    results = page.locator(".md-search-result__link")
+    results.first.wait_for()
+    return results
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_search_leads_to_a_heading(visit, width):
+    page = visit("", width=WIDTHS[width])
+
+    search(page, "contiguous").first.click()
+
+    page.wait_for_url("**/*h=contiguous*")
+    assert page.locator("mark[data-md-highlight]").count() > 0
+
+
+def test_a_search_finds_prose_and_not_outputs(visit):
+    page = visit("")
+    page.request.get(page.url)
+
+    text = page.request.get(page.url + "search/search_index.json").text()
+
+    assert "tensor([[" not in text
+    assert "It reads storage places" not in text
+
+
+def test_the_scheme_can_be_changed_and_stays(visit):
+    page = visit("")
+    page.locator("label[for=__palette_1]").click()
+    page.goto(page.url + CHAPTER)
+
+    assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
+
+
+def test_instant_navigation_keeps_everything_working(visit):
+    page = visit("")
+    page.evaluate("window.kept = true")
+
+    page.locator(".md-nav--primary a[href*='memory']").first.click()
+    page.wait_for_url(f"**/{CHAPTER}")
+    page.locator(".tp-cell").first.wait_for()
+    link = page.locator("a.xr").first
+    link.hover()
+
+    page.locator("#xr-card").wait_for()
+    assert page.evaluate("window.kept"), "the page was loaded anew"
+    assert page.locator("#xr-card b").inner_text() == link.inner_text()
+    assert tab_stops(page) == {1}
+    page.wait_for_function("document.querySelectorAll('nav.md-code__nav:not([role=presentation])').length == 0")
+
+
+def test_the_keyboard_opens_the_menu_of_a_phone_and_does_not_enter_the_closed_one(visit):
+    page = visit("", width=390)
+    link = page.locator(".md-nav--primary a[href*='verification']").first
+
+    assert not link.is_visible()
+    page.locator("label[for=__drawer].md-header__button").focus()
+    page.keyboard.press("Space")
+
+    link.wait_for()
+
+
+def test_pages_lead_to_their_neighbours_and_to_their_source(visit):
+    page = visit(CHAPTER)
+
+    assert page.locator("a.md-footer__link--prev").count() == 1
+    edit = page.locator("a[rel=edit]").get_attribute("href")
+    assert edit.endswith("/edit/main/docs/tensors/memory.md")
+    page.locator("a.md-footer__link--next").click()
+    page.wait_for_function(f"!location.pathname.endsWith('{CHAPTER}')")
+
+
+def test_a_cell_has_a_link_to_itself(visit):
+    page = visit(CHAPTER)
+    cell = page.locator(".tp-cell").nth(2)
+
+    cell.hover()
+    cell.locator(".tp-anchor").click()
+
+    assert page.url.endswith("#" + cell.get_attribute("id"))
+    assert cell.locator(".tp-anchor").bounding_box()["width"] > 0
+
+
+def test_a_missing_page_leads_home(visit):
+    page = visit("tensors/no/such/page/")
+
+    assert page.locator("h1").inner_text() == "This page does not exist"
+    page.locator("article a").first.click()
+    page.wait_for_load_state("networkidle")
+
+    assert page.locator("h1").inner_text() == "Torchproof"
+
+
+# --- cells ----------------------------------------------------------------------
+
+
+def test_the_copy_button_copies_exactly_the_code(visit):
+    page = visit(CHAPTER, permissions=["clipboard-read", "clipboard-write"])
+    cells = [cell for cell in Site.read(ROOT).snippets[CHAPTER.rstrip("/")].cells if cell.shown][:6]
+
+    copied = {}
+    for cell in cells:
+        page.locator(f"#cell-{cell.slug} .md-code__button").click()
+        page.wait_for_timeout(50)
+        copied[cell.slug] = page.evaluate("navigator.clipboard.readText()").removesuffix("\n")
+
+    assert copied == {cell.slug: cell.shown_source for cell in cells}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_outputs_scroll_and_do_not_wrap(visit, width):
+    page = visit(CHAPTER, width=WIDTHS[width])
+
+    wrapped = page.evaluate(
+        """() => [...document.querySelectorAll(".tp-output--value pre, .tp-output--stdout pre")].filter((pre) =>
+            pre.offsetParent && pre.querySelector("samp").getClientRects().length
+                > pre.textContent.split("\\n").length).map((pre) => pre.textContent)"""
+    )
+
+    assert wrapped == []
+
+
+def test_what_scrolls_is_reached_by_the_keyboard(visit):
+    page = visit(CHAPTER, width=390)
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    page.wait_for_timeout(100)
+
+    out_of_reach = page.evaluate(
+        """() => [...document.querySelectorAll("article *")].filter((box) =>
+            box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX)
+            && box.clientWidth && box.tabIndex < 0).map((box) => box.outerHTML.slice(0, 100))"""
+    )
+
+    assert out_of_reach == []
+
+
+# --- X-ray --------------------------------------------------------------------------
+
+
+def tab_stops(page):
+    """How many names of a cell the Tab key stops at."""
+    return set(
+        page.evaluate(
+            """() => [...document.querySelectorAll("code")].map((code) => [...code.querySelectorAll("a.xr")])
+                .filter((names) => names.length).map((names) => names.filter((name) => name.tabIndex == 0).length)"""
+        )
+    )
+
+
+def cell_with_names(page, least=3):
+    """A cell of the page that has enough names, scrolled into view."""
+    cells = page.locator(".tp-cell:has(a.xr)")
+    for place in range(cells.count()):
+        if cells.nth(place).locator("a.xr").count() >= least:
+            cells.nth(place).scroll_into_view_if_needed()
+            return cells.nth(place)
+    raise AssertionError("no cell has so many names")
+
+
+def test_pointing_at_a_name_shows_its_recorded_state(visit):
+    page = visit(CHAPTER)
+    link = cell_with_names(page).locator("a.xr").nth(1)
+
+    link.hover()
+    card = page.locator("#xr-card")
+    card.wait_for()
+
+    row = page.locator(link.get_attribute("href").replace("#", "[id='") + "']")
+    for value in row.evaluate("(row) => [...row.cells].slice(2).map((cell) => cell.textContent).filter(Boolean)"):
+        assert value in card.inner_text()
+    assert link.get_attribute("aria-describedby") == "xr-card"
+
+
+def test_the_card_can_be_entered_and_goes_with_the_pointer(visit):
+    page = visit(CHAPTER)
+    cell_with_names(page).locator("a.xr").first.hover()
+    card = page.locator("#xr-card")
+    card.wait_for()
+
+    card.hover()
+    page.wait_for_timeout(400)
+    stayed = card.is_visible()
+    page.mouse.move(2, 2)
+
+    card.wait_for(state="hidden")
+    assert stayed
+
+
+def test_the_keyboard_walks_the_names_of_a_cell(visit):
+    page = visit(CHAPTER)
+    names = cell_with_names(page).locator("a.xr")
+    card = page.locator("#xr-card")
+
+    # the stop before the first name is whatever comes before it in the page
+    names.first.evaluate("(name) => name.closest('.tp-cell').previousElementSibling.setAttribute('tabindex', -1)")
+    names.first.evaluate("(name) => name.closest('.tp-cell').previousElementSibling.focus()")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        if names.first.evaluate("(name) => name == document.activeElement"):
+            break
+    card.wait_for()
+    first = card.locator("b").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    third = page.evaluate("document.activeElement.textContent")
+    shown = card.locator("b").inner_text()
+    page.keyboard.press("Home")
+    home = names.first.evaluate("(name) => name == document.activeElement")
+    page.keyboard.press("Escape")
+
+    assert first == names.first.inner_text()
+    assert third == shown == names.nth(2).inner_text()
+    assert home
+    assert card.is_hidden()
+    assert tab_stops(page) == {1}
+
+
+def test_a_click_pins_the_card_and_a_click_elsewhere_closes_it(visit):
+    page = visit(CHAPTER)
+    cell_with_names(page).locator("a.xr").first.click()
+    card = page.locator("#xr-card")
+    page.mouse.move(2, 2)
+    page.wait_for_timeout(400)
+    pinned = card.is_visible()
+
+    page.mouse.click(2, 400)
+
+    card.wait_for(state="hidden")
+    assert pinned
+
+
+def test_a_tap_opens_the_card_beside_the_name_and_a_tap_elsewhere_closes_it(visit):
+    page = visit(CHAPTER, width=390)
+    name = cell_with_names(page).locator("a.xr").nth(1)
+
+    name.tap()
+    card = page.locator("#xr-card")
+    card.wait_for()
+    page.wait_for_timeout(500)
+    covered = boxes_overlap(card.bounding_box(), name.bounding_box())
+    page.locator("h1").dispatch_event("click")
+
+    card.wait_for(state="hidden")
+    assert not covered
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1100, 700), (390, 800)])
+def test_the_card_never_covers_its_code(visit, width, height):
+    page = visit(CHAPTER, width=width, height=height)
+    names = page.locator(".tp-cell a.xr:first-of-type")
+
+    covering = []
+    for place in range(0, names.count(), 4):
+        name = names.nth(place)
+        if not name.is_visible():  # in a folded solution
+            continue
+        name.evaluate("(name) => name.scrollIntoView({ block: 'center' })")
+        page.wait_for_timeout(50)
+        name.tap() if width < 600 else name.click()
+        page.wait_for_timeout(450 if width < 600 else 50)
+        code = name.locator("xpath=ancestor::pre").bounding_box()
+        card = page.locator("#xr-card").bounding_box()
+        room = height - 56 - code["height"] - card["height"] > 16
+        if boxes_overlap(code, card) and (width >= 600 or room):
+            covering.append((name.inner_text(), code, card))
+        page.keyboard.press("Escape")
+
+    assert covering == []
+
+
+def test_the_card_stays_on_the_screen(visit):
+    page = visit(CHAPTER, width=1100, height=600)
+    for name in itertools.islice(page.locator("a.xr:visible").all(), 0, None, 12):
+        name.click()
+        card = page.locator("#xr-card").bounding_box()
+        assert card["x"] >= 0
+        assert card["x"] + card["width"] <= 1100
+        assert card["y"] >= 0
+        assert card["y"] + card["height"] <= 600
+        page.keyboard.press("Escape")
+
+
+def test_names_of_one_storage_light_up_together(visit):
+    page = visit("")
+    page.locator("a.xr").first.hover()
+    page.locator("#xr-card").wait_for()
+
+    assert page.locator("a.xr.xr-mate").count() >= 1
+
+
+def test_without_a_script_a_name_opens_its_row(visit):
+    page = visit(CHAPTER, java_script_enabled=False)
+    link = page.locator("a.xr").first
+    row = page.locator("[id='" + link.get_attribute("href")[1:] + "']")
+    before = row.is_visible()
+
+    link.click()
+
+    row.wait_for()
+    assert not before
+
+
+def test_a_print_shows_the_states_and_leaves_out_the_navigation(visit):
+    page = visit(CHAPTER)
+    page.emulate_media(media="print")
+
+    assert page.locator(".xr-s tbody tr").first.is_visible()
+    for selector in ("#xr-card", ".md-sidebar", ".md-header", ".md-footer__inner", ".tp-anchor", ".md-code__nav"):
+        shown = page.locator(selector).evaluate_all("(all) => all.filter((one) => one.checkVisibility()).length")
+        assert shown == 0, f"{selector} is printed"
+
+
+# --- from a folder ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def offline_folder(once):
+    return once("offline-site", lambda folder: build_site(folder, OFFLINE="true"))
+
+
+def test_the_offline_site_works_from_a_folder(visit, offline_folder):
+    page = visit((offline_folder / "index.html").as_uri())
+
+    search(page, "contiguous").first.click()
+    page.wait_for_url("**/*h=contiguous*")
+    page.locator("a.xr").first.hover()
+
+    page.locator("#xr-card").wait_for()
+    assert page.url.startswith("file:")

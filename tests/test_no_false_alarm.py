@@ -1,0 +1,383 @@
+"""What is as committed passes: wherever, whenever, as whomever, and however often it is run.
+
+Nothing of the caller's environment reaches a session, and nothing that a run leaves behind misleads the next one.
+"""
+
+import ast
+import os
+import random
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import BIN, ROOT, Project, copy_site, keep_one_chapter
+from torchproof.cells import read_snippet
+from torchproof.check import Site, check_chapter
+from torchproof.runner import Runner, job_of
+
+SNIPPETS = ROOT / "snippets"
+CHAPTERS = sorted(path.relative_to(SNIPPETS).with_suffix("").as_posix() for path in SNIPPETS.rglob("*.py"))
+
+
+RUNS = 10
+"""How often each chapter runs in a row: most of what this file costs."""
+
+
+THERMOMETER = """\
+# %% What a caller could change
+import locale, os, shutil, sys, time, warnings
+import matplotlib, torch
+
+torch.manual_seed(0)
+print({"a", "set", "of", "strings"})
+print(time.tzname, time.localtime(0).tm_hour)
+print(locale.getpreferredencoding(), sys.stdout.encoding, sys.getfilesystemencoding())
+print(shutil.get_terminal_size(), sys.flags.optimize, sorted(os.environ))
+print(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability())
+print(torch.linspace(0, 1, 100001).sin().sum().item(), torch.rand(1000, 1000).mm(torch.rand(1000, 1000))[0, 0].item())
+print(matplotlib.get_backend(), matplotlib.rcParams["figure.figsize"])
+warnings.warn("shown, not raised")
+"""
+"""A chapter that shows all that reaches it from outside."""
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A copy of the real site, and a runner for it."""
+    project = Project(tmp_path_factory.mktemp("false alarm") / "site")
+    copy_site(project.root)
+    runner = Runner(project.root, cached=False)
+    runner.zygote.start()
+    yield project, runner
+    runner.close()
+
+
+@pytest.fixture(scope="module")
+def site(copied):
+    """The copy, with one more chapter, which shows whatever reaches it from outside; no test changes it."""
+    project, runner = copied
+    project.write("snippets/outside/thermometer.py", THERMOMETER)
+    project.write("docs/outside/thermometer.md", "```cell\noutside/thermometer#what-a-caller-could-change\n```\n")
+    project.write("mkdocs.yml", project.read("mkdocs.yml") + "\nnot_in_nav: outside/*\n")
+    check = check_chapter(Site.read(project.root), runner, "outside/thermometer")
+    project.write("snippets/outside/thermometer.cpu.txt", check.merged)
+    assert "shown, not raised" in check.merged, check.problems
+    return project
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    """A copy of the site with one chapter, and that chapter's name."""
+    project = Project(tmp_path / "site")
+    copy_site(project.root)
+    return project, keep_one_chapter(project)
+
+
+def committed(project):
+    """The bytes of every file that is committed."""
+    return {
+        path.relative_to(project.root).as_posix(): path.read_bytes()
+        for folder in ("docs", "snippets")
+        for path in sorted((project.root / folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+# --- the caller's environment ---------------------------------------------------------------------------------------
+
+
+ENVIRONMENTS = {
+    "somebody else, one thread, oldest instructions": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "COLUMNS": "40",
+        "LANG": "C",
+        "LC_ALL": "C",
+        "LOGNAME": "somebody",
+        "MKL_CBWR": "COMPATIBLE",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "random",
+        "PYTHONWARNINGS": "error",
+        "TZ": "Asia/Kathmandu",
+        "USER": "somebody",
+    },
+    "four threads, newest instructions, a German desktop": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "COLUMNS": "400",
+        "LANG": "de_DE.UTF-8",
+        "LC_ALL": "de_DE.UTF-8",
+        "MKL_NUM_THREADS": "4",
+        "MPLBACKEND": "TkAgg",
+        "OMP_NUM_THREADS": "4",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "PYTHONHASHSEED": "4294967295",
+        "TZ": "America/St_Johns",
+    },
+    "a terminal without UTF-8, no asserts, no colours": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "LANG": "tr_TR.ISO-8859-9",
+        "LC_ALL": "POSIX",
+        "NO_COLOR": "1",
+        "OMP_NUM_THREADS": "2",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONHASHSEED": "random",
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONUTF8": "0",
+        "TERM": "dumb",
+        "TZ": "Pacific/Kiritimati",
+    },
+}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_check_passes_for(name, site, tmp_path):
+    before = committed(site)
+    home = tmp_path / "a home, with comma"
+    (home / "modules").mkdir(parents=True)
+    (home / "modules" / "torch.py").write_text("raise SystemExit('imported from the PYTHONPATH of the caller')\n")
+    (home / "startup.py").write_text("raise SystemExit('ran PYTHONSTARTUP')\n")
+    (home / ".matplotlib").mkdir()
+    (home / ".matplotlib" / "matplotlibrc").write_text("figure.figsize: 1, 1\n")
+    own = {
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "MPLCONFIGDIR": str(home / ".matplotlib"),
+        "PYTHONPATH": os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(home / "modules")]),
+        "PYTHONSTARTUP": str(home / "startup.py"),
+    }
+
+    done = site.run(
+        "torchproof", "--root", str(site.root), "check", "--no-cache", cwd=home, **own, **ENVIRONMENTS[name]
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert committed(site) == before
+
+
+def test_check_build_and_tests_pass_from_any_folder(chapter, tmp_path):
+    project, name = chapter
+    inside = (project.root / "snippets" / name).parent
+
+    done = [
+        project.run("torchproof", "check", cwd=inside),
+        project.run("mkdocs", "build", "-f", str(project.root / "mkdocs.yml"), cwd=tmp_path),
+        project.run("pytest", str(project.root / f"snippets/{name}.py"), cwd=tmp_path),
+    ]
+
+    assert not any(result.returncode for result in done), "\n".join(result.stdout for result in done)
+
+
+# --- often, and at once ---------------------------------------------------------------------------------------------
+
+
+class Noting:
+    """A runner that notes what it was asked to run."""
+
+    def __init__(self, runner):
+        self.runner = runner
+        self.jobs = []
+
+    def run(self, job):
+        self.jobs.append(job)
+        return self.runner.run(job)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_runs_in_a_row_are_one_and_the_same(name, copied):
+    site, runner = copied
+    noting = Noting(runner)
+    first = check_chapter(Site.read(site.root), noting, name)
+    assert first.problems == []
+
+    again = [runner.run(noting.jobs[0]).lines() for _ in range(RUNS - 1)]
+
+    assert again == [first.run.lines()] * (RUNS - 1)
+
+
+def test_the_snippets_pass_on_two_workers(site):
+    done = site.run("pytest", "-n", "2", "-p", "no:cacheprovider", "snippets", CI="true", OMP_NUM_THREADS="3")
+
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= len(CHAPTERS)
+
+
+def test_two_builds_at_once_in_one_folder_make_the_same_site(site, tmp_path):
+    shutil.rmtree(site.root / ".cache", ignore_errors=True)
+    environment = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS")}
+    builds = [
+        subprocess.Popen(
+            [BIN / "mkdocs", "build", "--site-dir", tmp_path / folder],
+            cwd=site.root,
+            env=environment | {"NO_MKDOCS_2_WARNING": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for folder in ("one", "two")
+    ]
+
+    said = [build.communicate(timeout=300)[0] for build in builds]
+
+    assert [build.returncode for build in builds] == [0, 0], "\n".join(said)
+    for name in CHAPTERS:
+        assert len({(tmp_path / folder / name / "index.html").read_bytes() for folder in ("one", "two")}) == 1
+
+
+class Small(Project):
+    """A project whose one snippet prints a number, and a runner with a cache."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.write("docs/index.md", "# Home\n")
+        self.runner = Runner(root, cached=True)
+        self.folder = root / ".cache" / "torchproof"
+
+    def job(self, code):
+        self.write("snippets/a.py", f"# %% A cell\n{code}\n")
+        snippet = read_snippet(self.root, "a")
+        return job_of(snippet, snippet.cells, {}, "cpu")
+
+    def entry(self, job):
+        """The file that running a job adds to the cache."""
+        before = set(self.folder.glob("*"))
+        self.runner.run(job)
+        (added,) = (path for path in set(self.folder.glob("*")) - before if path.name != "seconds.json")
+        return added
+
+    def printed(self, job, runner=None):
+        return (runner or self.runner).run(job).lines()["a-cell"]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    project = Small(tmp_path_factory.mktemp("small"))
+    yield project
+    project.runner.close()
+
+
+# --- how files arrive -----------------------------------------------------------------------------------------------
+
+
+def test_a_checkout_with_carriage_returns_passes_and_stays_as_it_is(chapter):
+    project, name = chapter
+    for file in (f"docs/{name}.md", f"snippets/{name}.py", f"snippets/{name}.cpu.txt"):
+        path = project.root / file
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    before = committed(project)
+
+    commands = ["torchproof check --no-cache", "mkdocs build", "torchproof accept"]
+    done = [project.run(*command.split()) for command in commands]
+
+    assert not any(result.returncode for result in done), "\n".join(result.stdout for result in done)
+    assert committed(project) == before
+
+
+def test_a_comment_changes_no_result(chapter):
+    project, name = chapter
+    lines = project.read(f"snippets/{name}.py").split("\n")
+    tree = ast.parse("\n".join(lines))
+    for statement in tree.body:
+        lines[statement.end_lineno - 1] += "  # edited"
+    first = next(number for number, line in enumerate(lines) if line.startswith("# %%"))
+    lines = [*lines[:first], "# edited", "", *lines[first:], "", "# edited"]
+    ends = [number for number, line in enumerate(lines) if line.startswith("# %%")][1:]
+    for end in reversed(ends):
+        lines.insert(end, "# edited\n")
+    project.write(f"snippets/{name}.py", "\n".join(lines) + "\n")
+    before = committed(project)
+
+    done = [project.run(*command.split()) for command in ("torchproof check", "mkdocs build -q")]
+
+    assert not any(result.returncode for result in done), "\n".join(result.stdout for result in done)
+    assert committed(project) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "commented"),
+    [
+        pytest.param("x = 1\nx + 1", "x = 1  # one\nx + 1  # two\n# three", id="behind a statement"),
+        pytest.param("1 + 1;", "1 + 1;  # not shown", id="behind a semicolon"),
+        pytest.param('print("""# printed\n""")', 'print("""# printed\n""")  # not printed', id="behind a string"),
+        pytest.param("print([\n1])", "print([  # one\n1])", id="inside a statement"),
+        pytest.param("{}['a']", "{}['a']  # raises", id="behind what raises"),
+    ],
+)
+def test_a_comment_changes_no_line_of_a_transcript(small, code, commented):
+    before = small.printed(small.job(code))
+
+    assert small.printed(small.job(commented)) == before
+
+
+# --- the cache ------------------------------------------------------------------------------------------------------
+
+
+def garbage(text):
+    return random.Random(0).randbytes(len(text))
+
+
+@pytest.mark.parametrize(
+    ("number", "damage"),
+    [
+        pytest.param(1, lambda text: text[: len(text) // 2], id="torn"),
+        pytest.param(2, lambda text: text[: text.index(b"\n") + 1], id="only its first line"),
+        pytest.param(3, lambda _: b"", id="empty"),
+        pytest.param(4, garbage, id="garbage"),
+        pytest.param(5, lambda text: text.replace(b"| 5", b"| 6").replace(b'"5', b'"6'), id="edited"),
+        pytest.param(6, lambda text: text + b" ", id="one byte longer"),
+        pytest.param(7, lambda text: bytes(len(text)), id="zeros after a power cut"),
+    ],
+)
+def test_a_damaged_cache_entry_is_a_miss(small, number, damage):
+    job = small.job(f"print({number})")
+    entry = small.entry(job)
+    text = entry.read_bytes()
+    damaged = damage(text)
+    assert damaged != text
+    entry.write_bytes(damaged)
+
+    assert small.printed(job) == [f"| {number}"]
+    assert entry.read_bytes() != damaged, "the next run should find a whole entry again"
+
+
+def test_a_cache_entry_of_another_content_is_a_miss(small):
+    job = small.job("print('mine')")
+    entry = small.entry(job)
+    shutil.copy(small.entry(small.job("print('somebody else')")), entry)
+
+    assert small.printed(job) == ["| mine"]
+
+
+def test_a_cache_entry_is_a_miss_once_a_file_that_the_snippet_read_has_changed(small):
+    small.write("numbers.txt", "1")
+    job = small.job(f"print(open({str(small.root / 'numbers.txt')!r}).read())")
+    small.entry(job)
+    small.write("numbers.txt", "2")
+
+    assert small.printed(job) == ["| 2"]
+
+
+def test_ci_never_reads_the_cache(small, tmp_path, monkeypatch):
+    (tmp_path / "numbers.txt").write_text("1")  # not in the project, so no entry knows about it
+    job = small.job(f"print(open({str(tmp_path / 'numbers.txt')!r}).read())")
+    small.entry(job)
+    (tmp_path / "numbers.txt").write_text("2")
+    monkeypatch.setenv("CI", "true")
+    runner = Runner(small.root)
+
+    try:
+        assert small.printed(job, runner) == ["| 2"]
+    finally:
+        runner.close()
+
+
+def test_many_runs_at_once_share_one_cache(small):
+    small.folder.mkdir(parents=True, exist_ok=True)
+    for number in range(300):  # what earlier builds left behind
+        (small.folder / f"{number:032x}").touch()
+    jobs = [small.job(f"print({number})") for number in range(100, 260)]
+
+    with ThreadPoolExecutor(4) as pool:
+        printed = list(pool.map(small.printed, jobs))
+
+    assert printed == [[f"| {number}"] for number in range(100, 260)]
