@@ -23,7 +23,7 @@ def draw(data: dict[str, Any], identity: str) -> str:
     """The picture of one drawing; `identity` makes its ids unique within the page."""
     width, height, title, description, body = DRAWERS[data["kind"]](data, identity)
     return (
-        f'<figure class="tp-drawing tp-drawing--{data["kind"]}" tabindex="0" role="group" aria-label="{escape(title)}">'
+        f'<figure class="tp-drawing" data-search-exclude>'
         f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
         f'aria-labelledby="{identity}-t {identity}-d"><title id="{identity}-t">{escape(title)}</title>'
         f'<desc id="{identity}-d">{escape(description)}</desc>{body}</svg></figure>'
@@ -35,36 +35,37 @@ Picture = tuple[float, float, str, str, str]
 
 
 def _memory(data: dict[str, Any], identity: str) -> Picture:
+    """Each tensor as its brackets show it, and under them all the one storage that they read."""
     storage, views = data["storage"], data["views"]
-    wide = max(1, max(len(text) for text in storage))
-    cell = max(CELL, wide * CHARACTER + 8)
-    # a storage cell has the colour of the row that the first tensor reads it in
+    cell = max(CELL, max(len(text) for text in storage) * CHARACTER + 8)
+    # a number has the colour of the row in which the first tensor reads it
     rows = {place: index[0] if index else 0 for index, place in reversed(_places(views[0]))}
     parts = [_arrowheads(identity)]
-    said = []
+    said: list[str] = []
+    reached: set[int] = set()
     y, width = 0.0, LEFT * 2 + len(storage) * cell
     for view in views:
         places = _places(view)
+        reached |= {place for _, place in places}
         order = "contiguous" if view["contiguous"] else "not contiguous"
-        parts.append(_text(LEFT, y + 16, view["name"], "tp-d-name"))
         facts = f"shape {_tuple(view['shape'])}  strides {_tuple(view['strides'])}"
         facts += f"  offset {view['offset']}" if view["offset"] else ""
+        parts.append(_text(LEFT, y + 16, view["name"], "tp-d-name"))
         parts.append(_text(LEFT, y + 34, f"{facts}  {order}", "tp-d-fact"))
         grid_width, grid_height = _grid(parts, view, places, storage, rows, cell, y + 46)
-        y += 46 + grid_height + 16
-        parts.append(_text(LEFT, y + 4, f"storage: {len(storage)} × {data['dtype']}", "tp-d-fact"))
-        y += 12
-        reached = {place for _, place in places}
-        for place, number in enumerate(storage):
-            style = f"tp-d-c{rows.get(place, 0) % 6}" if place in reached else "tp-d-unread"
-            parts.append(_box(LEFT + place * cell, y, cell, number, style))
-        steps = _steps(parts, view, cell, y + CELL, identity)
-        y += CELL + steps + 22
+        y += 46 + grid_height + 12
         words = max(len(view["name"]) * 7.4, (len(facts) + len(order) + 2) * 6.7)
         width = max(width, LEFT * 2 + grid_width, LEFT * 2 + words)
         said.append(_said(view, places, len(storage), order))
+    one = "one " if len(views) > 1 else ""
+    parts.append(_text(LEFT, y + 10, f"{one}storage: {len(storage)} × {data['dtype']}", "tp-d-fact"))
+    y += 18
+    for place, number in enumerate(storage):
+        style = f"tp-d-c{rows.get(place, 0) % 6}" if place in reached else "tp-d-unread"
+        parts.append(_box(LEFT + place * cell, y, cell, number, style))
+    steps = _steps(parts, views, cell, y + CELL, identity)
     names = " and ".join(view["name"] for view in views)
-    return width, y - 8, f"Memory of {names}", " ".join(said), "".join(parts)
+    return max(width, steps[0]), y + CELL + steps[1] + 10, f"Memory of {names}", " ".join(said), "".join(parts)
 
 
 def _places(view: dict[str, Any]) -> list[tuple[tuple[int, ...], int]]:
@@ -97,24 +98,29 @@ def _grid(
     return shape[1] * block_width - 12, shape[0] * block_height - 12
 
 
-def _steps(parts: list[str], view: dict[str, Any], cell: float, top: float, identity: str) -> float:
-    """An arrow under the storage for each axis: how far one step along it goes; returns the height used."""
-    depth = 0.0
-    steps = enumerate(zip(view["shape"], view["strides"], strict=True))
-    # the longest step first, so that no arrow crosses the label of another
-    for axis, (size, stride) in sorted(steps, key=lambda step: -step[1][1]):
-        if size < 2:
-            continue
-        depth += 17
-        start = LEFT + (view["offset"] + 0.5) * cell
-        end = start + stride * cell
+def _steps(
+    parts: list[str], views: list[dict[str, Any]], cell: float, top: float, identity: str
+) -> tuple[float, float]:
+    """An arrow under the storage for each axis: how far one step along it goes; returns the width and height used."""
+    steps = [
+        (view["offset"] + stride, view["offset"], stride, axis, f"{view['name']}, " if len(views) > 1 else "")
+        for view in views
+        for axis, (size, stride) in enumerate(zip(view["shape"], view["strides"], strict=True))
+        if size > 1
+    ]
+    width = 0.0
+    # the farthest end first, so that no arrow crosses the label of another
+    steps.sort(key=lambda step: (step[2] == 0, -step[0]))
+    for number, (end, start, stride, axis, name) in enumerate(steps, 1):
+        x, goal, depth = LEFT + (start + 0.5) * cell, LEFT + (end + 0.5) * cell, top + 17 * number
         style = f"tp-d-axis{axis % 2}"
-        label = f"dim {axis}: +{stride}" if stride else f"dim {axis}: +0, the same number again"
+        label = f"{name}dim {axis}: +{stride}" + ("" if stride else ", the same number again")
         if stride:
-            path = f"M{start:g} {top + 1:g}V{top + depth:g}H{end:g}V{top + 5:g}"
+            path = f"M{x:g} {top + 1:g}V{depth:g}H{goal:g}V{top + 5:g}"
             parts.append(f'<path d="{path}" class="tp-d-step {style}" marker-end="url(#{identity}-a{axis % 2})"/>')
-        parts.append(_text(end + 6, top + depth + 1, label, f"tp-d-label {style}"))
-    return depth
+        parts.append(_text(goal + 6, depth + 1, label, f"tp-d-label {style}"))
+        width = max(width, goal + 6 + len(label) * 6.7)
+    return width, 17 * len(steps)
 
 
 def _said(view: dict[str, Any], places: list[tuple[tuple[int, ...], int]], held: int, order: str) -> str:
