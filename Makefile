@@ -6,7 +6,7 @@ VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" NO_MKDOCS_2_WARNING=1
 READY := $(VENV)/.ready
 
-.PHONY: help install serve site test check accept lint format bench clean
+.PHONY: help install serve site offline test check accept lint format bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +19,11 @@ serve: $(READY) ## Show the site on localhost:8000; edit a file and see page and
 site: $(READY) ## Build the site into site/; drift or a warning is a failure
 	$(RUN) mkdocs build --strict
 
+offline: $(READY) ## Build the site into offline/, to be opened there without a server
+	$(RUN) OFFLINE=true mkdocs build --strict --site-dir offline
+
 test: lint ## All that CI runs: style, the tests, every snippet
-	$(RUN) pytest -n auto
+	$(RUN) pytest -n auto --dist loadgroup
 
 check: $(READY) ## Run every snippet and compare it with what is committed
 	$(RUN) torchproof check
@@ -38,7 +41,7 @@ bench: $(READY) ## Compare the speed of builds with plain MkDocs
 	$(RUN) python benchmarks/build.py
 
 clean: ## Remove what the build made, the environment too
-	rm -rf $(VENV) .cache site .pytest_cache .ruff_cache
+	rm -rf $(VENV) site offline .cache .pytest_cache .ruff_cache
 
 $(READY): requirements.txt pyproject.toml scripts/mkdocs
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12")'

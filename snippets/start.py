@@ -99,7 +99,7 @@ fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.plot(inputs, targets, "o", label="points")
 for step in range(21):
     if step in (0, 1, 3, 20):
-        axes.plot(inputs, learner(inputs).detach(), label=f"after {step} steps")
+        axes.plot(inputs, learner(inputs).detach(), label=f"step {step}")
     teacher.zero_grad()
     torch.nn.functional.mse_loss(learner(inputs), targets).backward()
     teacher.step()

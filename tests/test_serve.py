@@ -63,7 +63,7 @@ def problems(tree):
 
 
 def is_well(tree):
-    return outputs(tree) == ["tensor([2, 4, 6])\n"] and not problems(tree)
+    return outputs(tree) == ["tensor([2, 4, 6])"] and not problems(tree)
 
 
 def test_a_page_shows_its_output(server):
@@ -78,7 +78,7 @@ def test_an_edited_snippet_shows_its_new_output_beside_the_drift(site, server):
     site.replace("snippets/drifts.py", "factor = 2", "factor = 5")
     page = server.wait("drifts/", problems)
 
-    assert outputs(page) == ["tensor([ 5, 10, 15])\n"]
+    assert outputs(page) == ["tensor([ 5, 10, 15])"]
     drift = page.all("section.tp-cell")[1].one("div.tp-drift")
     assert drift.attributes["role"] == "alert"
     assert "the cell 'use' has drifted from snippets/drifts.cpu.txt" in drift.text
@@ -153,7 +153,7 @@ def test_the_drift_goes_when_it_is_accepted(site, server):
     page = server.wait("accepted/", lambda tree: not problems(tree))
 
     assert "[1/1] accepted: written" in accepting.stdout
-    assert outputs(page) == ["tensor([ 5, 10, 15])\n"]
+    assert outputs(page) == ["tensor([ 5, 10, 15])"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["terminated", "interrupted"])

@@ -59,9 +59,11 @@
   /* Right of the code, else under it, else above it, else at the foot of the screen. */
   const place = (link) => {
     const code = link.closest("pre").getBoundingClientRect(), name = link.getBoundingClientRect();
+    const room = innerWidth - code.right - 16;
+    card.style.cssText = room > 180 ? `max-width:min(16rem,${room}px)` : "";
     const w = card.offsetWidth, h = card.offsetHeight;
     let left = Math.max(8, Math.min(name.left, innerWidth - w - 8)), top = innerHeight - h;
-    if (code.right + w + 16 < innerWidth) {
+    if (w <= room) {
       left = code.right + 8;
       top = Math.max(56, Math.min(name.top - 12, innerHeight - h - 8));
     } else if (code.bottom + h + 8 < innerHeight) top = code.bottom + 4;
@@ -71,7 +73,8 @@
       const over = name.bottom + 12 - top;
       if (over > 0) scrollBy({ top: over });
     }
-    card.style.cssText = `left:${left}px;top:${top}px`;
+    card.style.left = left + "px";
+    card.style.top = top + "px";
   };
 
   const hide = () => {
@@ -124,7 +127,6 @@
   });
   addEventListener("scroll", () => at && !pinned && hide(), { passive: true });
   addEventListener("resize", hide);
-  addEventListener("beforeprint", () => d.querySelectorAll("details.xr-t").forEach((t) => (t.open = true)));
 
   /* One stop for the Tab key in each cell; the arrows go on from there. */
   const ready = () => {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from . import transcript
 from .cells import Cell, Snippet
+from .pages import Embed
 from .problems import Problem
 from .runner import Run, Runner, cores, installed, job_of
 from .session import MEMORY
@@ -136,7 +137,7 @@ def _false_proofs(site: Site, snippet: Snippet, results: dict[tuple[str, str], s
     """Proofs that are not true, of every page that shows the chapter."""
     for page in site.pages.values():
         for proof in page.proofs:
-            if not proof.after or proof.after.chapter != snippet.name or proof.after.slug not in run.cells:
+            if not _evaluated(proof.after, snippet, run):
                 continue
             cell = snippet.cell(proof.after.slug)
             problem = results.get((cell.slug, proof.expression), "was not evaluated")
@@ -146,11 +147,18 @@ def _false_proofs(site: Site, snippet: Snippet, results: dict[tuple[str, str], s
                 yield Problem(page.file, proof.line, message, chapter=snippet.name, slug=cell.slug)
 
 
+def _evaluated(after: Embed | None, snippet: Snippet, run: Run) -> bool:
+    """Whether the session came past a cell as it should, and so evaluated what stands under it."""
+    if after is None or after.chapter != snippet.name or after.slug not in run.cells:
+        return False
+    return not run.cells[after.slug].raised or snippet.cell(after.slug).must_raise
+
+
 def _failed_drawings(site: Site, snippet: Snippet, run: Run) -> Iterator[Problem]:
     """Drawings that could not be measured."""
     for page in site.pages.values():
         for drawing in page.drawings:
-            if not drawing.after or drawing.after.chapter != snippet.name or drawing.after.slug not in run.cells:
+            if not _evaluated(drawing.after, snippet, run):
                 continue
             data = run.cells[drawing.after.slug].drawing(drawing.kind, drawing.source)
             if error := data.get("error", ""):

@@ -36,12 +36,15 @@ def cell_html(
         code, table = xray(cell, _lean(code), run, before)
     parts = [_folded("Code", code) if "hide-input" in cell.tags else code]
     if run is not None:
-        outputs = "".join(_output(mark, text, cell.title) for mark, text in run.outputs)
+        outputs = "".join(_output(mark, text) for mark, text in run.outputs)
         outputs += "".join(_figure(figure["svg"], cell, n) for n, figure in enumerate(run.figures, 1))
         if outputs:
             parts.append(_folded("Output", outputs) if "hide-output" in cell.tags else outputs)
     parts += [table, problems_html(problems)]
-    card = visible(f'<section class="tp-cell" id="cell-{escape(cell.slug)}">\n{"".join(parts)}\n</section>')
+    name = f"cell-{escape(cell.slug)}"
+    parts.append(f'<a class="tp-anchor" href="#{name}" title="{escape(cell.title)}"></a>')
+    # a search for a word should find what is written about it; code and numbers would bury that
+    card = visible(f'<section class="tp-cell" id="{name}" data-search-exclude>\n{"".join(parts)}\n</section>')
     return _folded("Solution", card) if fold else card
 
 
@@ -62,11 +65,10 @@ def _lean(code: str) -> str:
     return re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", code)
 
 
-def _output(mark: str, text: str, title: str) -> str:
+def _output(mark: str, text: str) -> str:
     kind, label = KINDS[mark]
     samp = f"<samp>{escape(text.removesuffix(chr(10)))}</samp>"
-    pre = f'<pre role="region" tabindex="0" aria-label="{label} of {escape(title)}">{samp}</pre>'
-    return f'<div class="tp-output tp-output--{kind}"><span class="tp-label">{label}</span>{pre}</div>'
+    return f'<div class="tp-output tp-output--{kind}"><span class="tp-label">{label}</span><pre>{samp}</pre></div>'
 
 
 def _figure(svg: str, cell: Cell, number: int) -> str:

@@ -116,8 +116,7 @@ def _table(facts: list[Fact], cell: Cell) -> str:
     head = "".join(f'<th scope="col">{label}</th>' for label in LABELS)
     count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
-        f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s" tabindex="0" role="region" '
-        f'aria-label="X-ray of {html.escape(cell.title)}"><table><thead><tr>{head}</tr></thead>'
+        f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></details>"
     )
 

@@ -66,6 +66,12 @@ chain //= chain[0]
 chain[1:] = chain[1:] + chain[:-1]
 print(chain)
 
+# %% With gaps, nothing is refused
+table = torch.ones(4, 3)
+left = table[:, :2]  # (4, 2), a gap after each row
+left[1:] += left[:-1]
+print(left)
+
 # %% Out names the place
 room = torch.zeros(3, dtype=torch.int64)
 answer = torch.add(monday, 100, out=room)

@@ -55,7 +55,7 @@ for dtype in dtypes:
 
 # %% The default can be moved
 torch.set_default_dtype(torch.float64)
-print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype, counts.dtype)
+print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype, torch.tensor([3]).dtype)
 torch.set_default_dtype(torch.float32)
 print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype)
 
@@ -97,7 +97,7 @@ limit = 2**31 - 1  # the largest int32
 huge = torch.tensor([3e9])
 print(f"{huge.clamp(max=limit).item() = :.0f}")
 print(f"{limit = }")
-print(huge.long().clamp(max=limit).int())
+print(huge.double().clamp(max=limit).int())
 
 # %% The higher kind wins
 whole = torch.tensor([1, 2, 3], dtype=torch.int16)

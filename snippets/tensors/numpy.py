@@ -19,7 +19,7 @@ print(grid)
 
 # %% Views of views still share
 turned = grid.T.numpy()
-corner = torch.from_numpy(turned[1:].reshape(2, 2))
+corner = torch.from_numpy(turned[1:])
 corner.zero_()
 print(table)
 print(f"{turned.strides = }")
