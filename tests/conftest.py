@@ -303,6 +303,7 @@ KINDS = (
     r"^x \w+Error",
     r"^# .*\d",
     r"^@ .*[A-Za-z]{3}",
+    r"^\w+ = torch\.(arange|ones|zeros|rand)\(\d",
 )
 
 

@@ -199,9 +199,10 @@ def test_a_page_is_accessible_and_fits_a_phone(visit, path):
     assert violations(page, contrast=False) == []
 
 
-def test_a_first_visit_is_small(visit, web):
+def test_a_first_visit_of_the_heaviest_page_is_small(visit, web):
+    heaviest = max(PAGES, key=lambda path: len(web.body(f"/torchproof/{path}")[1]))
     web.sent.clear()
-    visit(CHAPTER)
+    visit(heaviest)
 
     weights = sorted(web.sent, key=lambda sent: -sent[1])
     assert sum(size for _, size in weights) <= 200_000, weights

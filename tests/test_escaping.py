@@ -171,8 +171,8 @@ def elements(parent):
     return [child for child in parent.children if not isinstance(child, str)]
 
 
-CARD = {"div", "figure", "details"}
-"""What stands directly in a cell: code and output, a picture, an X-ray."""
+CARD = {"div", "figure", "details", "a"}
+"""What stands directly in a cell: code and output, a picture, an X-ray, the link to the cell."""
 
 
 INVISIBLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
@@ -187,12 +187,12 @@ def test_no_invisible_character_reaches_the_page(hostile_site, chapter):
 
 
 @pytest.mark.parametrize("name", TITLES)
-def test_the_title_of_a_cell_is_the_label_of_its_output(page, name):
+def test_the_title_of_a_cell_is_the_label_of_its_link(page, name):
     cell = page("titles").all("section.tp-cell")[list(TITLES).index(name)]
 
-    output = cell.one("div.tp-output--stdout").one("pre")
+    link = cell.one("a.tp-anchor")
 
-    assert output.attributes["aria-label"] == f"Output of {spelled(TITLES[name])}"
+    assert link.attributes["title"] == spelled(TITLES[name])
 
 
 @pytest.mark.parametrize("name", FIGURE_TITLES)

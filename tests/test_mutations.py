@@ -330,13 +330,16 @@ def draw_else(chapter):
     return [*chapter.drifted(slug), "title 'drifted'"]
 
 
-@mutation("snippet: a number in the code changed")
-def change_number(chapter):
-    index = chapter.line_of(chapter.snippet, r"torch\.(tensor|arange|ones|zeros)\(\D*\d") - 1
+@mutation("snippet: a size changed")
+def change_size(chapter):
+    index = chapter.line_of(chapter.snippet, SIZED) - 1
     line = chapter.lines(chapter.snippet)[index]
-    at = re.search(r"torch\.\w+\(\D*(\d)", line).start(1)
-    chapter.edit(chapter.snippet, index, f"{line[:at]}{(int(line[at]) + 1) % 10}{line[at + 1 :]}")
+    chapter.edit(chapter.snippet, index, re.sub(SIZED, lambda m: m[1] + more(m[2]), line))
     return [re.compile(rf"{chapter.snippet}:\d+: .*{chapter.page}:\d+")]
+
+
+SIZED = r"^(\w+ = torch\.(?:arange|ones|zeros|rand)\()(\d+)"
+"""A line whose number is the size of a tensor, which is a fact."""
 
 
 @mutation("snippet: a cell raises")

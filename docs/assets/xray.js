@@ -5,14 +5,14 @@
   let card, at, pinned, timer;
 
   const make = () => {
-    if (card && card.isConnected) return;
+    if (card?.isConnected) return;
     card = d.createElement("div");
     card.id = "xr-card";
-    card.setAttribute("role", "tooltip");
+    card.role = "tooltip";
     card.hidden = true;
     card.onpointerenter = () => clearTimeout(timer);
     card.onpointerleave = later;
-    (d.querySelector("main") || d.body).append(card);
+    d.querySelector("main").append(card);
   };
 
   /* The storage, cell by cell, each with the turn at which the tensor reads it. */
@@ -42,11 +42,12 @@
     hide();
     make();
     at = link;
-    const heads = [...row.closest("table").tHead.rows[0].cells].map((c) => c.textContent);
     const cells = {};
-    heads.forEach((head, i) => (cells[head] = row.cells[i].innerHTML));
-    const facts = heads.slice(2).filter((head) => cells[head])
-      .map((head) => `<dt>${head}</dt><dd>${cells[head]}</dd>`).join("");
+    let facts = "";
+    [...row.closest("table").tHead.rows[0].cells].forEach((head, i) => {
+      const fact = (cells[head.textContent] = row.cells[i].innerHTML);
+      if (i > 1 && fact) facts += `<dt>${head.textContent}</dt><dd>${fact}</dd>`;
+    });
     card.innerHTML = `<b>${cells.name}</b> <span>line ${cells.line}</span><dl>${facts}</dl>${walk(cells)}`;
     const mates = cells["shares storage with"].replace(/.*: /, "").split(", ").concat(cells.name);
     link.closest("code").querySelectorAll(".xr").forEach((other) =>
@@ -73,8 +74,7 @@
       const over = name.bottom + 12 - top;
       if (over > 0) scrollBy({ top: over });
     }
-    card.style.left = left + "px";
-    card.style.top = top + "px";
+    card.style.cssText += `;left:${left}px;top:${top}px`;
   };
 
   const hide = () => {
@@ -89,7 +89,7 @@
     clearTimeout(timer);
     if (!pinned) timer = setTimeout(hide, 200);
   };
-  const linkOf = (event) => event.target.closest && event.target.closest("a.xr");
+  const linkOf = (event) => event.target.closest?.("a.xr");
 
   d.addEventListener("pointerover", (e) => {
     const link = linkOf(e);
@@ -125,7 +125,7 @@
     next.tabIndex = 0;
     next.focus();
   });
-  addEventListener("scroll", () => at && !pinned && hide(), { passive: true });
+  addEventListener("scroll", () => at && !pinned && hide());
   addEventListener("resize", hide);
 
   /* One stop for the Tab key in each cell; the arrows go on from there. */

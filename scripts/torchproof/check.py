@@ -53,7 +53,8 @@ class Checker:
                     self.chapters[name] = self.pool.submit(check_chapter, self.site, self.runner, name)
 
     def chapter(self, name: str) -> ChapterCheck:
-        self.start([name])
+        if name not in self.chapters:
+            self.start([name])
         return self.chapters[name].result()
 
     def problems(self) -> list[Problem]:

@@ -23,7 +23,7 @@ def draw(data: dict[str, Any], identity: str) -> str:
     """The picture of one drawing; `identity` makes its ids unique within the page."""
     width, height, title, description, body = DRAWERS[data["kind"]](data, identity)
     return (
-        f'<figure class="tp-drawing" data-search-exclude>'
+        '<figure class="tp-drawing" data-search-exclude>'
         f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
         f'aria-labelledby="{identity}-t {identity}-d"><title id="{identity}-t">{escape(title)}</title>'
         f'<desc id="{identity}-d">{escape(description)}</desc>{body}</svg></figure>'
@@ -37,7 +37,7 @@ Picture = tuple[float, float, str, str, str]
 def _memory(data: dict[str, Any], identity: str) -> Picture:
     """Each tensor as its brackets show it, and under them all the one storage that they read."""
     storage, views = data["storage"], data["views"]
-    cell = max(CELL, max(len(text) for text in storage) * CHARACTER + 8)
+    cell = max(CELL, max(map(len, storage), default=1) * CHARACTER + 8)
     # a number has the colour of the row in which the first tensor reads it
     rows = {place: index[0] if index else 0 for index, place in reversed(_places(views[0]))}
     parts = [_arrowheads(identity)]
@@ -170,7 +170,7 @@ def _broadcast(data: dict[str, Any], identity: str) -> Picture:
 def _broadcast_grids(data: dict[str, Any], top: float) -> tuple[float, str]:
     """Each tensor stretched to the result's shape, the repeats dashed; returns width and body."""
     rows, columns = [1, 1, *data["result"]][-2:]
-    cell = max(CELL, max(len(text) for values in data["values"] for text in values) * CHARACTER + 8)
+    cell = max(CELL, max((len(text) for values in data["values"] for text in values), default=1) * CHARACTER + 8)
     parts, x = [], float(LEFT)
     for name, shape, values in zip(data["names"], data["shapes"], data["values"], strict=True):
         own_rows, own_columns = [1, 1, *shape][-2:]

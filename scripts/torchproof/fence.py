@@ -24,7 +24,6 @@ from xml.etree.ElementTree import Element
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
-from markdown_exec import MarkdownConverter, code_block
 from pymdownx.superfences import SuperFencesException
 
 from .capture import visible
@@ -65,7 +64,9 @@ class Engine:
         atexit.register(self.runner.close)
 
     def current(self) -> Checker:
-        """The checker of the project as it is on disk now."""
+        """The checker of the project as it is on disk now; a build reads the disk once."""
+        if self.checker is not None and not _serving():
+            return self.checker
         signature = [
             (str(path), stat.st_mtime_ns, stat.st_size)
             for folder in ("docs", "snippets")
@@ -171,10 +172,7 @@ class _Shown:
         cell = snippet.cell(embed.slug) if snippet else None
         if cell is None:
             return problems_html([p for p in self.problems if p.path == self.page.file and p.line == embed.line])
-        source = cell.shown_source
-        if "`" * 8 in source:
-            raise Drift(f"{snippet.file}:{cell.line}: eight backticks in a row cannot be shown; build the string")
-        code = str(MarkdownConverter(md, update_toc=False).convert(code_block("python", source)))
+        code = _highlighted(md, cell.shown_source)
         runs = self.checker.chapter(embed.chapter).run.cells
         before = states_before(self.above.setdefault(embed.chapter, []), runs)
         self.above[embed.chapter].append(cell)
@@ -254,12 +252,20 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
         return shown.cell(md, src.strip()) if language == "cell" else shown.drawing(language, " ".join(src.split()))
     except Drift as drift:
         return _complaint(drift)
+    except Exception as error:  # superfences would swallow it, and show the fence as text
+        return _complaint(Drift(f"{shown.page.file}: the fence `{src}` was not rendered: {error!r}"))
 
 
 def _report(name: str, page: Page, checker: Checker) -> str:
     if name not in REPORTS:
         raise Drift(f"{page.file}: torchproof has no report '{name}'; {did_you_mean(name, list(REPORTS))}")
     return written(name, checker)
+
+
+def _highlighted(md: Markdown, source: str) -> str:
+    """The code as superfences shows a fence of Python."""
+    fences = md.preprocessors["fenced_code_block"]
+    return str(fences.highlight(source, "python", {}, md, classes=[], id_value="", attrs={}))
 
 
 def _expression(element: Element) -> str:

@@ -215,6 +215,8 @@ def _without_comments(text: str) -> str:
 
 
 def _proofs_in(line: str) -> list[str]:
+    if ".proof" not in line:
+        return []
     return [m["code"].strip() for m in CODE.finditer(line) if ".proof" in (m["attrs"] or "").split()]
 
 

@@ -48,7 +48,8 @@ def xray(cell: Cell, code: str, run: CellRun, before: States) -> tuple[str, str]
     """The highlighted code with its tensors' names linked, and the table of what the cell changed."""
     links: dict[tuple[int, int], tuple[str, str]] = {}
     cut = len(cell.source) - len(cell.source.lstrip("\n"))
-    for use in _uses(cell.source):
+    tracked = {*before, *(fact["name"] for fact in run.facts)}
+    for use in _uses(cell.source, tracked):
         last = use.line - 1 if use.rebound else use.line
         now = _after_cell(before, cell, [fact for fact in run.facts if fact["line"] <= last])
         if use.name in now:
@@ -62,15 +63,15 @@ def _after_cell(states: States, cell: Cell, facts: list[Fact]) -> States:
     return {name: row for name, row in (states | rows).items() if row}
 
 
-def _uses(source: str) -> Iterator[_Use]:
-    """Names at module level: not in functions and classes, whose names are their own, nor in f-strings."""
+def _uses(source: str, tracked: set[str]) -> Iterator[_Use]:
+    """Tracked names at module level: not in functions and classes, whose names are their own, nor in f-strings."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
         return
     lines = source.split("\n")
     for statement in tree.body:
-        names = [node for node in _walk(statement) if isinstance(node, ast.Name)]
+        names = [node for node in _names(statement) if node.id in tracked]
         stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
         simple = not hasattr(statement, "body")
         for node in names:
@@ -79,15 +80,22 @@ def _uses(source: str) -> Iterator[_Use]:
             yield _Use(node.id, node.lineno, column, rebound)
 
 
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    own = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.JoinedStr)
-    comprehensions = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    if isinstance(node, own + comprehensions):
-        return
-    yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _walk(child)
+def _names(statement: ast.stmt) -> list[ast.Name]:
+    found, left = [], [statement]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Name):
+            found.append(node)
+        elif not isinstance(node, OWN):
+            left += ast.iter_child_nodes(node)
+    return found
 
+
+OWN = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.JoinedStr,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
+"""What has names of its own."""
 
 TOKEN = re.compile(r"<[^>]*>|&[^;]+;|\w+|[^<&\w]")
 
@@ -96,17 +104,19 @@ def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
     """Highlighted HTML with the names at the given (line, column) turned into links."""
     start = code.index("<code>") + len("<code>")
     end = code.rindex("</code>")
-    out: list[str] = []
-    line, column = 1, 0
-    for token in TOKEN.findall(code[start:end]):
-        if token.startswith("<"):
-            out.append(token)
-            continue
-        name, row = links.get((line, column), ("", ""))
-        out.append(f'<a class="xr" href="#{row}">{token}</a>' if token == name else token)
-        width = len(html.unescape(token))
-        line, column = (line + 1, 0) if token == "\n" else (line, column + width)
-    return code[:start] + "".join(out) + code[end:]
+    lines = code[start:end].split("\n")
+    for line in {line for line, _ in links}:
+        out: list[str] = []
+        column = 0
+        for token in TOKEN.findall(lines[line - 1]):
+            if token.startswith("<"):
+                out.append(token)
+                continue
+            name, row = links.get((line, column), ("", ""))
+            out.append(f'<a class="xr" href="#{row}">{token}</a>' if token == name else token)
+            column += len(html.unescape(token)) if token[0] == "&" else len(token)
+        lines[line - 1] = "".join(out)
+    return code[:start] + "\n".join(lines) + code[end:]
 
 
 def _table(facts: list[Fact], cell: Cell) -> str:
@@ -116,8 +126,8 @@ def _table(facts: list[Fact], cell: Cell) -> str:
     head = "".join(f'<th scope="col">{label}</th>' for label in LABELS)
     count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
-        f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div></details>"
+        f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
     )
 
 

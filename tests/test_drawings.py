@@ -1,0 +1,208 @@
+"""Drawings are made from live tensors: what was measured is recorded, compared and drawn; what cannot be is told."""
+
+import re
+
+import pytest
+from conftest import Project, commit_transcripts, parse_html, write_small_site
+from torchproof.draw import draw
+from torchproof.fence import Drift, show_fence
+
+SNIPPET = """\
+# %% Tensors
+import torch
+
+grid = torch.arange(6).view(2, 3)
+turned = grid.t()
+part = grid[:, 1:]
+row = torch.arange(3)
+stretched = row.expand(2, 3)
+images = torch.arange(8).view(1, 2, 2, 2).to(memory_format=torch.channels_last)
+single = torch.tensor(7)
+nothing = torch.zeros(0, 3)
+weight = torch.ones(2, 3, requires_grad=True)
+bias = torch.ones(3, requires_grad=True)
+loss = ((weight * 2 + bias) ** 2).sum()
+large = torch.zeros(100)
+"""
+
+DRAWN = {
+    "a grid": ("memory", "grid"),
+    "a transpose": ("memory", "turned"),
+    "a slice": ("memory", "part"),
+    "an expand": ("memory", "stretched"),
+    "channels last": ("memory", "images"),
+    "a single number": ("memory", "single"),
+    "an empty tensor": ("memory", "nothing"),
+    "two views": ("memory", "grid, turned"),
+    "a broadcast": ("broadcast", "grid, row"),
+    "a graph": ("graph", "loss"),
+}
+
+REFUSED = {
+    "too many elements": ("memory", "large", "large has 1 dimensions, 100 elements, a storage of 100"),
+    "two storages": ("memory", "grid, row", "row and grid do not share a storage and a dtype"),
+    "shapes that do not meet": ("broadcast", "grid, weight, turned", "grid, weight, turned do not broadcast"),
+    "one shape alone": ("broadcast", "grid", "broadcasting takes two tensors or more"),
+    "a leaf": ("graph", "weight", "weight: a graph starts at one tensor that has a grad_fn"),
+    "no tensor": ("memory", "grid.shape", "grid.shape is no tensor but Size"),
+    "a name that is not there": ("memory", "gird", "name 'gird' is not defined"),
+}
+
+
+def write_drawings(project, drawings):
+    write_small_site(project)
+    project.write("snippets/drawn.py", SNIPPET)
+    fences = "\n".join(f"```{kind}\n{source}\n```\n" for kind, source, *_ in drawings.values())
+    project.write("docs/drawn.md", f"# Page\n\n```cell\ndrawn#tensors\n```\n\n{fences}")
+    commit_transcripts(project)
+
+
+@pytest.fixture(scope="session")
+def site(once):
+    def make(folder):
+        project = Project(folder)
+        write_drawings(project, DRAWN)
+        done = project.run("mkdocs", "build", "--strict")
+        assert done.returncode == 0, done.stdout
+
+    return Project(once("drawn", make))
+
+
+@pytest.fixture(scope="module")
+def pictures(site):
+    """The pictures of the page by what they draw."""
+    figures = parse_html(site.read("site/drawn/index.html")).all("figure.tp-drawing")
+    return dict(zip(DRAWN, [figure.one("svg") for figure in figures], strict=True))
+
+
+def numbers(picture):
+    """The texts of its boxes."""
+    return [text.text for text in picture.all("text.tp-d-mid")]
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "storage"),
+    [
+        ("a grid", "012345", "012345"),
+        ("a transpose", "031425", "012345"),
+        ("a slice", "1245", "012345"),
+        ("an expand", "012012", "012"),
+        ("channels last", "01234567", "04152637"),
+        ("a single number", "7", "7"),
+        ("an empty tensor", "", ""),
+    ],
+)
+def test_a_picture_shows_the_tensor_and_its_storage_in_order(pictures, name, read, storage):
+    assert "".join(numbers(pictures[name])) == read + storage
+
+
+def test_what_is_read_again_is_dashed(pictures):
+    assert len(pictures["an expand"].all("rect.tp-d-again")) == 3
+    assert not pictures["a transpose"].all("rect.tp-d-again")
+
+
+def test_what_is_never_read_is_drawn_as_such(pictures):
+    assert len(pictures["a slice"].all("rect.tp-d-unread")) == 2
+
+
+def test_two_views_are_drawn_over_one_storage(pictures):
+    names = [text.text for text in pictures["two views"].all("text.tp-d-name")]
+
+    assert names == ["grid", "turned"]
+
+
+def test_a_broadcast_says_which_axes_repeat(pictures):
+    assert "row has shape (3,), repeated along axis 0 of the result." in pictures["a broadcast"].one("desc").text
+    assert "→ 2" in [text.text for text in pictures["a broadcast"].all("text")]
+
+
+def test_a_graph_ends_at_the_leaves_that_get_a_gradient(pictures):
+    texts = [text.text for text in pictures["a graph"].all("text")]
+
+    assert texts.count(".grad lands here") == 2
+    assert {"loss", "weight", "bias", "SumBackward0"} <= set(texts)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_picture_can_be_read_aloud(pictures, name):
+    picture = pictures[name]
+
+    assert picture.attributes["role"] == "img"
+    named = picture.attributes["aria-labelledby"].split()
+    assert named == [picture.one("title").attributes["id"], picture.one("desc").attributes["id"]]
+    assert all(word in picture.one("title").text for word in re.findall(r"\w+", DRAWN[name][1]))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_picture_has_no_colour_of_its_own(pictures, name):
+    for element in pictures[name].all(""):
+        assert not {"fill", "stroke", "style"} & set(element.attributes)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_is_drawn_is_in_the_transcript(site, name):
+    kind, source = DRAWN[name]
+
+    assert f"\n@ {kind} {source}\n@   " in site.read("snippets/drawn.cpu.txt")
+
+
+def test_the_picture_follows_from_the_measured_data_alone():
+    view = {"name": "x", "shape": [2, 2], "strides": [2, 1], "offset": 0, "contiguous": True}
+    data = {"kind": "memory", "dtype": "int64", "storage": ["1", "2", "3", "4"], "views": [view]}
+
+    transposed = data | {"views": [view | {"strides": [1, 2], "contiguous": False}]}
+
+    assert "reads storage places 0, 1, 2, 3" in draw(data, "d")
+    assert "reads storage places 0, 2, 1, 3" in draw(transposed, "d")
+
+
+def test_a_changed_line_of_a_drawing_is_drift(site, tmp_path):
+    project = Project(tmp_path)
+    for file in ("mkdocs.yml", "docs/index.md", "docs/drawn.md", "snippets/drawn.py", "snippets/drawn.cpu.txt"):
+        project.write(file, site.read(file))
+    project.replace("snippets/drawn.cpu.txt", "@   turned  shape (3, 2)", "@   turned  shape (2, 3)")
+
+    built = project.run("mkdocs", "build")
+
+    assert built.returncode == 1
+    assert "the cell 'tensors' has drifted" in built.stdout
+    assert "-@   turned  shape (2, 3)" in built.stdout
+
+
+def test_a_picture_that_fails_is_no_fence_shown_as_text():
+    class Shown:
+        class page:
+            file = "docs/drawn.md"
+
+        def drawing(self, *_):
+            raise ValueError("no such corner")
+
+    class Renderer:
+        torchproof = Shown()
+
+    with pytest.raises(Drift, match=r"docs/drawn\.md: the fence `grid` was not rendered: .*no such corner"):
+        show_fence("grid", "memory", Renderer())
+
+
+@pytest.fixture(scope="session")
+def refusal(once):
+    """What a build says about drawings that cannot be made."""
+
+    def make(folder):
+        project = Project(folder)
+        write_drawings(project, REFUSED)
+        built = project.run("mkdocs", "build")
+        project.write("report.txt", f"{built.returncode}\n{built.stdout}")
+
+    return once("refused", make)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_drawing_that_cannot_be_made_fails_the_build_at_its_line(refusal, name):
+    _, source, reason = REFUSED[name]
+    report = (refusal / "report.txt").read_text(encoding="utf-8")
+    lines = (refusal / "docs/drawn.md").read_text(encoding="utf-8").split("\n")
+    line = lines.index(source) if source in lines else 0
+
+    assert report.startswith("1\n")
+    assert re.search(rf"docs/drawn\.md:{line}: .*{re.escape(reason)}", report), report

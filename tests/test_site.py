@@ -1,0 +1,156 @@
+"""The built site as files: valid HTML, links that lead somewhere, nothing fetched from elsewhere, small pages."""
+
+import gzip
+import re
+import struct
+from collections import Counter
+from functools import cache
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from conftest import ROOT, parse_html
+from mkdocs.utils import yaml_load
+
+html5lib = pytest.importorskip("html5lib")
+
+HOME = re.search(r"^site_url: (\S+)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)[1]
+
+
+@pytest.fixture(scope="session")
+def pages(site_folder):
+    """Every page of the site, by its path."""
+    files = sorted(site_folder.rglob("*.html"))
+    return {file.relative_to(site_folder).as_posix(): file.read_text(encoding="utf-8") for file in files}
+
+
+@cache
+def tree(text):
+    return parse_html(text)
+
+
+def ids(text):
+    return [element.attributes["id"] for element in tree(text).all("") if "id" in element.attributes]
+
+
+def test_every_page_is_valid_html(pages):
+    errors = {}
+    for name, text in pages.items():
+        parser = html5lib.HTMLParser()
+        parser.parse(text)
+        errors |= {name: parser.errors[:3]} if parser.errors else {}
+
+    assert errors == {}
+
+
+def test_no_id_stands_for_two_elements(pages):
+    twice = {name: [i for i, n in Counter(ids(text)).items() if n > 1] for name, text in pages.items()}
+
+    assert {name: found for name, found in twice.items() if found} == {}
+
+
+def test_every_reference_within_a_page_is_to_something(pages):
+    dangling = []
+    for name, text in pages.items():
+        known = set(ids(text))
+        for element in tree(text).all(""):
+            for attribute in ("for", "aria-labelledby", "aria-describedby", "aria-controls"):
+                names = (element.attributes.get(attribute) or "").split()
+                dangling += [(name, element.tag, attribute, one) for one in names if one not in known]
+        used = re.findall(r'(?:url\(#|xlink:href="#)([^)"]+)', text)
+        dangling += [(name, "svg", "url", one) for one in used if one not in known]
+
+    assert dangling == []
+
+
+def test_every_link_leads_to_a_page_and_a_place_on_it(site_folder, pages):
+    broken = []
+    for name, text in pages.items():
+        base = HOME + name.removesuffix("index.html")
+        for element in tree(text).all(""):
+            for attribute in ("href", "src"):
+                address = element.attributes.get(attribute)
+                target = urlsplit(urljoin(base, address or ""))
+                if not address or f"{target.scheme}://{target.netloc}/" not in HOME or element.attributes.get("rel"):
+                    continue
+                file = unquote(target.path).removeprefix(urlsplit(HOME).path)
+                file = f"{file}index.html" if file == "" or file.endswith("/") else file
+                file = f"{file}/index.html" if (site_folder / file).is_dir() else file
+                if not (site_folder / file).is_file() or (target.fragment and unquote(target.fragment) not in ids(pages[file])):
+                    broken.append((name, address))
+
+    assert broken == []
+
+
+def test_no_page_or_style_names_a_resource_elsewhere(site_folder, pages):
+    found = []
+    for name, text in pages.items():
+        for element in tree(text).all(""):
+            address = element.attributes.get("src") or ""
+            if element.tag == "link" and element.attributes.get("rel") not in ("canonical", "prev", "next"):
+                address = element.attributes["href"]
+            if re.match(r"(?:https?:)?//", address):
+                found.append((name, address))
+    for file in site_folder.rglob("*.css"):
+        style = file.read_text(encoding="utf-8")
+        found += [
+            (file.name, address) for address in re.findall(r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)", style)
+        ]
+
+    assert found == []
+
+
+def test_a_shared_link_shows_a_title_a_sentence_and_a_picture(site_folder, pages):
+    for name, text in pages.items():
+        told = {e.attributes.get("property"): e.attributes.get("content") for e in tree(text).all("meta")}
+
+        assert told["og:title"], name
+        assert told["og:description"], name
+        picture = site_folder / told["og:image"].removeprefix(HOME)
+        head = picture.read_bytes()[:24]
+        assert struct.unpack(">II", head[16:24]) == (1200, 630)
+        assert picture.stat().st_size <= 60_000
+
+
+def test_the_sitemap_lists_every_page(site_folder, pages):
+    listed = re.findall(r"<loc>([^<]+)</loc>", (site_folder / "sitemap.xml").read_text(encoding="utf-8"))
+
+    assert sorted(listed) == sorted(HOME + name.removesuffix("index.html") for name in pages if name != "404.html")
+
+
+@pytest.mark.parametrize("file", ["xray.js", "a11y.js"])
+def test_scripts_are_small(file):
+    script = (ROOT / "docs/assets" / file).read_text(encoding="utf-8")
+
+    assert len(minified(script)) <= 5000
+
+
+def test_the_xray_is_below_six_kilobytes_with_its_style():
+    script = (ROOT / "docs/assets/xray.js").read_text(encoding="utf-8")
+    style = (ROOT / "docs/assets/torchproof.css").read_text(encoding="utf-8")
+    rules = re.findall(r"^[^\n{}@/]*xr-[^{}]*\{[^}]*\}|^[^\n{}@/]*a\.xr[^{}]*\{[^}]*\}", style, re.M)
+
+    assert len(rules) > 10
+    assert len(minified(script)) + sum(len(minified(rule)) for rule in rules) < 6144
+
+
+def minified(text):
+    """Without comments and indentation: what the simplest minifier makes of it."""
+    text = re.sub(r"/\*.*?\*/|(?<=\s)//[^\n]*", "", text, flags=re.S)
+    return re.sub(r"\s*([{}:;,=()<>?&|+*])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+
+
+def test_a_page_is_small(pages):
+    """A page is one request of many; what it shows must not weigh more than what surrounds it."""
+    weights = {name: len(gzip.compress(text.encode(), 6)) for name, text in pages.items()}
+
+    assert {name: weight for name, weight in weights.items() if weight > 60_000} == {}
+
+
+def test_an_unknown_page_is_answered_in_our_words(pages):
+    assert "This page does not exist" in pages["404.html"]
+
+
+def test_the_configuration_asks_for_no_font():
+    text = re.sub(r"!\S+ ", "", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+
+    assert yaml_load(text)["theme"]["font"] is False
