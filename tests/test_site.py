@@ -75,7 +75,9 @@ def test_every_link_leads_to_a_page_and_a_place_on_it(site_folder, pages):
                 file = unquote(target.path).removeprefix(urlsplit(HOME).path)
                 file = f"{file}index.html" if file == "" or file.endswith("/") else file
                 file = f"{file}/index.html" if (site_folder / file).is_dir() else file
-                if not (site_folder / file).is_file() or (target.fragment and unquote(target.fragment) not in ids(pages[file])):
+                if not (site_folder / file).is_file() or (
+                    target.fragment and unquote(target.fragment) not in ids(pages[file])
+                ):
                     broken.append((name, address))
 
     assert broken == []

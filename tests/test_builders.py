@@ -1,0 +1,172 @@
+"""Builders: the traps that were measured in them, each with a real build, and the same site from MkDocs and Zensical."""
+
+import re
+import subprocess
+
+import pytest
+from conftest import BIN, ROOT, Project, commit_transcripts, copy_site, parse_html, write_small_site
+
+BUILDS = {
+    "mkdocs": ["mkdocs", "build"],
+    "mkdocs -q": ["mkdocs", "build", "-q"],
+    "mkdocs --strict": ["mkdocs", "build", "--strict"],
+    "mkdocs -q --strict": ["mkdocs", "build", "-q", "--strict"],
+    "zensical": ["zensical", "build", "--clean"],
+}
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory):
+    """A site whose one cell raises, which superfences would swallow and markdown-exec only log."""
+    project = Project(tmp_path_factory.mktemp("failing") / "site")
+    write_small_site(project)
+    commit_transcripts(project)
+    project.replace("snippets/a/b.py", "column + row", "column + 1 / 0 * row")
+    return project
+
+
+@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
+def test_a_failing_cell_fails_every_build(failing, build):
+    built = failing.run(*build)
+
+    assert built.returncode != 0
+    assert "snippets/a/b.py:8: the cell 'row-plus-column' raises ZeroDivisionError" in built.stdout
+    assert "docs/a/b.md:3" in built.stdout
+
+
+def shown(project, page):
+    """The text of a page's cells, proofs and drawings, as a reader sees it."""
+    file = project.root / "site" / ("" if page == "index" else page) / "index.html"
+    tree = parse_html(file.read_text(encoding="utf-8"))
+    found = [*tree.all("section.tp-cell"), *tree.all("code.proof"), *tree.all("figure.tp-drawing")]
+    return [" ".join(element.text.split()) for element in found]
+
+
+@pytest.fixture(scope="module")
+def real_site(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("real") / "site")
+    copy_site(project.root)
+    return project
+
+
+def test_zensical_shows_the_same_code_outputs_and_proofs(real_site):
+    pages = [path.relative_to(real_site.root / "docs").with_suffix("").as_posix()
+             for path in sorted((real_site.root / "docs").rglob("*.md"))]  # fmt: skip
+
+    assert real_site.run("mkdocs", "build", "-q").returncode == 0
+    by_mkdocs = {page: shown(real_site, page) for page in pages}
+    built = real_site.run("zensical", "build", "--clean")
+    by_zensical = {page: shown(real_site, page) for page in pages}
+
+    assert built.returncode == 0, built.stdout
+    assert sum(map(len, by_mkdocs.values())) > 500
+    assert by_zensical == by_mkdocs
+
+
+def test_a_broken_anchor_fails_the_strict_build(small_site):
+    commit_transcripts(small_site)
+    configuration = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    validation = re.search(r"^validation:\n(?:  .+\n)+", configuration, re.M)[0]
+    small_site.write("mkdocs.yml", small_site.read("mkdocs.yml") + validation)
+    assert small_site.run("mkdocs", "build", "-q", "--strict").returncode == 0
+
+    small_site.write("docs/index.md", "# Home\n\n[there](a/b.md#nowhere)\n")
+
+    assert small_site.run("mkdocs", "build", "--strict").returncode == 1  # -q would hide the warning, and pass
+
+
+def test_front_matter_and_an_overview_page_that_embeds_another_chapter(small_site):
+    small_site.replace("docs/a/b.md", "# Broadcasting", "---\ntitle: Other\n---\n\n# Broadcasting")
+    small_site.write("docs/index.md", "# Home\n\n```cell\na/b#row-plus-column\n```\n\n`row.sum() == 6`{.proof}\n")
+    commit_transcripts(small_site)
+
+    built = small_site.run("mkdocs", "build", "-q")
+
+    assert built.returncode == 0, built.stdout
+    assert [text for text in shown(small_site, "index") if text == "row.sum() == 6"]
+    assert len(shown(small_site, "a/b")) == 3
+
+
+def test_a_proof_of_an_overview_page_counts(small_site):
+    commit_transcripts(small_site)
+    small_site.write("docs/index.md", "# Home\n\n```cell\na/b#row-plus-column\n```\n\n`row.sum() == 7`{.proof}\n")
+
+    built = small_site.run("mkdocs", "build", "-q")
+
+    assert built.returncode == 1
+    assert "docs/index.md:7: the proof `row.sum() == 7` is False: left is tensor(6), right is 7" in built.stdout
+
+
+def test_a_cell_right_under_a_heading_is_shown_once(small_site):
+    small_site.replace("docs/a/b.md", "# Broadcasting\n\n", "# Broadcasting\n")
+    small_site.replace("mkdocs.yml", "  - torchproof", "  - toc: { permalink: true }\n  - torchproof")
+    commit_transcripts(small_site)
+
+    assert small_site.run("mkdocs", "build", "-q").returncode == 0
+    assert len([text for text in shown(small_site, "a/b") if "column + row" in text]) == 1
+
+
+def test_pages_without_the_fences_it_needs_are_told(small_site):
+    commit_transcripts(small_site)
+    small_site.replace("mkdocs.yml", "  - pymdownx.superfences\n", "")
+
+    built = small_site.run("mkdocs", "build", "-q")
+
+    assert built.returncode == 1
+    assert "torchproof needs pymdownx.superfences, above it in markdown_extensions" in built.stdout
+
+
+def test_pytest_collects_a_snippet_once_and_never_imports_it(small_site):
+    small_site.write("snippets/a/b.py", small_site.read("snippets/a/b.py") + "\nopen('imported', 'w')\n")
+    small_site.replace("snippets/a/b.py", 'tags=["raises-exception"]\n', "\nopen('imported', 'w')\n")
+    small_site.write("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["snippets"]\n')
+
+    for command in (["pytest", "snippets/a/b.py"], ["pytest"], ["pytest", "snippets"]):
+        collected = small_site.run(*command, "--collect-only", "-q")
+        assert collected.stdout.count("snippets/a/b.py::cpu") == 1, collected.stdout
+    small_site.run("pytest", "-q", "snippets/a/b.py")
+
+    assert not list(small_site.root.rglob("imported"))
+
+
+def test_the_style_leaves_the_pages_alone(small_site):
+    small_site.write("pyproject.toml", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    page = "# Page\n\n```python\nx = {  'a':1 }\n--8<-- 'x.py'\n```\n"
+    small_site.write("docs/index.md", page)
+
+    subprocess.run([BIN / "ruff", "format", "."], cwd=small_site.root, check=True, capture_output=True)
+
+    assert small_site.read("docs/index.md") == page
+
+
+def test_notebooks_are_never_executed_by_mkdocs_jupyter():
+    """Its `execute: true` exits 0 on 1/0 and caches the failure: whatever runs here, the engine runs."""
+    configuration = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+
+    assert not re.search(r"execute:\s*true", configuration)
+
+
+def test_the_site_needs_no_hook():
+    assert not re.search(r"^hooks:", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
+
+
+@pytest.mark.parametrize("command", ["check", "accept", "explain"])
+def test_every_command_helps(small_site, command):
+    helped = small_site.run("torchproof", command, "--help")
+
+    assert helped.returncode == 0
+    assert "raises-exception" in helped.stdout
+
+
+def test_explain_shows_both_sides(small_site):
+    commit_transcripts(small_site)
+    small_site.replace("snippets/a/b.cpu.txt", "[21, 22, 23]", "[21, 22, 24]")
+
+    explained = small_site.run("torchproof", "explain", "a/b#row-plus-column")
+
+    assert explained.returncode == 1
+    assert re.search(r"--- committed\n(.*\n)+.*24\]\]\)\n--- this run\n(.*\n)+.*23\]\]\)\ndifferent", explained.stdout)
+
+
+def test_explain_offers_a_way_out_of_a_misspelling(small_site):
+    assert "did you mean 'row-plus-column'?" in small_site.run("torchproof", "explain", "a/b#row-plus-colum").stdout
