@@ -11,7 +11,10 @@ BUILDS = {
     "mkdocs -q": ["mkdocs", "build", "-q"],
     "mkdocs --strict": ["mkdocs", "build", "--strict"],
     "mkdocs -q --strict": ["mkdocs", "build", "-q", "--strict"],
-    "zensical": ["zensical", "build", "--clean"],
+    "mkdocs into a folder called serve": ["mkdocs", "build", "--site-dir", "serve"],
+    "zensical": ["zensical", "build"],
+    "zensical --clean": ["zensical", "build", "--clean"],
+    "zensical --strict": ["zensical", "build", "--strict"],
 }
 
 
@@ -29,7 +32,7 @@ def failing(tmp_path_factory):
 def test_a_failing_cell_fails_every_build(failing, build):
     built = failing.run(*build)
 
-    assert built.returncode != 0
+    assert built.returncode == 1
     assert "snippets/a/b.py:8: the cell 'row-plus-column' raises ZeroDivisionError" in built.stdout
     assert "docs/a/b.md:3" in built.stdout
 
@@ -60,6 +63,25 @@ def test_zensical_shows_the_same_code_outputs_and_proofs(real_site):
 
     assert built.returncode == 0, built.stdout
     assert sum(map(len, by_mkdocs.values())) > 500
+    assert by_zensical == by_mkdocs
+
+
+def test_zensical_shows_the_same_of_a_site_where_pages_differ_in_kind(small_site):
+    small_site.replace("docs/a/b.md", "# Broadcasting\n\n", "---\ntitle: Other\ntags: [x]\n---\n\n# Broadcasting\n")
+    small_site.write(
+        "docs/overview.md", "# Overview\n\n```cell\na/b#row-plus-column\n```\n\n`row.sum() == 6`{.proof}\n"
+    )
+    small_site.write("docs/plain.md", "Only words, a fence and `code`.\n\n```python\n1 / 0\n```\n")
+    commit_transcripts(small_site)
+    pages = ["index", "plain", "overview", "a/b"]
+
+    built = small_site.run("mkdocs", "build", "--strict")
+    by_mkdocs = [shown(small_site, page) for page in pages]
+    rebuilt = small_site.run("zensical", "build", "--clean")
+    by_zensical = [shown(small_site, page) for page in pages]
+
+    assert (built.returncode, rebuilt.returncode) == (0, 0), built.stdout + rebuilt.stdout
+    assert [len(found) for found in by_mkdocs] == [0, 0, 2, 3]
     assert by_zensical == by_mkdocs
 
 
@@ -148,6 +170,30 @@ def test_notebooks_are_never_executed_by_mkdocs_jupyter():
 
 def test_the_site_needs_no_hook():
     assert not re.search(r"^hooks:", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["mkdocs", "build", "-q", "-f", "../mkdocs.yml"], ["torchproof", "check"], ["pytest", "-q", "../snippets"]],
+    ids=["mkdocs -f", "torchproof", "pytest"],
+)
+def test_a_command_typed_below_the_root_finds_the_project(small_site, command):
+    small_site.write("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["snippets"]\n')
+    commit_transcripts(small_site)
+
+    well = small_site.run(*command, cwd=small_site.root / "docs")
+    small_site.replace("snippets/a/b.cpu.txt", "[21, 22, 23]", "[21, 22, 24]")
+    drifted = small_site.run(*command, cwd=small_site.root / "docs")
+
+    assert (well.returncode, drifted.returncode) == (0, 1), well.stdout + drifted.stdout
+    assert "the cell 'row-plus-column' has drifted from snippets/a/b.cpu.txt" in drifted.stdout
+
+
+def test_torchproof_helps(small_site):
+    helped = small_site.run("torchproof", "--help")
+
+    assert helped.returncode == 0
+    assert [name for name in ("check", "accept", "explain") if f"\n    {name} " not in helped.stdout] == []
 
 
 @pytest.mark.parametrize("command", ["check", "accept", "explain"])

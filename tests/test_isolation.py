@@ -177,7 +177,7 @@ def endless_check(tmp_path):
         start_new_session=True,
     )
     try:
-        assert wait_for(lambda: list(temporary.glob("*/started"))), "the session did not start"
+        assert wait_for(lambda: list(temporary.rglob("started"))), "the session did not start"
         yield host, temporary
     finally:
         for pid in {host.pid, *processes(str(temporary))}:

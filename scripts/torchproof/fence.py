@@ -44,7 +44,7 @@ try:
 except ImportError:  # another builder
     BuildError = Exception
 
-__all__ = ["CellsExtension", "Drift", "makeExtension"]
+__all__ = ["CellsExtension", "Drift", "complaint", "makeExtension", "page_of"]
 
 log = logging.getLogger("mkdocs.torchproof")
 
@@ -115,7 +115,7 @@ class Prepare(Preprocessor):
         try:
             return self._prepared(lines)
         except Drift as drift:
-            return [self.md.htmlStash.store(_complaint(drift)), "", *lines]
+            return [self.md.htmlStash.store(complaint(drift)), "", *lines]
 
     def _prepared(self, lines: list[str]) -> list[str]:
         text = "\n".join(lines)
@@ -138,7 +138,7 @@ class Prepare(Preprocessor):
         return [self.md.htmlStash.store(problems_html(loose)), "", *lines] if loose else lines
 
 
-def _complaint(drift: Drift) -> str:
+def complaint(drift: Drift) -> str:
     """While serving, the block that shows it; in a build, the end."""
     if not _serving():
         raise drift
@@ -196,7 +196,7 @@ class _Shown:
         """Say under the title of a chapter what was verified."""
         title = next((place for place, element in enumerate(root) if element.tag == "h1"), None)
         if title is not None and self.page.name in self.checker.site.snippets:
-            line = Element("p", {"class": "tp-verified"})
+            line = Element("p", {"class": "tp-verified", "data-search-exclude": ""})
             line.text = chapter_line(self.checker.chapter(self.page.name))
             root.insert(title + 1, line)
 
@@ -239,7 +239,7 @@ class Proofs(Treeprocessor):
                 raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
         except Drift as drift:
             block = Element("p")
-            block.text = self.md.htmlStash.store(_complaint(drift))
+            block.text = self.md.htmlStash.store(complaint(drift))
             root.insert(0, block)
 
 
@@ -251,9 +251,9 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
             raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
         return shown.cell(md, src.strip()) if language == "cell" else shown.drawing(language, " ".join(src.split()))
     except Drift as drift:
-        return _complaint(drift)
+        return complaint(drift)
     except Exception as error:  # superfences would swallow it, and show the fence as text
-        return _complaint(Drift(f"{shown.page.file}: the fence `{src}` was not rendered: {error!r}"))
+        return complaint(Drift(f"{shown.page.file}: the fence `{src}` was not rendered: {error!r}"))
 
 
 def _report(name: str, page: Page, checker: Checker) -> str:
@@ -281,6 +281,11 @@ def _root(md: Markdown) -> Path:
         return find_root()
 
 
+def page_of(md: Markdown, text: str) -> Page:
+    """The page that is being converted, by its text."""
+    return _page_of(engine(_root(md)).current().site, text)
+
+
 def _page_of(site: Site, text: str) -> Page:
     """The page whose text this is; builders cut the front matter off, and tell no extension the path."""
     body = text.strip()
@@ -303,4 +308,4 @@ def _problems_of(checker: Checker, page: Page) -> list[Problem]:
 
 def _serving() -> bool:
     """Whether this is `mkdocs serve` or `zensical serve`."""
-    return "serve" in sys.argv[1:]
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "") == "serve"
