@@ -40,7 +40,7 @@ def _counts(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
 
 def _table(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
     rows = [
-        "| chapter | cells | outputs | tensor states | drawings | proofs | seconds | state |",
+        "| chapter | cells | outputs | states | drawings | proofs | seconds | state |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for check in checks:
@@ -54,7 +54,7 @@ def _table(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
             len(check.proofs),
         )
         title = f"[{_title(pages[name])}]({name}.md)" if name in pages else name
-        row = [title, *map(str, numbers), f"{check.run.seconds:.1f}", _state(check)]
+        row = [title, *map(str, numbers), f"{check.run.seconds:.1f}", _state(check).replace(" ", "\u00a0")]
         rows.append(f"| {' | '.join(row)} |")
     return "\n".join(rows)
 

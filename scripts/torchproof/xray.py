@@ -126,7 +126,7 @@ def _table(facts: list[Fact], cell: Cell) -> str:
     head = "".join(f'<th scope="col">{label}</th>' for label in LABELS)
     count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
-        f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table>'
+        f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table class="xr-rows">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
     )
 
