@@ -5,7 +5,6 @@ The build, the command line and the tests all ask this module, so "cell" means o
 """
 
 import ast
-import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,12 +72,6 @@ class Snippet:
     def for_device(self, device: str) -> tuple[Cell, ...]:
         """The cells that exist in the session of `device`."""
         return tuple(cell for cell in self.cells if device == "cuda" or "cuda" not in cell.tags)
-
-    def code_hash(self, slug: str) -> str:
-        """Hash of the parsed code of the cells up to `slug`: comments and layout do not count."""
-        upto = next(i for i, cell in enumerate(self.cells, 1) if cell.slug == slug)
-        code = [(sorted(cell.tags), _parsed(cell.source)) for cell in self.cells[:upto]]
-        return hashlib.sha256(repr(code).encode()).hexdigest()[:16]
 
 
 def slug_of(title: str) -> str:
@@ -152,10 +145,3 @@ def _first_statement(source: str) -> int:
     docstring = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
     body = body[1:] if docstring else body
     return body[0].lineno if body else 0
-
-
-def _parsed(source: str) -> str:
-    try:
-        return ast.dump(ast.parse(source))
-    except SyntaxError:
-        return source

@@ -125,7 +125,6 @@ class Zygote:
         ours, theirs = socket.socketpair()
         process = None
         if self.fork:
-            self.start()
             with self.lock, contextlib.suppress(OSError):
                 socket.send_fds(self.control, [b"S"], [theirs.fileno()])
         else:
