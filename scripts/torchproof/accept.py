@@ -1,4 +1,7 @@
-"""Accept: make this run's output the committed one, if a second run, made as different as can be, agrees."""
+"""Accept, and on another device record: make this run's output the committed one, if a second run agrees.
+
+The second run is made as different as can be.
+"""
 
 import re
 import sys
@@ -16,22 +19,24 @@ from .site import Site, transcript_file
 __all__ = ["accept"]
 
 
-def accept(site: Site, runner: Runner, other: Runner, name: str) -> tuple[bool, list[Problem]]:
+def accept(site: Site, runner: Runner, other: Runner, name: str, device: str = "cpu") -> tuple[bool, list[Problem]]:
     """Write this run's transcript of a chapter, if a second, different run agrees with it.
 
     Returns whether the file changed, and what forbids accepting or still needs an author.
     """
-    check = check_chapter(site, runner, name)
+    check = check_chapter(site, runner, name, device)
     snippet = check.snippet
-    cells = snippet.for_device("cpu")
-    forbidding = [*snippet.problems, *failures(site, snippet, cells, check.run)]
+    cells = snippet.for_device(device)
+    forbidding = [*snippet.problems, *failures(site, snippet, cells, check.run, device)]
+    if device != "cpu":  # what is recorded is checked nowhere else
+        forbidding += [problem for problem in check.problems if not problem.acceptable and problem not in forbidding]
     if forbidding:
         return False, forbidding
-    again = other.run(job_of(snippet, cells, site.claims(name), "cpu"))
+    again = other.run(job_of(snippet, cells, site.claims(name, device), device))
     refused = list(_unstable(site, snippet, cells, check.run, again))
     if refused:
         return False, refused
-    path = site.root / transcript_file(name)
+    path = site.root / transcript_file(name, device)
     changed = not path.exists() or path.read_text(encoding="utf-8", errors="replace") != check.merged
     if changed:
         write_whole(path, check.merged)

@@ -9,16 +9,20 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .devices import DEVICES
 from .problems import Problem, did_you_mean, read_text
 
-__all__ = ["TAGS", "Cell", "Snippet", "read_snippet", "slug_of"]
+__all__ = ["TAGS", "Cell", "Snippet", "lines_of_names", "read_snippet", "slug_of"]
 
 TAGS = {
     "raises-exception": "must raise; the type and the message are content",
     "remove-cell": "runs, but no page shows it",
     "hide-input": "its code is folded",
     "hide-output": "its output is folded",
+    "cpu": "exists in the CPU session only",
     "cuda": "exists in the CUDA session only",
+    "test": "exists in the sessions of the device `test` only",
+    "facts-differ": "its tensors' states differ between devices by more than the device",
     "volatile": "digits may change; words may not",
     "exercise": "must raise, as printed, until the reader solves it",
     "solution": "folded, and must pass",
@@ -46,6 +50,16 @@ class Cell:
         return "remove-cell" not in self.tags
 
     @property
+    def home(self) -> str:
+        """The device whose session evaluates what pages claim below the cell: the CPU's, if it runs there."""
+        only = [device for device in DEVICES if device in self.tags]
+        return only[0] if only else "cpu"
+
+    def runs_on(self, device: str) -> bool:
+        """Whether the cell exists in the session of `device`: in all, unless its tags name devices."""
+        return device in self.tags or not self.tags & set(DEVICES)
+
+    @property
     def shown_source(self) -> str:
         """The code as the page prints it, without the blank lines around it."""
         return self.source.strip("\n")
@@ -71,7 +85,7 @@ class Snippet:
 
     def for_device(self, device: str) -> tuple[Cell, ...]:
         """The cells that exist in the session of `device`."""
-        return tuple(cell for cell in self.cells if device == "cuda" or "cuda" not in cell.tags)
+        return tuple(cell for cell in self.cells if cell.runs_on(device))
 
 
 def slug_of(title: str) -> str:
@@ -111,6 +125,13 @@ def read_snippet(root: Path, name: str) -> Snippet:
         else:
             cells[cell.slug] = cell
     return Snippet(name, text, tuple(cells.values()), tuple(problems))
+
+
+def lines_of_names(statement: ast.stmt, first: int = 1) -> dict[str, int]:
+    """The line, counted from `first`, at which a statement last assigns each name, or else last uses it."""
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    names.sort(key=lambda node: (isinstance(node.ctx, ast.Store), node.lineno))
+    return {node.id: node.lineno - first + 1 for node in names}
 
 
 HEAD = re.compile(r"# %%(?!%)(.*)$")

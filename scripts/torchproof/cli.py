@@ -1,8 +1,9 @@
-"""The command line: check, accept, explain."""
+"""The command line: check, accept, record, explain."""
 
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from . import transcript
 from .accept import accept
 from .cells import TAGS
 from .check import Checker, check_chapter
+from .devices import DEVICES, RECORDED
 from .problems import Problem, did_you_mean, github_lines, report
 from .runner import Runner, cores
 from .site import Site, find_root, transcript_file
+from .zygote import Died
 
 __all__ = ["main"]
 
@@ -30,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def check(root: Path, options: argparse.Namespace) -> int:
     """Run every chapter and compare it with its transcript."""
+    if options.device != "cpu":
+        return _on_device(root, options, write=False)
     site, runner = Site.read(root), Runner(root, cached=False if options.no_cache else None)
     names = _chosen(site, options.k)
     checker = Checker(site, runner)
@@ -43,6 +48,8 @@ def check(root: Path, options: argparse.Namespace) -> int:
     finally:
         checker.close()
         runner.close()
+    for line in _waiting(site, names):
+        print(line)
     return _verdict(found, f"{len(names)} chapters are as committed")
 
 
@@ -73,6 +80,53 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     if changed:
         print(f"{changed} transcripts written. Read the diff: git diff snippets/")
     return _verdict(found, "nothing left to accept")
+
+
+def record(root: Path, options: argparse.Namespace) -> int:
+    """Run the chapters that have cells of a device, where that device is, and write their recordings."""
+    return _on_device(root, options, write=True)
+
+
+def _on_device(root: Path, options: argparse.Namespace, *, write: bool) -> int:
+    """Compare with the recordings of a device, or make them anew: one session at a time, for they share the device."""
+    site, device = Site.read(root), options.device
+    names = [name for name in _chosen(site, options.k) if device in site.recordings.get(name, {}) or name == options.k]
+    runner, other = Runner(root), Runner(root, other=True)
+    found: list[Problem] = []
+    changed = 0
+    try:
+        where = runner.provenance(device)
+        print(f"{device}: {where['gpu']}, driver {where['driver']}, torch {where['torch']}, float32 {where['float32']}")
+        for number, name in enumerate(names, 1):
+            if write:
+                written, problems = accept(site, runner, other, name, device)
+                changed += written
+                outcome = "written" if written else "not recorded" if problems else "unchanged"
+            else:
+                problems = check_chapter(site, runner, name, device).problems
+                outcome = f"{len(problems)} problems" if problems else "ok"
+            found += problems
+            _say(number, len(names), name, outcome)
+    except Died as reason:
+        print(f"{device}: nothing ran: {reason}")
+        return 2
+    finally:
+        runner.close()
+        other.close()
+    if changed:
+        print(f"{changed} recordings written. Read the diff: git diff snippets/")
+    well = "nothing left to record" if write else f"{len(names)} chapters are as recorded"
+    return _verdict(found, well if names else f"no chapter has cells of {device}")
+
+
+def _waiting(site: Site, names: list[str]) -> Iterator[str]:
+    """A line for each device on which cells wait for a run."""
+    for device in RECORDED:
+        made = [site.recordings[name][device] for name in names if device in site.recordings.get(name, {})]
+        cells, chapters = sum(recording.waiting for recording in made), sum(bool(r.waiting) for r in made)
+        if cells:
+            command = f"torchproof record --device {device}"
+            yield f"{device}: {cells} cells in {chapters} chapters wait for a run on a GPU ({command})"
 
 
 def explain(root: Path, options: argparse.Namespace) -> int:
@@ -116,14 +170,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     tags = "tags: " + "; ".join(f"{tag}: {meaning}" for tag, meaning in TAGS.items())
-    for name, command in (("check", check), ("accept", accept_), ("explain", explain)):
+    for name, command in (("check", check), ("accept", accept_), ("record", record), ("explain", explain)):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
         sub.set_defaults(command=command)
         if name == "explain":
             sub.add_argument("cell", help="chapter#cell, as pages embed it")
         else:
             sub.add_argument("-k", default="", metavar="EXPR", help="only chapters whose name contains EXPR")
+        if name == "record":
+            sub.add_argument("--device", choices=RECORDED, required=True, help="where to run")
         if name == "check":
+            sub.add_argument("--device", choices=DEVICES, default="cpu", help="where to run (default: cpu)")
             sub.add_argument("--no-cache", action="store_true", help="run everything, as CI does")
     return parser
 

@@ -19,8 +19,8 @@ class Tracker:
         self.namespace = namespace
         self.known: dict[str, tuple] = {}
 
-    def changes(self, line: int, lines: dict[str, int] | None = None) -> list[dict[str, Any]]:
-        """Facts about the names that changed since the last call.
+    def changes(self, statement: int, line: int, lines: dict[str, int] | None = None) -> list[dict[str, Any]]:
+        """Facts about the names that changed since the last call: by the cell's statement of that number.
 
         Each is placed at the line of the cell that `lines` gives its name, else at `line`.
         """
@@ -32,14 +32,10 @@ class Tracker:
             was = self.known.get(name)
             if was is None or was[0]() is not value or was[1:] != now[name][1:]:
                 state = [*_describe(value), *_sharing(name, value, named)]
-                facts.append({"line": lines.get(name, line), "name": name, "type": _type(value), "state": state})
-        facts += [
-            {"line": lines.get(name, line), "name": name, "type": "gone", "state": []}
-            for name in self.known
-            if name not in now
-        ]
+                facts.append({"name": name, "type": _type(value), "state": state})
+        facts += [{"name": name, "type": "gone", "state": []} for name in self.known if name not in now]
         self.known = now
-        return facts
+        return [{"statement": statement, "line": lines.get(fact["name"], line), **fact} for fact in facts]
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         for name, value in list(self.namespace.items()):

@@ -27,14 +27,15 @@ from markdown.treeprocessors import Treeprocessor
 from pymdownx.superfences import SuperFencesException
 
 from .capture import visible
-from .cells import Cell
+from .cells import Cell, Snippet
 from .check import Checker
 from .draw import draw
 from .html import cell_html, problems_html
 from .measure import KINDS
 from .pages import Page, scan
 from .problems import Problem, did_you_mean, github_lines, report
-from .runner import Runner
+from .recording import Recording
+from .runner import CellRun, Runner
 from .site import Site, find_root
 from .verification import FENCE, REPORTS, chapter_line, written
 from .xray import states_before
@@ -173,12 +174,17 @@ class _Shown:
         if cell is None:
             return problems_html([p for p in self.problems if p.path == self.page.file and p.line == embed.line])
         code = _highlighted(md, cell.shown_source)
-        runs = self.checker.chapter(embed.chapter).run.cells
+        check = self.checker.chapter(embed.chapter)
+        runs, recordings = check.run.cells, list(check.recordings.values())
+        elsewhere = [made for made in recordings if made.device == cell.home]
+        if elsewhere:  # the CPU's session leaves this cell out: what its own device recorded stands for it
+            runs = runs | _recorded_runs(snippet, elsewhere[0])
+            recordings = elsewhere
         before = states_before(self.above.setdefault(embed.chapter, []), runs)
         self.above[embed.chapter].append(cell)
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
         fold = "solution" in cell.tags and not embed.nested
-        return cell_html(cell, code, runs.get(embed.slug), before, about, fold=fold)
+        return cell_html(cell, code, runs.get(embed.slug), before, about, recordings, embed.chapter, fold=fold)
 
     def drawing(self, kind: str, source: str) -> str:
         """HTML of the next drawing."""
@@ -211,6 +217,7 @@ class _Shown:
                 f"{self.page.file}: torchproof and the Markdown renderer do not read the same here: `{odd[0]}`\n"
                 "Keep a proof and its braces on one line, and cells and proofs out of indented code and raw HTML"
             )
+        origins = self._recorded_proofs()
         verdicts = [
             (proof, self.checker.chapter(proof.after.chapter).proofs.get((proof.after.slug, proof.expression), ""))
             for proof in self.page.proofs
@@ -218,9 +225,29 @@ class _Shown:
         ]
         false = {proof.expression: problem for proof, problem in verdicts if problem}
         for element in elements:
-            problem = false.get(_expression(element))
-            element.set("class", "proof proof--false" if problem else "proof")
-            element.set("title", f"Not true: it {problem}" if problem else "True when this page was built")
+            expression = _expression(element)
+            kind, title = "proof", "True when this page was built"
+            if problem := false.get(expression):
+                kind, title = "proof proof--false", f"Not true: it {problem}"
+            elif origin := origins.get(expression):
+                title = f"True when recorded on {origin}"
+            elif expression in origins:
+                kind, title = "proof proof--waiting", "Waits for a GPU run"
+            element.set("class", kind)
+            element.set("title", title)
+
+    def _recorded_proofs(self) -> dict[str, str]:
+        """Where each proof below a cell of another device was recorded; empty where it waits."""
+        found = {}
+        for proof in self.page.proofs:
+            snippet = self.checker.site.snippets.get(proof.after.chapter) if proof.after else None
+            cell = snippet.cell(proof.after.slug) if snippet else None
+            if cell is None or cell.home == "cpu":
+                continue
+            made = self.checker.site.recordings[snippet.name][cell.home]
+            recorded = made.cells[cell.slug]
+            found[proof.expression] = made.origin if recorded.shown and proof.expression in recorded.proofs else ""
+        return found
 
 
 class Proofs(Treeprocessor):
@@ -254,6 +281,15 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
         return complaint(drift)
     except Exception as error:  # superfences would swallow it, and show the fence as text
         return complaint(Drift(f"{shown.page.file}: the fence `{src}` was not rendered: {error!r}"))
+
+
+def _recorded_runs(snippet: Snippet, made: Recording) -> dict[str, CellRun]:
+    """What the cells that only the recording's device runs did there, where that can be shown."""
+    return {
+        cell.slug: made.cells[cell.slug].run(cell)
+        for cell in snippet.for_device(made.device)
+        if cell.home == made.device and made.cells[cell.slug].shown
+    }
 
 
 def _report(name: str, page: Page, checker: Checker) -> str:

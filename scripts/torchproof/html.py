@@ -8,8 +8,10 @@ from html import escape
 
 from .capture import visible
 from .cells import Cell
-from .problems import ACCEPT, Problem
+from .problems import Problem
+from .recording import STATES, Recording
 from .runner import CellRun
+from .transcript import normalised
 from .xray import States, xray
 
 __all__ = ["cell_html", "problems_html"]
@@ -24,22 +26,32 @@ KINDS = {
 
 
 def cell_html(
-    cell: Cell, code: str, run: CellRun | None, before: States, problems: list[Problem], *, fold: bool
+    cell: Cell,
+    code: str,
+    run: CellRun | None,
+    before: States,
+    problems: list[Problem],
+    recordings: list[Recording],
+    chapter: str,
+    *,
+    fold: bool,
 ) -> str:
     """The card of one cell.
 
-    `code` is the highlighted source, `before` where the page shows the tensors' states when the cell starts;
-    `fold` folds the whole card, for a solution that is not folded already.
+    `code` is the highlighted source, `before` where the page shows the tensors' states when the cell starts,
+    `recordings` what other devices say of the cell; `fold` folds the whole card, for a solution not folded already.
     """
     table = ""
+    elsewhere = {made.device: made.cells[cell.slug].run(cell) for made in recordings if _shown(made, cell)}
+    code = _lean(code)
     if run is not None:
-        code, table = xray(cell, _lean(code), run, before)
+        code, table = xray(cell, code, run, before, elsewhere if cell.home == "cpu" else {})
     parts = [_folded("Code", code) if "hide-input" in cell.tags else code]
-    if run is not None:
-        outputs = "".join(_output(mark, text) for mark, text in run.outputs)
-        outputs += "".join(_figure(figure["svg"], cell, n) for n, figure in enumerate(run.figures, 1))
-        if outputs:
-            parts.append(_folded("Output", outputs) if "hide-output" in cell.tags else outputs)
+    outputs = _outputs(cell, run) if run is not None else ""
+    for made in recordings:
+        outputs = _with_recording(cell, outputs, run, made, elsewhere.get(made.device), chapter)
+    if outputs:
+        parts.append(_folded("Output", outputs) if "hide-output" in cell.tags else outputs)
     parts += [table, problems_html(problems)]
     name = f"cell-{escape(cell.slug)}"
     parts.append(f'<a class="tp-anchor" href="#{name}" title="{escape(cell.title)}"></a>')
@@ -56,13 +68,69 @@ def problems_html(problems: list[Problem]) -> str:
 def _problem(problem: Problem) -> str:
     where = f"<code>{escape(problem.path)}:{problem.line}</code>"
     diff = f"<pre><samp>{escape(problem.diff)}</samp></pre>" if problem.diff else ""
-    way_out = f"<p>If the new output is right: <code>{ACCEPT}</code></p>" if problem.acceptable else ""
+    way_out = f"<p>If the new output is right: <code>{problem.way_out}</code></p>" if problem.acceptable else ""
     return f'<div class="tp-drift" role="alert"><p>{where}: {escape(problem.message)}</p>{diff}{way_out}</div>'
 
 
 def _lean(code: str) -> str:
     """Highlighted code without the spans that no style looks at: names, operators, punctuation, blanks."""
     return re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", code)
+
+
+def _shown(made: Recording, cell: Cell) -> bool:
+    return cell.slug in made.cells and made.cells[cell.slug].shown
+
+
+def _outputs(cell: Cell, run: CellRun) -> str:
+    outputs = "".join(_output(mark, text) for mark, text in run.outputs)
+    return outputs + "".join(_figure(figure["svg"], cell, n) for n, figure in enumerate(run.figures, 1))
+
+
+def _with_recording(
+    cell: Cell, outputs: str, run: CellRun | None, made: Recording, there: CellRun | None, chapter: str
+) -> str:
+    """The outputs, and what a recording adds: that they are the same there, its own, or that it waits for a run."""
+    state = made.cells[cell.slug].state if cell.slug in made.cells else "gone"
+    name = made.device.upper()
+    if there is None:
+        if state == "gone" or (cell.home == "cpu" and not made.provenance):
+            return outputs  # the page's first line says that nothing is recorded yet
+        command = f"torchproof record --device {made.device} -k {chapter}"
+        reason = "" if state == "missing" else f" ({STATES[state]})"
+        text = f"{name}: waiting for a GPU run{reason}. <code>{escape(command)}</code>"
+        return outputs + f'<p class="tp-device tp-device--waiting">{text}</p>'
+    badge = ' <span class="tp-badge">older torch</span>' if state == "older torch" else ""
+    origin = f"recorded on {escape(made.origin)}{badge}"
+    if cell.home == made.device:
+        return f'<p class="tp-device">{name}, {origin}</p>{outputs}'
+    if _same(cell, run, there):
+        return outputs + (f'<p class="tp-device">Same on {name}{badge}</p>' if outputs else "")
+    nothing = '<p class="tp-device">No output</p>'
+    recorded = f'{_outputs(cell, there) or nothing}<p class="tp-device">{origin}</p>'
+    return _tabs(cell, [("CPU", outputs or nothing), (name, recorded)])
+
+
+def _same(cell: Cell, here: CellRun | None, there: CellRun) -> bool:
+    """Whether a cell printed, showed and raised the same on both devices."""
+    sides = [[f"{mark} {text.removesuffix(chr(10))}" for mark, text in run.outputs] for run in (here, there) if run]
+    if "volatile" in cell.tags:
+        sides = [normalised(side) for side in sides]
+    return len(sides) == 2 and sides[0] == sides[1]
+
+
+def _tabs(cell: Cell, tabs: list[tuple[str, str]]) -> str:
+    """Content tabs, in the markup that Material styles and links over the whole site."""
+    name = f"tab-{escape(cell.slug)}"
+    inputs = "".join(
+        f'<input {"checked " if n == 1 else ""}id="{name}-{n}" name="{name}" type="radio">'
+        for n in range(1, len(tabs) + 1)
+    )
+    labels = "".join(f'<label for="{name}-{n}">{label}</label>' for n, (label, _) in enumerate(tabs, 1))
+    blocks = "".join(f'<div class="tabbed-block">{content}</div>' for _, content in tabs)
+    return (
+        f'<div class="tabbed-set tabbed-alternate tp-tabs">{inputs}<div class="tabbed-labels">{labels}</div>'
+        f'<div class="tabbed-content">{blocks}</div></div>'
+    )
 
 
 def _output(mark: str, text: str) -> str:

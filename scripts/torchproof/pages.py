@@ -155,6 +155,12 @@ def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
                 message = f"the cell '{embed.slug}' runs before '{seen[-1]}', so the page must show it before"
                 wrong(embed.line, message, slug=embed.slug)
             seen.append(embed.slug)
+    for drawing in page.drawings:
+        snippet = snippets.get(drawing.after.chapter) if drawing.after else None
+        cell = snippet.cell(drawing.after.slug) if snippet else None
+        if cell and cell.home != "cpu":
+            message = f"the drawing `{drawing.source}` stands below the cell '{cell.slug}', which the CPU does not run"
+            wrong(drawing.line, f"{message}; draw below one that it runs")
     if own:
         for cell in snippets[own].cells:
             if cell.shown and cell.slug not in seen:

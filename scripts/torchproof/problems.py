@@ -10,8 +10,6 @@ from pathlib import Path
 
 __all__ = ["Problem", "did_you_mean", "github_lines", "read_text", "report"]
 
-ACCEPT = "torchproof accept"
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -30,7 +28,14 @@ class Problem:
     slug: str = ""
     """Cell it is about; empty when it is about a whole file."""
     acceptable: bool = False
-    """Whether `torchproof accept` would settle it."""
+    """Whether `torchproof accept`, or on another device `torchproof record`, would settle it."""
+    device: str = "cpu"
+    """Device whose transcript it is about."""
+
+    @property
+    def way_out(self) -> str:
+        """The command that makes what was run the committed transcript."""
+        return "torchproof accept" if self.device == "cpu" else f"torchproof record --device {self.device}"
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}"
@@ -42,9 +47,10 @@ def report(problems: list[Problem]) -> str:
     """All problems as text: each with its place and diff, the command that accepts drift last."""
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     parts = [f"torchproof: {count}", *map(str, problems)]
-    if chapters := sorted({problem.chapter for problem in problems if problem.acceptable}):
-        only = f" -k {chapters[0]}" if len(chapters) == 1 else ""
-        parts.append(f"If the new output is right: {ACCEPT}{only}   (then read the diff and commit it)")
+    for command in sorted({problem.way_out for problem in problems if problem.acceptable}):
+        chapters = {p.chapter for p in problems if p.acceptable and p.way_out == command}
+        only = f" -k {min(chapters)}" if len(chapters) == 1 else ""
+        parts.append(f"If the new output is right: {command}{only}   (then read the diff and commit it)")
     return "\n\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 pytest snippets/tensors/shapes.py        that chapter
 pytest -k shapes, --lf, -x, -n 2         as with any test
+pytest --torchproof-device cuda snippets the recordings, where that device is
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from .check import check_chapter
+from .devices import DEVICES
 from .problems import Problem, github_lines, report
 from .runner import Runner
 from .site import Site, find_root
@@ -31,7 +33,7 @@ class CheckItem(pytest.Item):
         site = self.config.stash[SITE]
         name = _name(site.root, self.path)
         own = [problem for problem in site.problems if problem.chapter == name]
-        self._fail_on(own + check_chapter(site, _runner(self.config), name).problems)
+        self._fail_on(own + check_chapter(site, _runner(self.config), name, self.name).problems)
 
     def _fail_on(self, problems: list[Problem]) -> None:
         if problems:
@@ -59,7 +61,10 @@ class SnippetFile(pytest.File):
     """A snippet; collecting it runs nothing."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        yield CheckItem.from_parent(self, name="cpu")
+        device = self.config.getoption("--torchproof-device")
+        site = self.config.stash[SITE]
+        if device == "cpu" or device in site.recordings.get(_name(site.root, self.path), {}):
+            yield CheckItem.from_parent(self, name=device)
 
 
 class WrongFile(pytest.File):
@@ -67,6 +72,11 @@ class WrongFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         yield ProblemItem.from_parent(self, name="problems")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    message = "device on which snippets are checked (default: cpu)"
+    parser.getgroup("torchproof").addoption("--torchproof-device", choices=DEVICES, default="cpu", help=message)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -36,11 +36,13 @@ class CellRun:
     outputs: list[list[str]]
     """`[mark, text]` pairs in order; marks as in `transcript.MARKS`."""
     facts: list[dict[str, Any]]
-    """`line`, `name`, `type` and `state` of each tensor or array that changed."""
+    """`statement`, `line`, `name`, `type` and `state` of each tensor or array that changed."""
     figures: list[dict[str, Any]]
     """`lines` (facts) and `svg` (picture) of each figure."""
     raised: int
     """Line of the cell that raised, counted from 1; 0 when none did."""
+    statement: int
+    """Statement of the cell that raised, counted from 1; 0 when none did."""
     proofs: list[str]
     """What is wrong with each proof; empty where it is true."""
     drawings: list[dict[str, Any]]
@@ -79,6 +81,8 @@ class Run:
     died: str = ""
     """Why the session ended early; empty when it did not."""
     versions: dict[str, str] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+    """Where it ran (see `devices.probe`); empty on the CPU."""
     files: list[str] = field(default_factory=list)
     """Files of the project that it read, relative to the root."""
 
@@ -110,7 +114,8 @@ class Runner:
     def run(self, job: dict[str, Any]) -> Run:
         """Run a job, or answer from the cache."""
         key = _key(job)
-        if self.cached and (run := self._load(key)):
+        cached = self.cached and job["device"] == "cpu"
+        if cached and (run := self._load(key)):
             return run
         try:
             messages = self.zygote.run(job, self.limit)
@@ -118,10 +123,19 @@ class Runner:
             return Run(died=str(reason))
         cells = {m["slug"]: CellRun(**m) for m in messages if "slug" in m}
         done = next(message for message in messages if message.get("done"))
-        run = Run(cells, versions=done["versions"], files=done["files"])
-        if self.cached:
+        run = Run(cells, versions=done["versions"], provenance=done["provenance"], files=done["files"])
+        if cached:
             self._save(key, job["file"], run)
         return run
+
+    def provenance(self, device: str) -> dict[str, str]:
+        """Where sessions of a device run (see `devices.probe`).
+
+        Raises:
+            Died: the device is not here; the message says why.
+        """
+        job = {"file": "", "text": "", "cells": [], "claims": {}, "device": device}
+        return next(message for message in self.zygote.run(job, self.limit) if message.get("done"))["provenance"]
 
     def seconds(self) -> dict[str, float]:
         """How long each snippet's session took when it last ran, by file."""

@@ -23,6 +23,8 @@ from typing import IO, Any
 
 from . import figures, measure
 from .capture import Capture, visible
+from .cells import lines_of_names
+from .devices import probe
 from .facts import Tracker
 
 __all__ = ["MEMORY", "run_job"]
@@ -45,7 +47,8 @@ def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
         session.send(result)
         if result["raised"] and not cell["must_raise"]:
             break
-    session.send({"done": True, "files": sorted(session.opened), "versions": _versions()})
+    provenance = session.provenance
+    session.send({"done": True, "files": sorted(session.opened), "versions": _versions(), "provenance": provenance})
     os._exit(0)
 
 
@@ -69,7 +72,9 @@ class Session:
         self._set_limits(job)
         if job["seed"] is not None:
             _seed(job["seed"])
+        self.on_cpu = job["device"] == "cpu"
         self.capture = Capture(self.give_up)
+        self.provenance = {} if self.on_cpu else self._probe(job["device"])
         warnings.showwarning = self._show_warning
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
         with contextlib.suppress(RuntimeError, ValueError):  # where there is no fork, spawn
@@ -82,19 +87,19 @@ class Session:
         self.send({"running": cell["slug"]})
         facts: list[dict[str, Any]] = []
         drawn: list[dict[str, Any]] = []
-        line, raised = 1, 0
+        line, raised, number = 1, 0, 0
         try:
-            for statement, shown in self._statements(cell):
+            for number, (statement, shown) in enumerate(self._statements(cell), 1):
                 line = statement.lineno - cell["line"] + 1
                 value = self._execute(statement, shown)
-                facts += self.tracker.changes(line, _lines_of_names(statement, cell["line"]))
+                facts += self.tracker.changes(number, line, lines_of_names(statement, cell["line"]))
                 if value is not None:
                     self.capture.drain()
                     self.capture.add("=", repr(value))
             drawn = figures.take()
         except BaseException as error:
             raised = _line_of(error, self.file, cell["line"]) or line
-            facts += self.tracker.changes(raised)
+            facts += self.tracker.changes(number, raised)
             self.capture.drain()
             self.capture.add("x", _message(error))
             figures.discard()
@@ -106,6 +111,7 @@ class Session:
             "facts": facts,
             "figures": drawn,
             "raised": raised,
+            "statement": number if raised else 0,
             **self._evaluate_claims(claims if expected else {}),
             "seconds": time.perf_counter() - start,
         }
@@ -119,6 +125,12 @@ class Session:
         if os.getpid() == self.capture.pid:
             self.send({"died": reason})
         os._exit(3)
+
+    def _probe(self, device: str) -> dict[str, str]:
+        try:
+            return probe(device)
+        except LookupError as error:
+            self.give_up(str(error))
 
     def _statements(self, cell: dict[str, Any]) -> list[tuple[ast.stmt, bool]]:
         """The statements of a cell with the line numbers of the file, and which one's value is shown."""
@@ -137,13 +149,16 @@ class Session:
     def _evaluate_claims(self, claims: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """What is wrong with each proof (empty where it is true), and the data of each drawing.
 
-        Evaluated in a fork, so that nothing they draw, change, print or warn reaches the cells below.
+        Evaluated in a fork, so that nothing they draw, change, print or warn reaches the cells below;
+        in this process where there is no fork, or where it could not use the device (CUDA).
         """
         proofs, drawings = claims.get("proofs", []), claims.get("drawings", [])
         if not (proofs or drawings):
             return {"proofs": [], "drawings": []}
-        if not hasattr(os, "fork"):
-            return self._evaluated(proofs, drawings)
+        if not (hasattr(os, "fork") and self.on_cpu):
+            evaluated = self._evaluated(proofs, drawings)
+            self.capture.take()
+            return evaluated
         reader, writer = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
@@ -215,13 +230,6 @@ class Session:
 FUTURES = 0
 for _name in __import__("__future__").all_feature_names:
     FUTURES |= getattr(__import__("__future__"), _name).compiler_flag
-
-
-def _lines_of_names(statement: ast.stmt, first: int) -> dict[str, int]:
-    """The line of the cell at which a statement last assigns each name, or else last uses it."""
-    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
-    names.sort(key=lambda node: (isinstance(node.ctx, ast.Store), node.lineno))
-    return {node.id: node.lineno - first + 1 for node in names}
 
 
 def _ends_silently(source: str) -> bool:

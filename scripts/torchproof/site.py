@@ -1,13 +1,17 @@
-"""The site as it is on disk: its snippets, its pages, and what is wrong before anything runs."""
+"""The site as it is on disk: its snippets, pages and recordings, and what is wrong before anything runs."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from . import recording
 from .cells import Cell, Snippet, read_snippet
+from .devices import DEVICES, RECORDED
 from .pages import Embed, Page, check_page, read_page
 from .problems import Problem
+from .recording import Recording
+from .runner import installed
 
 __all__ = ["Site", "find_root", "transcript_file"]
 
@@ -57,19 +61,41 @@ class Site:
         for path in sorted((self.root / "snippets").rglob("*.txt")):
             name = path.relative_to(self.root / "snippets").as_posix()
             chapter, _, device = name.removesuffix(".txt").rpartition(".")
-            if chapter not in self.snippets or device not in ("cpu", "cuda"):
+            if chapter not in self.snippets or device not in DEVICES:
                 message = f"a transcript without its snippet snippets/{chapter}.py; delete it, or rename it along"
                 found.append(Problem(f"snippets/{name}", 1, message))
+        for name, recordings in self.recordings.items():
+            for device, made in recordings.items():
+                if made.problem:
+                    file = transcript_file(name, device)
+                    found.append(Problem(file, 1, made.problem, chapter=name, acceptable=True, device=device))
         return found
 
-    def claims(self, chapter: str) -> dict[str, dict[str, list[Any]]]:
-        """What to evaluate after each cell of a chapter, from all pages: `proofs` and `drawings`, each once."""
+    @cached_property
+    def recordings(self) -> dict[str, dict[str, Recording]]:
+        """The recordings of each chapter that has, or waits for, one: by chapter and device."""
+        found: dict[str, dict[str, Recording]] = {}
+        for name, snippet in self.snippets.items():
+            for device in RECORDED:
+                path = self.root / transcript_file(name, device)
+                text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+                if text is not None or any(cell.home == device for cell in snippet.cells):
+                    made = recording.read(text, snippet, device, installed().get("torch", "none"))
+                    found.setdefault(name, {})[device] = made
+        return found
+
+    def claims(self, chapter: str, device: str = "cpu") -> dict[str, dict[str, list[Any]]]:
+        """What to evaluate after each cell of a chapter's session on a device: `proofs` and `drawings`, each once.
+
+        They come from all pages. What stands below a cell is evaluated on one device, the cell's home.
+        """
+        homes = {cell.slug: cell.home for cell in self.snippets[chapter].cells}
         found: dict[str, dict[str, list[Any]]] = {}
         for page in self.pages.values():
             claims: list[tuple[str, Embed | None, Any]] = [("proofs", p.after, p.expression) for p in page.proofs]
             claims += [("drawings", drawing.after, [drawing.kind, drawing.source]) for drawing in page.drawings]
             for kind, after, claim in claims:
-                if after and after.chapter == chapter:
+                if after and after.chapter == chapter and homes.get(after.slug) == device:
                     known = found.setdefault(after.slug, {"proofs": [], "drawings": []})[kind]
                     if claim not in known:
                         known.append(claim)

@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable
 
 from .check import ChapterCheck, Checker
+from .devices import RECORDED
 from .pages import Page
+from .recording import STATES, Recording
 from .runner import CellRun
 
 __all__ = ["FENCE", "REPORTS", "chapter_line", "written"]
@@ -23,7 +25,19 @@ def chapter_line(check: ChapterCheck) -> str:
     """What was compared on a chapter's page, and with which versions."""
     versions = " · ".join(f"{name} {version}" for name, version in check.run.versions.items() if name != "matplotlib")
     counts = f"{_many(_outputs(check), 'output')} compared, {_many(len(check.proofs), 'proof')} checked"
-    return f"{counts} · CPU · {versions}" if not check.problems else f"{_state(check)} · CPU · {versions}"
+    line = f"{counts} · CPU · {versions}" if not check.problems else f"{_state(check)} · CPU · {versions}"
+    return " · ".join([line, *map(_recorded_line, check.recordings.values())])
+
+
+def _recorded_line(made: Recording) -> str:
+    """What is recorded of a chapter on a device, and what is not."""
+    name = made.device.upper()
+    waiting = f"{_many(made.waiting, 'cell')} waiting for a GPU run"
+    shown = made.count("fresh", "older torch")
+    if not shown:
+        return f"{name}: {waiting}"
+    line = f"{name}: {_many(shown, 'cell')} recorded on {made.origin}"
+    return f"{line}, {waiting}" if made.waiting else line
 
 
 def _counts(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
@@ -39,9 +53,11 @@ def _counts(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
 
 
 def _table(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
+    devices = [device for device in RECORDED if any(device in check.recordings for check in checks)]
+    heads = "".join(f" {device.upper()} |" for device in devices)
     rows = [
-        "| chapter | cells | outputs | states | drawings | proofs | seconds | state |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        f"| chapter | cells | outputs | states | drawings | proofs | seconds | state |{heads}",
+        f"| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |{' --- |' * len(devices)}",
     ]
     for check in checks:
         cells = check.run.cells.values()
@@ -55,6 +71,7 @@ def _table(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
         )
         title = f"[{_title(pages[name])}]({name}.md)" if name in pages else name
         row = [title, *map(str, numbers), f"{check.run.seconds:.1f}", _state(check).replace(" ", "\u00a0")]
+        row += [_recorded(check.recordings.get(device)) for device in devices]
         rows.append(f"| {' | '.join(row)} |")
     return "\n".join(rows)
 
@@ -65,10 +82,34 @@ def _environment(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
     return "\n".join([*rows, "| CPU | " + " | ".join(versions.values()) + " |"])
 
 
+def _recordings(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
+    """One row for each machine that recorded, and what waits for one."""
+    made = [recording for check in checks for recording in check.recordings.values()]
+    cells: dict[tuple[str, ...], int] = {}
+    for recording in made:
+        if recording.provenance:
+            row = (recording.device.upper(), *recording.provenance.values())
+            cells[row] = cells.get(row, 0) + recording.count("fresh", "older torch")
+    waiting = sum(recording.waiting for recording in made)
+    text = f"{_many(waiting, 'cell')} of {_many(sum(bool(r.waiting) for r in made), 'chapter')} wait for a GPU run."
+    if not cells:
+        return text if waiting else "No chapter has cells of another device."
+    head = "| device | torch | GPU | driver | float32 | recorded | cells |\n|" + " --- |" * 6 + " ---: |"
+    rows = [f"| {' | '.join(row)} | {count} |" for row, count in sorted(cells.items())]
+    return "\n".join([head, *rows, "", text if waiting else "No cell waits for a GPU run."])
+
+
+def _recorded(made: Recording | None) -> str:
+    """The states of a chapter's recorded cells, as `12 fresh, 1 stale`."""
+    counts = [(made.count(state), state) for state in STATES] if made else []
+    return ", ".join(f"{count} {state}" for count, state in counts if count).replace(" ", "\u00a0") or "–"
+
+
 REPORTS: dict[str, Callable[[list[ChapterCheck], dict[str, Page]], str]] = {
     "counts": _counts,
     "chapters": _table,
     "environment": _environment,
+    "recordings": _recordings,
 }
 """What a fence can ask for."""
 

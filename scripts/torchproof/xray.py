@@ -44,8 +44,13 @@ def states_before(cells: list[Cell], runs: dict[str, CellRun]) -> States:
     return states
 
 
-def xray(cell: Cell, code: str, run: CellRun, before: States) -> tuple[str, str]:
-    """The highlighted code with its tensors' names linked, and the table of what the cell changed."""
+def xray(
+    cell: Cell, code: str, run: CellRun, before: States, elsewhere: dict[str, CellRun] | None = None
+) -> tuple[str, str]:
+    """The highlighted code with its tensors' names linked, and the table of what the cell changed.
+
+    `elsewhere` is what the cell did on other devices: where a tensor came out otherwise there, its row says so.
+    """
     links: dict[tuple[int, int], tuple[str, str]] = {}
     cut = len(cell.source) - len(cell.source.lstrip("\n"))
     tracked = {*before, *(fact["name"] for fact in run.facts)}
@@ -54,7 +59,7 @@ def xray(cell: Cell, code: str, run: CellRun, before: States) -> tuple[str, str]
         now = _after_cell(before, cell, [fact for fact in run.facts if fact["line"] <= last])
         if use.name in now:
             links[use.line - cut, use.column] = (use.name, now[use.name])
-    return _linked(code, links), _table(run.facts, cell)
+    return _linked(code, links), _table(run.facts, cell, elsewhere or {})
 
 
 def _after_cell(states: States, cell: Cell, facts: list[Fact]) -> States:
@@ -119,11 +124,17 @@ def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
     return code[:start] + "\n".join(lines) + code[end:]
 
 
-def _table(facts: list[Fact], cell: Cell) -> str:
-    rows = [_row(number, fact, cell) for number, fact in enumerate(facts) if fact["type"] != "gone"]
+def _table(facts: list[Fact], cell: Cell, elsewhere: dict[str, CellRun]) -> str:
+    others = [_otherwise(facts, run.facts) for run in elsewhere.values()]
+    rows = [
+        _row(number, fact, cell, [other[number] for other in others])
+        for number, fact in enumerate(facts)
+        if fact["type"] != "gone"
+    ]
     if not rows:
         return ""
-    head = "".join(f'<th scope="col">{label}</th>' for label in LABELS)
+    labels = [*LABELS, *(f"on {device.upper()}" for device in elsewhere)]
+    head = "".join(f'<th scope="col">{label}</th>' for label in labels)
     count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
         f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table class="xr-rows">'
@@ -131,7 +142,20 @@ def _table(facts: list[Fact], cell: Cell) -> str:
     )
 
 
-def _row(number: int, fact: Fact, cell: Cell) -> str:
+def _otherwise(facts: list[Fact], there: list[Fact]) -> list[str]:
+    """For each fact, what the same tensor's state holds on another device, and not here."""
+    known = {(fact["statement"], fact["name"]): [fact["type"], *fact["state"]] for fact in there}
+    return [
+        ", ".join(_without(known.get((fact["statement"], fact["name"]), []), [fact["type"], *fact["state"]]))
+        for fact in facts
+    ]
+
+
+def _without(texts: list[str], known: list[str]) -> list[str]:
+    return [text for text in texts if text not in known]
+
+
+def _row(number: int, fact: Fact, cell: Cell, elsewhere: list[str]) -> str:
     state = fact["state"]
     kind, _, shape = fact["type"].partition("[")
     memory = [text for text in state if text.startswith(("offset", "storage of")) or text in LAYOUTS]
@@ -145,6 +169,7 @@ def _row(number: int, fact: Fact, cell: Cell) -> str:
         ", ".join(memory),
         _after("shares ", state) + _after("is ", state, "the same object: "),
         ", ".join(text.removeprefix("grad_fn ") for text in state if text.startswith(GRADIENT)),
+        *elsewhere,
     )
     cells = "".join(f"<td>{html.escape(value)}</td>" for value in values[1:])
     return f'<tr id="x-{cell.slug}-{number}"><th scope="row">{html.escape(values[0])}</th>{cells}</tr>'

@@ -1,0 +1,706 @@
+"""Recordings: what another device printed is shown only if it is whole, and of the code that stands there now.
+
+The device is `test`, which needs no hardware: its sessions are the CPU's with another name in the environment.
+"""
+
+import ast
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import BIN, Project, parse_html, processes, wait_for, write_small_site
+from torchproof import recording
+from torchproof.accept import accept
+from torchproof.cells import Cell, read_snippet
+from torchproof.check import check_chapter
+from torchproof.runner import Runner
+from torchproof.site import Site
+
+SNIPPET = '''\
+"""A chapter for two devices."""
+
+# %% Where am I
+import os
+
+import torch
+
+device = os.environ.get("TORCHPROOF_DEVICE", "cpu")
+print("running on", device)
+x = torch.arange(6).view(2, 3)
+x
+
+# %% The same everywhere
+y = x.t()
+y.stride()
+
+# %% Only there tags=["test"]
+z = torch.ones(3, requires_grad=True)
+w = z * 2
+print(w.tolist())
+w.sum()
+
+# %% An error there tags=["test", "raises-exception"]
+v = torch.ones(2) + torch.ones(3)
+
+# %% Only here tags=["cpu"]
+print("the CPU has", torch.ones(2).device)
+
+# %% Last
+(x * 0.1).sum().item()
+'''
+
+PAGE = "# Two devices\n" + "\n".join(
+    f"\n```cell\na/b#{slug}\n```\n{prose}"
+    for slug, prose in {
+        "where-am-i": "",
+        "the-same-everywhere": "\nHere `y.stride() == (1, 3)`{.proof}.\n",
+        "only-there": "\nThere `w.requires_grad`{.proof} and `w.sum() == 6`{.proof}.\n",
+        "an-error-there": "",
+        "only-here": "",
+        "last": "",
+    }.items()
+)
+
+FILE = "snippets/a/b.test.txt"
+SLUGS = ["where-am-i", "the-same-everywhere", "only-there", "an-error-there", "last"]
+
+
+class Chapter(Project):
+    """The chapter `a/b`, recorded on `test`."""
+
+    def states(self):
+        """The state of each recorded cell."""
+        made = Site.read(self.root).recordings["a/b"]["test"]
+        return {slug: cell.state for slug, cell in made.cells.items()}
+
+    def shown(self):
+        """The built page."""
+        built = self.run("mkdocs", "build", "--quiet", "--strict")
+        assert built.returncode == 0, built.stdout
+        return parse_html(self.read("site/a/b/index.html"))
+
+    def card(self, slug):
+        page = self.shown()
+        return next(e for e in page.all("section.tp-cell") if e.attributes["id"] == f"cell-{slug}")
+
+    def rerecord(self, **provenance):
+        """Write the recording as if it had been made elsewhere."""
+        site = Site.read(self.root)
+        made = site.recordings["a/b"]["test"]
+        lines = {slug: cell.lines for slug, cell in made.cells.items()}
+        told = {name: value for name, value in made.provenance.items() if name != "date"}
+        text = recording.merge(None, site.snippets["a/b"], "test", lines, told | provenance)
+        self.write(FILE, text)
+
+
+@pytest.fixture(scope="module")
+def template(once):
+    def make(folder):
+        project = Project(folder)
+        write_small_site(project)
+        project.write("snippets/a/b.py", SNIPPET)
+        project.write("docs/a/b.md", PAGE)
+        project.write("snippets/c.py", "# %% Alone\nprint(1)\n")
+        project.write("docs/c.md", "# Other\n\n```cell\nc#alone\n```\n")
+        accepted = project.run("torchproof", "accept")
+        assert accepted.returncode == 0, accepted.stdout
+        recorded = project.run("torchproof", "record", "--device", "test")
+        assert recorded.returncode == 0, recorded.stdout
+
+    return once("recorded-site", make)
+
+
+@pytest.fixture
+def chapter(template, tmp_path):
+    shutil.copytree(template, tmp_path / "site with space", ignore=shutil.ignore_patterns("site"))
+    return Chapter(tmp_path / "site with space")
+
+
+@pytest.fixture(scope="module")
+def runners(tmp_path_factory):
+    """Two warm runners; sessions do not depend on where they start."""
+    root = tmp_path_factory.mktemp("runners")
+    pair = Runner(root), Runner(root, other=True)
+    yield pair
+    for runner in pair:
+        runner.close()
+
+
+def check(chapter, runners, device="test"):
+    return check_chapter(Site.read(chapter.root), runners[0], "a/b", device).problems
+
+
+def record(chapter, runners):
+    return accept(Site.read(chapter.root), *runners, "a/b", "test")
+
+
+# --- what a recording holds ---------------------------------------------------------------------------------------------
+
+
+def test_a_recording_reads_as_a_transcript_placed_by_statement_with_its_provenance(chapter):
+    text = chapter.read(FILE)
+    header, _, body = text.partition("\n")
+
+    assert re.fullmatch(
+        r"torchproof 1 · snippets/a/b\.py · test · torch \S+ · no hardware · driver none · float32 as on the CPU · \d{4}-\d\d-\d\d",
+        header,
+    )
+    body = re.sub(r"=[0-9a-f]{12}\b", "=…", body)
+    assert (
+        """
+%% only-there code=… body=…
+~ 1 z  float32[3]  strides (1,)  contiguous  requires_grad  leaf
+~ 2 w  float32[3]  strides (1,)  contiguous  requires_grad  grad_fn MulBackward0
+| [2.0, 2.0, 2.0]
+= tensor(6., grad_fn=<SumBackward0>)
+? w.requires_grad
+? w.sum() == 6
+
+%% an-error-there code=… body=…
+x statement 1
+x RuntimeError: The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0
+"""
+        in body
+    )
+    assert "only-here" not in text
+
+
+def test_what_was_recorded_comes_back_as_it_was_run(chapter, runners):
+    site = Site.read(chapter.root)
+    there = check_chapter(site, runners[0], "a/b", "test").run
+    made = site.recordings["a/b"]["test"]
+
+    for slug in SLUGS:
+        back, ran = made.cells[slug].run(site.snippets["a/b"].cell(slug)), there.cells[slug]
+        assert back.outputs == ran.outputs
+        assert back.facts == ran.facts
+        assert (back.statement, bool(back.raised)) == (ran.statement, bool(ran.raised))
+
+
+def test_recording_again_changes_no_byte_not_even_on_another_day(chapter, runners):
+    site = Site.read(chapter.root)
+    made = site.recordings["a/b"]["test"]
+    text = chapter.read(FILE)
+    earlier = re.sub(r"· \d{4}-\d\d-\d\d\n", "· 2001-02-03\n", text, count=1)
+    chapter.write(FILE, earlier)
+    assert set(chapter.states().values()) == {"tampered"}
+    lines = {slug: cell.lines for slug, cell in made.cells.items()}
+    hashes = recording.code_hashes(site.snippets["a/b"].for_device("test"))
+    dated = recording._written(site.snippets["a/b"], "test", hashes, lines, made.provenance | {"date": "2001-02-03"})
+    chapter.write(FILE, dated)
+
+    assert record(chapter, runners) == (False, [])
+    assert chapter.read(FILE) == dated
+
+
+# --- states -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_fresh_recording_is_fresh(chapter):
+    assert chapter.states() == dict.fromkeys(SLUGS, "fresh")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x = torch.arange", "# a comment\n\n\nx = torch.arange"),
+        ("y = x.t()\ny.stride()", "y = (\n    x.t()  # turned\n)\n\n\ny.stride( )"),
+        ('"running on"', "'running on'"),
+        ('"""A chapter for two devices."""', '"""Another introduction."""'),
+        ('tags=["cpu"]\nprint("the CPU has"', 'tags=["cpu"]\nprint("our CPU has"'),
+        ('tags=["test"]', 'tags=["test", "hide-input"]'),
+    ],
+    ids=["comment", "layout", "quotes", "docstring", "a cell of another device", "a tag that only shows otherwise"],
+)
+def test_what_the_device_would_not_notice_stales_nothing(chapter, old, new):
+    chapter.replace("snippets/a/b.py", old, new)
+
+    assert chapter.states() == dict.fromkeys(SLUGS, "fresh")
+
+
+def test_facts_keep_their_place_when_the_layout_changes(chapter):
+    chapter.replace("snippets/a/b.py", "z = torch.ones", "# above\n\nz = torch.ones")
+    site = Site.read(chapter.root)
+    run = site.recordings["a/b"]["test"].cells["only-there"].run(site.snippets["a/b"].cell("only-there"))
+
+    assert [(fact["name"], fact["line"]) for fact in run.facts] == [("z", 3), ("w", 4)]
+
+
+@pytest.mark.parametrize("changed", range(len(SLUGS)))
+def test_changed_code_stales_its_cell_and_the_later_ones_only(chapter, changed):
+    olds = ["x = torch.arange(6)", "y = x.t()", "w = z * 2", "v = torch.ones(2)", "x * 0.1"]
+    chapter.replace("snippets/a/b.py", olds[changed], olds[changed] + " + 0")
+
+    assert list(chapter.states().values()) == ["fresh"] * changed + ["stale"] * (len(SLUGS) - changed)
+
+
+def test_another_chapter_stales_nothing(chapter):
+    chapter.replace("snippets/c.py", "print(1)", "print(2)")
+
+    assert set(chapter.states().values()) == {"fresh"}
+
+
+def test_a_cell_that_must_raise_no_longer_is_stale(chapter):
+    chapter.replace("snippets/a/b.py", '["test", "raises-exception"]', '["test"]')
+
+    assert chapter.states()["an-error-there"] == "stale"
+
+
+def test_a_new_cell_is_missing_and_an_old_one_gone(chapter):
+    chapter.replace("snippets/a/b.py", "# %% Last", "# %% The end")
+
+    assert {slug: state for slug, state in chapter.states().items() if state != "fresh"} == {
+        "the-end": "missing",
+        "last": "gone",
+    }
+
+
+def test_under_another_torch_it_is_older(chapter):
+    chapter.rerecord(torch="2.0.0+cu118")
+
+    assert set(chapter.states().values()) == {"older torch"}
+
+
+def test_the_hash_of_code_is_the_same_on_every_python():
+    source = """
+import a.b as c
+from . import d
+@e(1, *f, **{"g": None})
+async def h(i: int = 1, /, *j, k=..., **l) -> "m":
+    async for n in o: yield f"{n!r:>{p}} {q = }" 'r' + u"t", b"s"
+    await u; return -1e300, 1j, True
+class v(w, metaclass=x):
+    "docstring"
+    y: int; z = lambda *a: (yield)
+try: pass
+except* (A, B) as C: raise D from E
+match F:
+    case [G, *_] | {"H": I, **J} if K: del L[1:2, ...]
+    case M(N=1) as O: P += [q for q in r if s]
+with (T() as U, V): assert (W := 1) < 2 <= 3 is not None
+"""
+    ast.parse(source)
+    hashes = recording.code_hashes((Cell("A", "a", source, 1), Cell("B", "b", "x = 1", 1)))
+
+    assert hashes == {"a": "7ce062b4f19b", "b": "b53831e9f230"}
+
+
+# --- tampering ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_line_of_a_recording_can_be_changed_left_out_or_doubled(chapter):
+    text = chapter.read(FILE)
+    lines = text.split("\n")
+    site = Site.read(chapter.root)
+    for number, line in enumerate(lines):
+        for changed in ([f"{line} "], [f"x{line}"], [], [line, line]):
+            tampered = "\n".join(lines[:number] + changed + lines[number + 1 :])
+            made = recording.read(tampered, site.snippets["a/b"], "test", "")
+            assert made.problem or tampered == text, (number, changed)
+
+
+def test_no_digit_of_a_recording_can_be_changed(chapter):
+    text = chapter.read(FILE)
+    site = Site.read(chapter.root)
+    for found in re.finditer(r"\d", text):
+        digit = str((int(found[0]) + 1) % 10)
+        tampered = text[: found.start()] + digit + text[found.end() :]
+        made = recording.read(tampered, site.snippets["a/b"], "test", "")
+        assert made.problem, tampered[found.start() - 40 : found.end()]
+
+
+@pytest.mark.parametrize("command", ["torchproof check", "mkdocs build", "pytest"])
+@pytest.mark.parametrize("edit", ["a value", "the GPU's name", "the CPU's transcript", "another chapter's"])
+def test_a_tampered_recording_fails_where_there_is_no_device(chapter, edit, command):
+    if edit == "a value":
+        chapter.replace(FILE, "[2.0, 2.0, 2.0]", "[2.0, 2.0, 2.5]")
+    elif edit == "the GPU's name":
+        chapter.replace(FILE, "no hardware", "NVIDIA H200")
+    elif edit == "the CPU's transcript":
+        chapter.write(FILE, chapter.read("snippets/a/b.cpu.txt"))
+    else:
+        chapter.write(FILE, chapter.read(FILE).replace("snippets/a/b.py", "snippets/c.py"))
+
+    done = chapter.run(*command.split())
+
+    assert done.returncode == 1, done.stdout
+    assert FILE in done.stdout
+    assert "torchproof record --device test" in done.stdout
+
+
+def test_the_cpus_transcript_below_a_recordings_header_is_still_no_recording(chapter):
+    header = chapter.read(FILE).partition("\n")[0]
+    chapter.write(FILE, "\n".join([header, *chapter.read("snippets/a/b.cpu.txt").split("\n")[1:]]))
+
+    assert set(chapter.states().values()) == {"tampered", "missing"}
+    assert Site.read(chapter.root).recordings["a/b"]["test"].problem
+
+
+# --- the page -----------------------------------------------------------------------------------------------------------
+
+
+def test_where_the_outputs_differ_the_page_has_a_tab_for_each_device(chapter):
+    card = chapter.card("where-am-i")
+    here, there = card.one(".tabbed-content").all(".tabbed-block")
+
+    assert [label.text for label in card.all("label")] == ["CPU", "TEST"]
+    assert "running on cpu" in here.text
+    assert "running on test" in there.text
+    assert "recorded on no hardware · torch" in there.text
+
+
+def test_where_they_are_the_same_the_page_says_so(chapter):
+    card = chapter.card("the-same-everywhere")
+
+    assert card.one(".tp-device").text == "Same on TEST"
+    assert not card.all(".tabbed-set")
+
+
+def test_what_only_the_device_runs_is_shown_with_its_origin_xray_and_proofs(chapter):
+    page = chapter.shown()
+    card = next(e for e in page.all("section.tp-cell") if e.attributes["id"] == "cell-only-there")
+    titles = {proof.text: proof.attributes["title"] for proof in page.all("code.proof")}
+
+    assert "[2.0, 2.0, 2.0]" in card.text
+    assert card.one(".tp-device").text.startswith("TEST, recorded on no hardware · torch")
+    assert "MulBackward0" in card.one("table").text
+    assert titles["w.requires_grad"].startswith("True when recorded on no hardware")
+    assert titles["y.stride() == (1, 3)"] == "True when this page was built"
+
+
+def test_a_cell_of_the_cpu_only_says_nothing_of_the_device(chapter):
+    card = chapter.card("only-here")
+
+    assert "the CPU has cpu" in card.text
+    assert not card.all(".tp-device")
+
+
+def test_a_stale_recording_is_not_shown(chapter):
+    chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 2 + 0")
+    page = chapter.shown()
+    card = next(e for e in page.all("section.tp-cell") if e.attributes["id"] == "cell-only-there")
+    proofs = {proof.text: proof for proof in page.all("code.proof")}
+
+    assert "[2.0, 2.0, 2.0]" not in page.text
+    assert card.one(".tp-device").text == (
+        "TEST: waiting for a GPU run (the code changed since it was recorded). torchproof record --device test -k a/b"
+    )
+    assert not card.all(".tp-output")
+    assert "proof--waiting" in proofs["w.requires_grad"].classes
+    assert "proof--waiting" not in proofs["y.stride() == (1, 3)"].classes
+
+
+def test_a_missing_recording_says_so_where_nothing_else_can_be_shown(chapter):
+    (chapter.root / FILE).unlink()
+    page = chapter.shown()
+
+    assert [mark.text for mark in page.all(".tp-device")] == [
+        "TEST: waiting for a GPU run. torchproof record --device test -k a/b"
+    ] * 2
+    assert page.one(".tp-verified").text.endswith("TEST: 5 cells waiting for a GPU run")
+    assert "running on cpu" in page.text
+
+
+def test_an_older_torch_is_shown_with_a_badge(chapter):
+    chapter.rerecord(torch="2.0.0+cu118", gpu="NVIDIA H200")
+    page = chapter.shown()
+
+    assert [badge.text for badge in page.all(".tp-badge")] == ["older torch"] * 5
+    assert "TEST: 5 cells recorded on NVIDIA H200 · torch 2.0.0+cu118 · " in page.one(".tp-verified").text
+
+
+def test_the_xray_says_what_is_otherwise_there(chapter):
+    text = chapter.read(FILE)
+    there = re.sub(r"(~ 1 y  int64\[3, 2\])", r"\1  test:0", text)
+    chapter.write(FILE, there)
+    site = Site.read(chapter.root)
+    snippet = site.snippets["a/b"]
+    lines = recording.transcript.parse(there)
+    lines = {title.split(" ")[0]: body for title, body in lines.items()}
+    told = {k: v for k, v in site.recordings["a/b"]["test"].provenance.items() if k != "date"}
+    chapter.write(FILE, recording.merge(None, snippet, "test", lines, told))
+    table = chapter.card("the-same-everywhere").one("table")
+
+    assert [head.text for head in table.all("th")][-2:] == ["on TEST", "y"]
+    assert table.all("td")[-1].text == "test:0"
+
+
+def test_a_proof_that_was_not_recorded_waits(chapter):
+    chapter.replace("docs/a/b.md", "w.sum() == 6", "w.max() == 2")
+    proofs = {proof.text: proof for proof in chapter.shown().all("code.proof")}
+
+    assert "proof--waiting" in proofs["w.max() == 2"].classes
+    assert "proof--waiting" not in proofs["w.requires_grad"].classes
+
+
+def test_the_verification_page_counts_states_and_names_machines(chapter):
+    chapter.write("docs/v.md", "# V\n\n```torchproof\nchapters\n```\n\n```torchproof\nrecordings\n```\n")
+    chapter.replace("snippets/a/b.py", "x * 0.1", "x * 0.2")
+    chapter.run("torchproof", "accept")
+    chapter.shown()
+    rows = [[cell.text for cell in row.all("td")] for row in parse_html(chapter.read("site/v/index.html")).all("tr")]
+
+    assert rows[1][-1] == "4\u00a0fresh,\u00a01\u00a0stale"
+    assert rows[2][-1] == "–"
+    assert rows[-1][0] == "TEST"
+    assert rows[-1][2:5] == ["no hardware", "none", "as on the CPU"]
+    assert "1 cell of 1 chapter wait for a GPU run" in chapter.read("site/v/index.html")
+
+
+def test_the_check_without_a_device_counts_what_waits(chapter):
+    chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 2 + 0")
+    done = chapter.run("torchproof", "check")
+
+    assert done.returncode == 0, done.stdout
+    assert "test: 3 cells in 1 chapters wait for a run on a GPU (torchproof record --device test)" in done.stdout
+
+
+# --- the two devices against each other -----------------------------------------------------------------------------------
+
+
+def test_tensors_that_come_out_in_other_states_on_a_device_must_be_declared(chapter, runners):
+    code = 'u = x if device == "cpu" else x.clone()'
+    chapter.replace("snippets/a/b.py", "y = x.t()\n", f"y = x.t()\n{code}\n")
+    accept(Site.read(chapter.root), *runners, "a/b")
+    assert record(chapter, runners) == (True, [])
+    (problem,) = check(chapter, runners, "cpu")
+
+    assert "the-same-everywhere" in problem.message
+    assert "facts-differ" in problem.message
+    assert "-2 u  int64[2, 3]  strides (3, 1)  contiguous  is x  shares y" in problem.diff
+    assert "+2 u  int64[2, 3]  strides (3, 1)  contiguous" in problem.diff
+    chapter.replace("snippets/a/b.py", "# %% The same everywhere", '# %% The same everywhere tags=["facts-differ"]')
+    assert check(chapter, runners, "cpu") == []
+
+
+def test_a_device_in_the_state_is_no_disagreement():
+    cell = Cell("A", "a", "x = 1", 1)
+    here = recording.Recorded("fresh", ["~ 1 x  int64[2]  strides (1,)  contiguous"])
+    there = recording.Recorded("fresh", ["~ 1 x  int64[2]  cuda:0  strides (1,)  contiguous"])
+    other = recording.Recorded("fresh", ["~ 1 x  int64[2]  meta  strides (1,)  contiguous"])
+
+    assert recording.disagreements(cell, here.run(cell), there, "cuda") == []
+    assert recording.disagreements(cell, here.run(cell), other, "cuda") != []
+
+
+# --- where the device is ------------------------------------------------------------------------------------------------
+
+
+def test_the_check_on_the_device_passes_what_was_recorded_there(chapter):
+    done = chapter.run("torchproof", "check", "--device", "test")
+
+    assert done.returncode == 0, done.stdout
+    assert "1 chapters are as recorded" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (("snippets/a/b.py", "w = z * 2", "w = z * 2 + 0"), "the code changed since it was recorded"),
+        (("snippets/a/b.py", "# %% Last", "# %% The end"), "not recorded yet"),
+        (("docs/a/b.md", "w.sum() == 6", "w.max() == 2"), "has drifted"),
+        (("docs/a/b.md", "w.sum() == 6", "w.sum() == 7"), "is False"),
+    ],
+    ids=["stale", "missing", "another proof", "a false proof"],
+)
+def test_the_check_on_the_device_fails_on_what_is_not_recorded(chapter, edit, words):
+    chapter.replace(*edit)
+    chapter.replace("docs/a/b.md", "a/b#last", "a/b#the-end") if "end" in edit[2] else None
+
+    done = chapter.run("torchproof", "check", "--device", "test")
+
+    assert done.returncode == 1, done.stdout
+    assert words in done.stdout
+    assert "snippets/a/b.py:" in done.stdout
+
+
+def test_pytest_checks_the_device_when_asked(chapter):
+    passed = chapter.run("pytest", "snippets", "--torchproof-device", "test")
+    chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 3")
+    failed = chapter.run("pytest", "snippets", "--torchproof-device", "test")
+
+    assert passed.returncode == 0, passed.stdout
+    assert "1 passed" in passed.stdout
+    assert failed.returncode == 1
+    assert "the code changed since it was recorded" in failed.stdout
+
+
+def changed_on_the_way(chapter, old, new, **provenance):
+    """The recording with one text in place of another, signed as if it had been recorded so."""
+    site = Site.read(chapter.root)
+    made = site.recordings["a/b"]["test"]
+    lines = {slug: [line.replace(old, new) for line in cell.lines] for slug, cell in made.cells.items()}
+    assert any(cell.lines != lines[slug] for slug, cell in made.cells.items())
+    told = {name: value for name, value in made.provenance.items() if name != "date"}
+    chapter.write(FILE, recording.merge(None, site.snippets["a/b"], "test", lines, told | provenance))
+
+
+def test_another_output_on_the_device_is_drift(chapter, runners):
+    changed_on_the_way(chapter, "[2.0, 2.0, 2.0]", "[2.0, 2.0, 2.5]")
+    (problem,) = check(chapter, runners)
+
+    assert "-| [2.0, 2.0, 2.5]" in problem.diff
+    assert "+| [2.0, 2.0, 2.0]" in problem.diff
+
+
+def test_a_last_digit_counts_on_the_recordings_gpu_and_not_on_another(chapter, runners):
+    value = re.search(r"^= (1\.\d+)$", chapter.read(FILE), re.M)[1]
+    nearly = str(float(value) + 1e-6)
+    changed_on_the_way(chapter, value, nearly)
+    assert [problem.slug for problem in check(chapter, runners)] == ["last"]
+    chapter.rerecord(gpu="NVIDIA A10")
+
+    assert check(chapter, runners) == []
+    changed_on_the_way(chapter, nearly, "1.6", gpu="NVIDIA A10")
+    assert [problem.slug for problem in check(chapter, runners)] == ["last"]
+
+
+def test_a_session_that_fails_writes_nothing_and_says_why(chapter, runners):
+    chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 2 + torch.ones(4)")
+    before = chapter.read(FILE)
+    written, problems = record(chapter, runners)
+
+    assert not written
+    assert "raises RuntimeError: The size of tensor a (3)" in problems[0].message
+    assert chapter.read(FILE) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("docs/a/b.md", "w.sum() == 6", "w.sum() == 7", "is False"),
+        ("snippets/a/b.py", "print(w.tolist())", "print(torch.rand(1))", "two runs"),
+        (
+            "snippets/a/b.py",
+            "print(w.tolist())",
+            "import matplotlib.pyplot as plt; plt.plot([1])",
+            "a recording holds text",
+        ),
+        ("snippets/a/b.py", "print(w.tolist())", "os.abort()", "SIGABRT"),
+    ],
+    ids=["false proof", "unseeded", "figure", "crash"],
+)
+def test_what_cannot_be_believed_is_not_recorded(chapter, runners, file, old, new, words):
+    chapter.replace(file, old, new)
+    before = chapter.read(FILE)
+    written, problems = record(chapter, runners)
+
+    assert not written
+    assert words in " ".join(problem.message for problem in problems)
+    assert chapter.read(FILE) == before
+
+
+def test_one_crash_leaves_the_other_chapters_recordings_alone(chapter):
+    chapter.write("snippets/a/a.py", '# %% Boom tags=["test"]\nimport os\n\nos.abort()\n')
+    chapter.write("docs/a/a.md", "# A\n\n```cell\na/a#boom\n```\n")
+    before = chapter.read(FILE)
+    (chapter.root / FILE).unlink()
+    done = chapter.run("torchproof", "record", "--device", "test")
+
+    assert done.returncode == 1
+    assert "killed by SIGABRT in the cell 'boom'" in done.stdout
+    assert [line for line in chapter.read(FILE).split("\n")[1:] if "body=" not in line] == [
+        line for line in before.split("\n")[1:] if "body=" not in line
+    ]
+    assert not (chapter.root / "snippets/a/a.test.txt").exists()
+
+
+def test_an_interrupted_recording_leaves_the_old_one_whole(chapter, tmp_path):
+    chapter.replace("snippets/a/b.py", "w = z * 2\n", "w = z * 2\nimport time; time.sleep(20)\n")
+    before = chapter.read(FILE)
+    process = subprocess.Popen(
+        [BIN / "torchproof", "record", "--device", "test"],
+        cwd=chapter.root,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert wait_for(lambda: len(processes(str(tmp_path))) > 2)
+    time.sleep(1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    assert chapter.read(FILE) == before
+    assert list((chapter.root / "snippets/a").glob(".*")) == []
+    assert wait_for(lambda: not processes(str(tmp_path)))
+
+
+def test_a_volatile_cell_keeps_its_recorded_lines(chapter, runners):
+    chapter.replace("snippets/a/b.py", "# %% Last", '# %% Last tags=["volatile"]')
+    changed_on_the_way(chapter, "= 1.5", "= 9.5")
+    before = chapter.read(FILE)
+
+    assert check(chapter, runners) == []
+    assert record(chapter, runners) == (False, [])
+    assert chapter.read(FILE) == before
+
+
+def test_a_drawing_below_a_cell_of_another_device_is_refused(chapter):
+    chapter.replace("docs/a/b.md", "There `w.req", "```memory\nw\n```\n\nThere `w.req")
+    done = chapter.run("torchproof", "check")
+
+    assert done.returncode == 1
+    assert (
+        "docs/a/b.md:19: the drawing `w` stands below the cell 'only-there', which the CPU does not run" in done.stdout
+    )
+
+
+# --- where it is not ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["check", "record"])
+def test_without_cuda_the_command_says_so_in_a_line_and_fails(chapter, command):
+    chapter.replace("snippets/a/b.py", 'tags=["test"]', 'tags=["cuda"]')
+    done = chapter.run("torchproof", command, "--device", "cuda", CUDA_VISIBLE_DEVICES="")
+
+    assert done.returncode == 2
+    assert re.fullmatch(r"cuda: nothing ran: .*(built without CUDA|finds no GPU).*\n", done.stdout)
+    assert not (chapter.root / "snippets/a/b.cuda.txt").exists()
+
+
+def test_recording_needs_only_torch_numpy_and_the_standard_library(chapter):
+    (chapter.root / FILE).unlink()
+    blocked = ["markdown", "pymdownx", "mkdocs", "material", "pytest", "quickjs", "nbformat", "yaml", "PIL.ImageGrab"]
+    script = f"""
+import sys
+sys.modules.update(dict.fromkeys({blocked!r}))
+from torchproof.cli import main
+sys.exit(main(["record", "--device", "test"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=chapter.root, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(chapter.states().values()) == {"fresh"}
+
+
+def test_an_unknown_device_is_named(chapter):
+    done = chapter.run("torchproof", "record", "--device", "cudda")
+
+    assert done.returncode == 2
+    assert "invalid choice: 'cudda'" in done.stdout
+
+
+def test_a_recording_without_its_snippet_is_named(chapter):
+    shutil.copy(chapter.root / FILE, chapter.root / "snippets/a/zzz.test.txt")
+    done = chapter.run("torchproof", "check")
+
+    assert done.returncode == 1
+    assert "snippets/a/zzz.test.txt:1: a transcript without its snippet" in done.stdout
+
+
+def test_a_snippets_cells_run_where_their_tags_say(chapter):
+    snippet = read_snippet(chapter.root, "a/b")
+
+    assert [cell.slug for cell in snippet.for_device("cpu")] == [
+        "where-am-i",
+        "the-same-everywhere",
+        "only-here",
+        "last",
+    ]
+    assert [cell.slug for cell in snippet.for_device("test")] == SLUGS
+    assert [cell.slug for cell in snippet.for_device("cuda")] == ["where-am-i", "the-same-everywhere", "last"]
