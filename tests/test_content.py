@@ -8,7 +8,8 @@ from functools import cache
 import pytest
 from conftest import BIN, ROOT
 from mkdocs.utils import yaml_load
-from torchproof.site import Site
+from torchproof.site import Site, transcript_file
+from torchproof.transcript import parse
 
 SITE = Site.read(ROOT)
 CHAPTERS = list(SITE.snippets)
@@ -289,3 +290,19 @@ def test_an_open_solution_is_noticed(block, folded):
     line = next(number for number, text in enumerate(block.split("\n"), 1) if "HERE" in text)
 
     assert is_folded(block, line) is folded
+
+
+SKIPPED = re.compile(
+    r"^[|=!] .*(\bskip(ped|ping)?\b|\bno (gpu|cuda)\b|(cuda|gpu) (is )?(not|un)\s?available)", re.I | re.M
+)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_output_says_that_there_was_no_gpu_instead_of_a_lesson(chapter):
+    """Only a cell that says it is about the CPU's machine, by its tag, may print so."""
+    snippet = SITE.snippets[chapter]
+    transcript = parse((ROOT / transcript_file(chapter)).read_text(encoding="utf-8"))
+    found = [slug for slug, lines in transcript.items() if SKIPPED.search("\n".join(lines))]
+
+    assert [slug for slug in found if "cpu" not in snippet.cell(slug).tags] == []
+    assert SKIPPED.search("| skipping: CUDA is not available")

@@ -678,6 +678,17 @@ sys.exit(main(["record", "--device", "test"]))
     assert set(chapter.states().values()) == {"fresh"}
 
 
+def test_explain_says_what_is_recorded_of_a_cell_that_the_cpu_does_not_run(chapter):
+    fresh = chapter.run("torchproof", "explain", "a/b#only-there")
+    chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 3")
+    stale = chapter.run("torchproof", "explain", "a/b#only-there")
+
+    assert (fresh.returncode, stale.returncode) == (0, 1)
+    assert "test: fresh" in fresh.stdout
+    assert "| [2.0, 2.0, 2.0]" in fresh.stdout
+    assert "test: stale (the code changed since it was recorded)" in stale.stdout
+
+
 def test_an_unknown_device_is_named(chapter):
     done = chapter.run("torchproof", "record", "--device", "cudda")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import transcript
+from . import recording, transcript
 from .accept import accept
 from .cells import TAGS
 from .check import Checker, check_chapter
@@ -123,7 +123,7 @@ def _waiting(site: Site, names: list[str]) -> Iterator[str]:
     """A line for each device on which cells wait for a run."""
     for device in RECORDED:
         made = [site.recordings[name][device] for name in names if device in site.recordings.get(name, {})]
-        cells, chapters = sum(recording.waiting for recording in made), sum(bool(r.waiting) for r in made)
+        cells, chapters = sum(m.waiting for m in made), sum(bool(m.waiting) for m in made)
         if cells:
             command = f"torchproof record --device {device}"
             yield f"{device}: {cells} cells in {chapters} chapters wait for a run on a GPU ({command})"
@@ -142,6 +142,12 @@ def explain(root: Path, options: argparse.Namespace) -> int:
         known = [cell.slug for cell in snippet.cells]
         print(f"{snippet.file} has no cell '{slug}'; {did_you_mean(slug, known)}")
         return 2
+    if cell.home != "cpu":
+        made = site.recordings[name][cell.home].cells[slug]
+        print(f"{cell.home}: {made.state} ({recording.STATES[made.state]}); compared where the device is:")
+        print(f"torchproof check --device {cell.home} -k {name}")
+        _side("recorded", made.lines)
+        return 0 if made.shown else 1
     runner = Runner(root)
     try:
         result = check_chapter(site, runner, name)
