@@ -100,19 +100,8 @@ print(f"{column.shape = }")
 print(f"{column.stride() = }")
 print(f"{column.is_contiguous() = }")
 
-# %% Same shape, another order
-print(grid.view(4, 3))
-print(grid.t())
-
 # %% The transpose has no single step tags=["raises-exception"]
 grid.t().view(12)
-
-# %% Not contiguous, and view works
-evens = line[::2]
-pairs = evens.view(3, 2)
-print(pairs)
-print(f"{evens.is_contiguous() = }")
-print(f"{pairs.stride() = }")
 
 
 # %% When two axes merge
@@ -149,19 +138,6 @@ for size in product([2, 3], repeat=2):
         agreed += merges(walk, 0) == view_succeeds(walk)
         tried += 1
 print(f"{agreed} of {tried}")
-
-
-# %% A function that may write
-def mark_first(t):
-    t.reshape(-1)[0] = -1
-
-
-wide = torch.zeros(2, 3, dtype=torch.int64)
-tall = torch.zeros(3, 2, dtype=torch.int64).t()
-mark_first(wide)
-mark_first(tall)
-print(wide)
-print(tall)
 
 
 # %% Sharing is one storage
@@ -282,13 +258,6 @@ del readings
 print(f"{first.untyped_storage().nbytes() = }")
 print(f"{kept.untyped_storage().nbytes() = }")
 
-# %% Shrinking hides the rest
-shrunk = torch.arange(12)
-shrunk.resize_(2, 2)
-print(shrunk, shrunk.untyped_storage().nbytes())
-shrunk.resize_(12)
-print(shrunk)
-
 # %% Windows that slide
 prices = torch.tensor([3.0, 5.0, 4.0, 6.0, 8.0, 7.0])
 windows = prices.as_strided((4, 3), (1, 1))
@@ -303,165 +272,13 @@ print(counts)
 # %% The storage has an end tags=["raises-exception"]
 prices.as_strided((5, 3), (1, 1))
 
-# %% No walking backwards tags=["raises-exception"]
-prices.as_strided((6,), (-1,), 5)
-
-
-# %% Where every number lives
-def positions(t):
-    count = t.untyped_storage().nbytes() // t.element_size()
-    numbered = torch.arange(count)
-    return numbered.as_strided(t.shape, t.stride(), t.storage_offset())
-
-
-print(positions(prices[1:].view(5, 1).expand(5, 3)))
-
-
-# %% A row costs 64 lines
-def cache_lines(t):
-    return (positions(t) * t.element_size() // 64).unique().numel()
-
-
-matrix = torch.zeros(1024, 1024)
-print(f"{cache_lines(matrix[0]) = }")
-print(f"{cache_lines(matrix[:, 0]) = }")
-
-# %% Lines touched as strides grow
-import matplotlib.pyplot as plt
-
-strides = [1, 2, 4, 8, 16, 32, 64, 128]
-fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-for dtype in (torch.uint8, torch.float32, torch.float64):
-    flat = torch.zeros(1024 * 128, dtype=dtype)
-    touched = [cache_lines(flat[: 1024 * step : step]) for step in strides]
-    axes.plot(strides, touched, marker="o", label=str(dtype))
-axes.set(xlabel="stride", ylabel="cache lines", title="Reading 1024 numbers")
-axes.legend()
-axes.set_xscale("log", base=2)
-axes.set_yscale("log", base=2)
-
-
-# %% A cache that forgets
-def lines_loaded(t, room=128):
-    cache, loads = {}, 0
-    for where in (positions(t) * t.element_size() // 64).flatten().tolist():
-        if where in cache:
-            del cache[where]
-        else:
-            loads += 1
-            if len(cache) == room:
-                del cache[next(iter(cache))]
-        cache[where] = True  # newest last
-    return loads
-
-
-square = torch.zeros(256, 256)
-print(f"along the rows:     {lines_loaded(square)}")
-print(f"down the columns:   {lines_loaded(square.t())}")
-
-# %% A photo is a walk
-from matplotlib.cbook import get_sample_data
-
-with get_sample_data("grace_hopper.jpg") as picture:
-    photo = torch.tensor(plt.imread(picture))  # (height, width, channel)
-print(f"{photo.shape = }, {photo.stride() = }")
-small = photo[::10, ::10]
-print(f"{small.shape = }, {small.stride() = }")
-
-# %% Four pictures, one storage
-pictures = {
-    "small": small,
-    "small.transpose(0, 1)": small.transpose(0, 1),
-    "small[5:35, 7:44]": small[5:35, 7:44],
-    "small[30].expand(...)": small[30].expand(60, 52, 3),
-}
-fig, axes = plt.subplots(2, 2, figsize=(6, 6), layout="constrained")
-for axis, (title, view) in zip(axes.flat, pictures.items()):
-    axis.imshow(view.numpy(), interpolation="none")
-    axis.set_title(f"{title}\nstride {view.stride()}")
-    axis.set_axis_off()
-
-# %% The right shape, the wrong picture
-channels_first = photo.permute(2, 0, 1)
-scrambled = photo.view(3, 600, 512)
-print(channels_first.shape, scrambled.shape)
-
-fig, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
-for axis, image in zip(axes, (channels_first, scrambled)):
-    thumbnail = image[0, ::10, ::10].numpy()
-    axis.imshow(thumbnail, cmap="gray", interpolation="none")
-    axis.set_title(f"stride {image.stride()}")
-    axis.set_axis_off()
-
-# %% Same shape, pixel by pixel
-images = torch.arange(24.0).view(2, 3, 2, 2)
-packed = images.to(memory_format=torch.channels_last)
-print(f"{images.stride() = }")
-print(f"{packed.stride() = }")
-print(packed.permute(0, 2, 3, 1).view(24)[:6])
-
-# %% Two kinds of contiguous
-for t in (images, packed, images.transpose(2, 3)):
-    print(t.is_contiguous(), t.is_contiguous(memory_format=torch.channels_last))
-
-# %% The format travels
-results = {
-    "packed + 1": packed + 1,
-    "packed + images": packed + images,
-    "images + packed": images + packed,
-    "conv2d(packed)": torch.conv2d(packed, torch.ones(5, 3, 1, 1)),
-    "packed.softmax(1)": packed.softmax(1),
-    "packed.flatten(1)": packed.flatten(1),
-}
-for name, result in results.items():
-    print(f"{name:18} {result.stride()}")
-
-# %% One channel fits both
-gray = torch.zeros(4, 1, 2, 2)
-print(gray.is_contiguous(), gray.is_contiguous(memory_format=torch.channels_last))
-print(gray.contiguous(memory_format=torch.channels_last).stride())
-print(gray.to(memory_format=torch.channels_last).stride())
-
-# %% A batch of one photo
-batch = photo.permute(2, 0, 1)[None]
-print(batch.is_contiguous(memory_format=torch.channels_last))
-moved = batch.to(memory_format=torch.channels_last)
-print(f"{batch.stride() = }")
-print(f"{moved.stride() = }")
-print(f"{shares(batch, moved) = }")
-
-# %% Exercise: contiguous, from two tuples tags=["exercise"]
-zoo = [
-    grid,
-    turned,
-    window,
-    repeated,
-    column,
-    block[:1, :, :],
-    block[:, :1, :],
-    torch.tensor(5),
-    torch.zeros(0, 3).t(),
-]
-
-
-def is_row_by_row(shape, stride):
-    return stride == fresh_strides(shape)
-
-
-for t in zoo:
-    assert is_row_by_row(t.shape, t.stride()) == t.is_contiguous(), t.stride()
-
-
-# %% Solution: contiguous, from two tuples tags=["solution"]
-def is_row_by_row(shape, stride):
-    if 0 in shape:
-        return True
-    axes = zip(shape, stride, fresh_strides(shape))
-    return all(size == 1 or step == fresh for size, step, fresh in axes)
-
-
-for t in zoo:
-    assert is_row_by_row(t.shape, t.stride()) == t.is_contiguous(), t.stride()
+# %% The same walk on CUDA tags=["cuda"]
+there = turned.to("cuda")
+print(f"{there.stride() = }")
+print(f"{shares(there, turned) = }")
+print(f"{shares(there.t(), there) = }")
+there.t()[0, 1] = 100
+print(there[1, 0].item(), turned[1, 0].item())
 
 
 # %% Exercise: a diagonal by hand tags=["exercise"]
@@ -487,38 +304,6 @@ def my_diagonal(t):
 for t in (grid, turned, window, grid[1:]):
     assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
     assert shares(my_diagonal(t), t)
-
-# %% Exercise: tiles without copying tags=["exercise"]
-tiled = torch.arange(24).view(4, 6)
-
-
-def tiles_spec(t, size):
-    """tiles[i, j] is the square at tile row i, tile column j."""
-    rows, columns = t.size(0) // size, t.size(1) // size
-    out = torch.zeros(rows, columns, size, size, dtype=t.dtype)
-    for i, j, a, b in product(range(rows), range(columns), range(size), range(size)):
-        out[i, j, a, b] = t[i * size + a, j * size + b]
-    return out
-
-
-def tiles(t, size):
-    return t.reshape(t.size(0) // size, t.size(1) // size, size, size)
-
-
-for t in (tiled, tiled.t(), tiled[:2, 2:]):
-    assert torch.equal(tiles(t, 2), tiles_spec(t, 2))
-    assert shares(tiles(t, 2), t)
-
-
-# %% Solution: tiles without copying tags=["solution"]
-def tiles(t, size):
-    rows, columns = t.size(0) // size, t.size(1) // size
-    return t.view(rows, size, columns, size).transpose(1, 2)
-
-
-for t in (tiled, tiled.t(), tiled[:2, 2:]):
-    assert torch.equal(tiles(t, 2), tiles_spec(t, 2))
-    assert shares(tiles(t, 2), t)
 
 
 # %% Exercise: will it flatten? tags=["exercise"]

@@ -1,0 +1,309 @@
+"""Memory formats: two orders for the numbers of an image, what keeps them, and what a stride costs."""
+
+# %% Digits that say where
+import torch
+
+channels = 100 * torch.arange(3).view(3, 1, 1)
+rows = 10 * torch.arange(2).view(2, 1)
+image = channels + rows + torch.arange(2)  # (channel, row, column)
+image
+
+
+# %% The order in memory
+def in_memory(t):
+    return t.as_strided((t.numel(),), (1,))
+
+
+images = torch.stack([image, image + 1000])  # (image, channel, row, column)
+packed = images.to(memory_format=torch.channels_last)
+print(in_memory(images)[:12])
+print(in_memory(packed)[:12])
+
+# %% Same shape, other strides
+print(images.shape, images.stride())
+print(packed.shape, packed.stride())
+
+# %% One image by itself
+single = packed[:1].clone()
+single.stride()
+
+# %% Two questions, three tensors
+for t in (images, packed, images.mT):
+    print(t.is_contiguous(), t.is_contiguous(memory_format=torch.channels_last))
+
+# %% Four axes, no fewer tags=["raises-exception"]
+image.to(memory_format=torch.channels_last)
+
+# %% A photo is a walk
+import matplotlib.pyplot as plt
+from matplotlib.cbook import get_sample_data
+
+with get_sample_data("grace_hopper.jpg") as picture:
+    photo = torch.tensor(plt.imread(picture))  # (height, width, channel)
+print(f"{photo.shape = }, {photo.stride() = }")
+small = photo[::10, ::10]
+print(f"{small.shape = }, {small.stride() = }")
+
+# %% Four pictures, one storage
+pictures = {
+    "small": small,
+    "small.transpose(0, 1)": small.transpose(0, 1),
+    "small[5:35, 7:44]": small[5:35, 7:44],
+    "small[30].expand(...)": small[30].expand(60, 52, 3),
+}
+fig, axes = plt.subplots(2, 2, figsize=(6, 6), layout="constrained")
+for axis, (title, view) in zip(axes.flat, pictures.items()):
+    axis.imshow(view.numpy(), interpolation="none")
+    axis.set_title(f"{title}\nstride {view.stride()}")
+    axis.set_axis_off()
+
+
+# %% Not a byte was copied
+def shares(a, b):
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+all(shares(view, photo) for view in pictures.values())
+
+# %% The right shape, the wrong picture
+channels_first = photo.permute(2, 0, 1)
+scrambled = photo.view(3, 600, 512)
+print(channels_first.shape, scrambled.shape)
+
+fig, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
+for axis, version in zip(axes, (channels_first, scrambled)):
+    thumbnail = version[0, ::10, ::10].numpy()
+    axis.imshow(thumbnail, cmap="gray", interpolation="none")
+    axis.set_title(f"stride {version.stride()}")
+    axis.set_axis_off()
+
+# %% Channels last for nothing
+batch = photo[None].permute(0, 3, 1, 2)  # (image, channel, row, column)
+print(batch.is_contiguous(memory_format=torch.channels_last))
+print(batch.to(memory_format=torch.channels_last) is batch)
+
+# %% Who keeps the format
+import torch.nn.functional as F
+
+operations = """
+x + 1
+x + y
+y + x
+x.relu()
+x.double()
+torch.zeros_like(x)
+x.flip(3)
+torch.cat([x, x])
+torch.cat([x, y])
+F.conv2d(x, kernel)
+F.max_pool2d(x, 2)
+F.batch_norm(x, zeros, ones)
+F.layer_norm(x, (6, 6))
+x.softmax(1)
+x.cumsum(1)
+x.masked_fill(x > 1, 0)
+x.repeat(1, 2, 1, 1)
+x[:1]
+x[:, :2]
+x[:, [0, 1]]
+x.mT
+""".split("\n")[1:-1]
+
+
+def format_of(t):
+    usual = t.is_contiguous()
+    last = t.is_contiguous(memory_format=torch.channels_last)
+    if usual and last:
+        return "fits both"
+    return "channels last" if last else "usual" if usual else "neither"
+
+
+zeros, ones = torch.zeros(4), torch.ones(4)
+y = torch.zeros(2, 4, 6, 6)
+x = y.to(memory_format=torch.channels_last)
+kernel = torch.ones(5, 4, 3, 3)
+for operation in operations:
+    print(f"{operation:30}{format_of(eval(operation))}")
+
+# %% One layer turns the rest
+layer = torch.nn.Conv2d(4, 5, 3)
+print(format_of(layer(y)))
+layer.to(memory_format=torch.channels_last)
+print(format_of(layer(y)))
+
+# %% Three requests
+print(packed.clone().stride())
+print(packed.clone(memory_format=torch.contiguous_format).stride())
+print(images.clone(memory_format=torch.channels_last).stride())
+print(packed.contiguous().stride())
+
+# %% The view of a classifier tags=["raises-exception"]
+packed.view(2, 12)
+
+# %% One channel fits both
+gray = torch.zeros(4, 1, 2, 2)
+loose = gray.contiguous(memory_format=torch.channels_last)
+strict = gray.to(memory_format=torch.channels_last)
+print(format_of(gray))
+print(loose.stride(), strict.stride())
+
+# %% The next layer reads the strides
+one_by_one = torch.ones(5, 1, 1, 1)
+print(format_of(torch.conv2d(loose, one_by_one)))
+print(format_of(torch.conv2d(strict, one_by_one)))
+
+
+# %% Where every number lives
+def positions(t):
+    count = t.untyped_storage().nbytes() // t.element_size()
+    numbered = torch.arange(count)
+    return numbered.as_strided(t.shape, t.stride(), t.storage_offset())
+
+
+print(positions(packed[0]))
+
+
+# %% A row costs 64 lines
+def cache_lines(t):
+    return (positions(t) * t.element_size() // 64).unique().numel()
+
+
+matrix = torch.zeros(1024, 1024)
+print(f"{cache_lines(matrix[0]) = }")
+print(f"{cache_lines(matrix[:, 0]) = }")
+
+# %% Lines touched as strides grow
+strides = [1, 2, 4, 8, 16, 32, 64, 128]
+fig, axes = plt.subplots(figsize=(5, 2.4), layout="constrained")
+for dtype in (torch.uint8, torch.float32, torch.float64):
+    flat = torch.zeros(1024 * 128, dtype=dtype)
+    touched = [cache_lines(flat[: 1024 * step : step]) for step in strides]
+    axes.loglog(strides, touched, label=str(dtype))
+axes.set(xlabel="stride", ylabel="cache lines", title="Reading 1024 numbers")
+axes.set_xticks(strides, strides)
+axes.minorticks_off()
+axes.legend()
+plt.show()
+
+
+# %% A cache that forgets
+def lines_loaded(t, room=128):
+    cache, loads = {}, 0
+    for where in (positions(t) * t.element_size() // 64).flatten().tolist():
+        if where in cache:
+            del cache[where]
+        else:
+            loads += 1
+            if len(cache) == room:
+                del cache[next(iter(cache))]
+        cache[where] = True  # newest last
+    return loads
+
+
+square = torch.zeros(256, 256)
+print(f"along the rows:     {lines_loaded(square)}")
+print(f"down the columns:   {lines_loaded(square.t())}")
+
+# %% A pixel or a channel
+maps = torch.zeros(1, 64, 32, 32)  # (image, channel, row, column)
+for t in (maps, maps.to(memory_format=torch.channels_last)):
+    print(f"{format_of(t):14} pixel {cache_lines(t[0, :, 0, 0]):2}  channel {cache_lines(t[0, 0]):4}")
+
+# %% Exercise: strides from a shape tags=["exercise"]
+shapes = [(2, 3, 2, 2), (8, 3, 32, 16), (4, 1, 2, 2), (4, 3, 1, 1)]
+
+
+def channels_last_strides(n, c, h, w):
+    return (c * h * w, h * w, w, 1)
+
+
+for shape in shapes:
+    expected = torch.empty(shape, memory_format=torch.channels_last).stride()
+    assert channels_last_strides(*shape) == expected, (shape, expected)
+
+
+# %% Solution: strides from a shape tags=["solution"]
+def channels_last_strides(n, c, h, w):
+    return (h * w * c, 1, w * c, c)
+
+
+for shape in shapes:
+    expected = torch.empty(shape, memory_format=torch.channels_last).stride()
+    assert channels_last_strides(*shape) == expected, (shape, expected)
+
+# %% Exercise: which formats fit? tags=["exercise"]
+zoo = [images, packed, images.mT, packed[:1], packed[:, :2], packed[:, 1:2], gray, strict, batch, channels_first[None]]
+
+
+def fits(shape, stride):
+    """Two answers: contiguous, channels last. From the two tuples alone."""
+    n, c, h, w = shape
+    return stride == (c * h * w, h * w, w, 1), stride == (h * w * c, 1, w * c, c)
+
+
+for t in zoo:
+    expected = t.is_contiguous(), t.is_contiguous(memory_format=torch.channels_last)
+    assert fits(t.shape, t.stride()) == expected, (t.shape, t.stride(), expected)
+
+
+# %% Solution: which formats fit? tags=["solution"]
+def fits(shape, stride):
+    """Two answers: contiguous, channels last. From the two tuples alone."""
+    n, c, h, w = shape
+    usual, last = (c * h * w, h * w, w, 1), (h * w * c, 1, w * c, c)
+    counted = [axis for axis in range(4) if shape[axis] > 1]
+    return tuple(all(stride[axis] == order[axis] for axis in counted) for order in (usual, last))
+
+
+for t in zoo:
+    expected = t.is_contiguous(), t.is_contiguous(memory_format=torch.channels_last)
+    assert fits(t.shape, t.stride()) == expected, (t.shape, t.stride(), expected)
+
+
+# %% Exercise: a softmax that keeps the format tags=["exercise"]
+def softmax_like(t):
+    """t.softmax(1), with the strides of t."""
+    return t.softmax(1)
+
+
+for t in (packed.float(), images.float(), images.float().mT):
+    result = softmax_like(t)
+    assert torch.equal(result, t.softmax(1))
+    assert result.stride() == t.stride(), (result.stride(), t.stride())
+
+
+# %% Solution: a softmax that keeps the format tags=["solution"]
+def softmax_like(t):
+    """t.softmax(1), with the strides of t."""
+    return torch.empty_like(t).copy_(t.softmax(1))
+
+
+for t in (packed.float(), images.float(), images.float().mT):
+    result = softmax_like(t)
+    assert torch.equal(result, t.softmax(1))
+    assert result.stride() == t.stride(), (result.stride(), t.stride())
+
+# %% Exercise: find the leak tags=["exercise"]
+steps = [torch.relu, layer, lambda t: t[:, [2, 1, 0]], torch.sigmoid]
+
+
+def first_leak(steps, t):
+    """The number of the first step whose result is not channels last."""
+    raise NotImplementedError("yours to write")
+
+
+assert first_leak(steps, x) == 2
+assert first_leak(steps[:2], x) is None
+
+
+# %% Solution: find the leak tags=["solution"]
+def first_leak(steps, t):
+    """The number of the first step whose result is not channels last."""
+    for number, step in enumerate(steps):
+        t = step(t)
+        if not t.is_contiguous(memory_format=torch.channels_last):
+            return number
+
+
+assert first_leak(steps, x) == 2
+assert first_leak(steps[:2], x) is None
