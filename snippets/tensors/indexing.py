@@ -169,11 +169,6 @@ usable = torch.tensor([True, False, False])
 print(scores * usable)
 print(scores.masked_fill(~usable, 0))
 
-# %% Bytes are not bools
-old_mask = torch.tensor([1, 0, 1], dtype=torch.uint8)
-print(grid[old_mask])
-print(grid[old_mask.long()])
-
 # %% Left of the equals sign
 canvas = torch.zeros(3, 4, dtype=torch.int64)
 canvas[0] = 1
