@@ -1,4 +1,4 @@
-"""Shapes: regrouping, reordering, joining and splitting tensors, and how to do it without mixing the data."""
+"""Shapes: regrouping and reordering a tensor, and how to do it without mixing the data."""
 
 # %% Four questions about size
 import torch
@@ -78,6 +78,10 @@ pixels.unflatten(1, (8, -1)).shape
 # %% Six numbers dropped, no error
 clipped = torch.arange(12).resize_(2, 3)
 clipped
+
+# %% resize without the underscore warns
+legacy = twelve.resize(3, 4)
+print(legacy.data_ptr() == twelve.data_ptr())
 
 # %% Two spellings of a new axis
 weights = torch.tensor([1, 2, 3])
@@ -188,35 +192,26 @@ printed = """tensor([[ 1,  1,  1,  1, 10, 10, 10, 10],
         [ 3,  3,  3,  3, 30, 30, 30, 30]])"""
 assert repr(joined) == printed
 
-# %% A pen for coloured grids tags=["hide-input"]
-import matplotlib.pyplot as plt
-
-
-def draw(grids, hues, tall=2.4):
-    """Show 2-D grids side by side, under their titles, coloured by `hues`."""
-    _, axes = plt.subplots(1, len(grids), figsize=(6.5, tall), layout="constrained")
-    for ax, (title, grid), hue in zip(axes, grids.items(), hues):
-        ax.imshow(hue, cmap="tab10", vmin=0, vmax=9, alpha=0.45, interpolation="none")
-        height, width = grid.shape
-        for y in range(height):
-            for x in range(width):
-                ax.text(x, y, grid[y, x].item(), ha="center", va="center")
-        ax.set(title=title, xlabel="column", ylabel="row")
-        ax.set(xticks=range(width), yticks=range(height))
-
-
 # %% One colour per sentence
 sentence = torch.arange(3)[:, None].repeat(2, 1, 4)  # (direction, sentence, feature)
 dyed_mixed = sentence.view(3, -1)
 dyed_joined = sentence.transpose(0, 1).reshape(3, -1)
-draw(
-    {"view": mixed, "transpose, then view": joined},
-    [dyed_mixed, dyed_joined],
-)
-
-# %% The dye in numbers
 print(dyed_mixed)
 print(dyed_joined)
+
+# %% The dye, seen tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+fig, axes = plt.subplots(1, 2, figsize=(6.5, 1.8), layout="constrained")
+panels = [("view", mixed, dyed_mixed), ("transpose, then view", joined, dyed_joined)]
+for ax, (title, numbers, dye) in zip(axes, panels):
+    ax.imshow(dye, cmap="tab10", vmin=0, vmax=9, alpha=0.45, interpolation="none")
+    for y, line in enumerate(numbers.tolist()):
+        for x, number in enumerate(line):
+            ax.text(x, y, number, ha="center", va="center")
+    ax.set_title(title)
+    ax.set_axis_off()
+plt.show()
 
 # %% A recurrent layer hands you this
 torch.manual_seed(0)
@@ -248,102 +243,12 @@ print(moved.shape, swapped.shape, poured.shape)
 
 # %% Red as each of them sees it
 red = {"permute": moved[0], "transpose": swapped[0], "reshape": poured[0]}
-draw(red, red.values())
-
-# %% cat lengthens, stack adds
-morning = torch.arange(12).view(4, 3)  # (day, sensor)
-evening = morning + 12
-print(f"{torch.cat([morning, evening]).shape = }")
-print(f"{torch.cat([morning, evening], dim=1).shape = }")
-pages = torch.stack([morning, evening])
-print(f"{pages.shape = }")
-print(f"{torch.stack([morning, evening], dim=1).shape = }")
-
-# %% Below, beside, between
-below = torch.cat([morning, evening])
-beside = torch.cat([morning, evening], dim=1)
-between = torch.stack([morning, evening], dim=1).flatten(0, 1)
-rows = {"cat, dim=0": below, "cat, dim=1": beside, "stack, flatten": between}
-draw(rows, [below // 12, beside // 12, between // 12], tall=3.8)
-
-# %% cat compares every other axis tags=["raises-exception"]
-torch.cat([morning, evening[:, :2]])
-
-# %% stack compares every axis tags=["raises-exception"]
-torch.stack([morning, evening[:3]])
-
-# %% An empty start changes the dtype
-collected = torch.tensor([])
-for piece in [morning, evening]:
-    collected = torch.cat([collected, piece])
-print(collected.shape, collected.dtype)
-
-# %% Sizes, or a number of pieces
-week = torch.arange(6)
-print("split(4):       ", week.split(4))
-print("chunk(4):       ", week.chunk(4))
-print("tensor_split(4):", week.tensor_split(4))
-
-# %% expand takes sizes, repeat takes times
-stretched = column.expand(3, 2)
-repeated = column.repeat(3, 2)
-print(stretched)
-print(f"{repeated.shape = }")
-
-# %% repeat wants every axis tags=["raises-exception"]
-column.repeat(3)
-
-# %% The whole, or each number
-print(weights.repeat(2))
-print(weights.tile(2))
-print(weights.repeat_interleave(2))
-
-# %% Mirror, roll and turn
-pair = torch.arange(6).view(2, 3)
-mirrored = pair.flip(1)
-print(mirrored)
-print(pair.roll(1, dims=1))
-print(pair.rot90())
-
-# %% Without dims, roll goes flat
-pair.roll(1)
-
-# %% Four pictures make one
-small = torch.arange(24).view(1, 4, 2, 3)  # (batch, 4, height, width)
-blocks = small.unflatten(1, (1, 2, 2))  # (batch, 1, down, right, height, width)
-large = blocks.permute(0, 1, 4, 2, 5, 3).reshape(1, 1, 4, 6)
-large
-
-# %% Every pixel obeys the rule tags=["remove-cell"]
-for k in range(4):
-    for line in range(2):
-        for place in range(3):
-            _there = large[0, 0, line * 2 + k // 2, place * 2 + k % 2]
-            assert _there == small[0, k, line, place]
-
-# %% Every second pixel has a colour
-straight = small.reshape(1, 1, 4, 6)
-draw(
-    {"permute, then reshape": large[0, 0], "reshape alone": straight[0, 0]},
-    [large[0, 0] // 6, straight[0, 0] // 6],
-)
-
-
-# %% The library agrees
-import torch.nn.functional as F
-
-
-def shuffle(images, r):
-    """Turn every r * r channels into one picture, r times as high and as wide."""
-    batch, channels, height, width = images.shape
-    blocks = images.unflatten(1, (-1, r, r))
-    interleaved = blocks.permute(0, 1, 4, 2, 5, 3)
-    return interleaved.reshape(batch, channels // r**2, height * r, width * r)
-
-
-stacks = torch.arange(2 * 36 * 4 * 5).view(2, 36, 4, 5)
-for r in [1, 2, 3, 6]:
-    assert torch.equal(shuffle(stacks, r), F.pixel_shuffle(stacks, r))
+fig, axes = plt.subplots(1, 3, figsize=(6, 2), layout="constrained")
+for ax, (title, channel) in zip(axes, red.items()):
+    ax.imshow(channel, cmap="gray")
+    ax.set_title(title)
+    ax.set_axis_off()
+plt.show()
 
 # %% Unpacking checks the axes tags=["raises-exception"]
 batch_size, height, width, colours = photo.shape
@@ -356,32 +261,6 @@ assert daily.shape == (days, sensors, hours), f"got {tuple(daily.shape)}"
 # %% Shapes without numbers
 album = torch.empty(1_000_000, 224, 224, 3, device="meta")
 album.movedim(-1, 1).flatten(1).shape
-
-
-# %% Exercise: interleave tags=["exercise"]
-def interleave_spec(a, b):
-    """Rows of a and b in turn: a0, b0, a1, b1, …"""
-    rows = []
-    for i in range(len(a)):
-        rows.append(a[i])
-        rows.append(b[i])
-    return torch.stack(rows)
-
-
-def interleave(a, b):
-    raise NotImplementedError("one expression: no loop, no index")
-
-
-assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
-
-
-# %% Solution: interleave tags=["solution"]
-def interleave(a, b):
-    """Rows of a and b in turn."""
-    return torch.stack([a, b], dim=1).flatten(0, 1)
-
-
-assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
 
 # %% Exercise: undo a permute tags=["exercise"]
 from itertools import permutations
@@ -436,39 +315,6 @@ def split_heads(x, heads):
 
 for count in [1, 2, 3, 4, 6, 12]:
     assert torch.equal(split_heads(tokens, count), split_heads_spec(tokens, count))
-
-# %% Exercise: cut into patches tags=["exercise"]
-picture = torch.arange(3 * 4 * 6).view(3, 4, 6)  # (colour, height, width)
-
-
-def patches_spec(image, size):
-    """Squares of `size` by `size` pixels, row by row, each laid flat."""
-    _, height, width = image.shape
-    squares = []
-    for top in range(0, height, size):
-        for left in range(0, width, size):
-            square = image[:, top : top + size, left : left + size]
-            squares.append(square.flatten())
-    return torch.stack(squares)  # (patch, colour * size * size)
-
-
-def patches(image, size):
-    raise NotImplementedError("split two axes, reorder, join")
-
-
-assert torch.equal(patches(picture, 2), patches_spec(picture, 2))
-
-
-# %% Solution: cut into patches tags=["solution"]
-def patches(image, size):
-    """(colour, height, width) to (patch, colour * size * size)."""
-    blocks = image.unflatten(1, (-1, size)).unflatten(3, (-1, size))
-    # (colour, down, size, right, size)
-    return blocks.permute(1, 3, 0, 2, 4).flatten(2).flatten(0, 1)
-
-
-for size in [1, 2]:
-    assert torch.equal(patches(picture, size), patches_spec(picture, size))
 
 
 # %% Exercise: a dye test tags=["exercise"]

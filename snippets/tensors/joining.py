@@ -1,0 +1,237 @@
+"""Joining, splitting, repeating: making one tensor of several, and several of one."""
+
+# %% cat lengthens, stack adds
+import torch
+
+morning = torch.arange(12).view(4, 3)  # (day, sensor)
+evening = morning + 12
+print(f"{torch.cat([morning, evening]).shape = }")
+print(f"{torch.cat([morning, evening], dim=1).shape = }")
+pages = torch.stack([morning, evening])
+print(f"{pages.shape = }")
+print(f"{torch.stack([morning, evening], dim=1).shape = }")
+
+# %% Between is stack, then flatten
+below = torch.cat([morning, evening])
+beside = torch.cat([morning, evening], dim=1)
+between = torch.stack([morning, evening], dim=1).flatten(0, 1)
+print(between[:4])
+
+# %% Below, beside, between tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+
+def draw(grids, hues, tall=2.4):
+    """Show 2-D grids side by side, under their titles, coloured by `hues`."""
+    _, axes = plt.subplots(1, len(grids), figsize=(6.5, tall), layout="constrained")
+    for ax, (title, grid), hue in zip(axes, grids.items(), hues):
+        ax.imshow(hue, cmap="tab10", vmin=0, vmax=9, alpha=0.45, interpolation="none")
+        for place in (grid >= 0).nonzero():
+            y, x = place.tolist()
+            ax.text(x, y, grid[y, x].item(), ha="center", va="center")
+        ax.set_title(title)
+        ax.set_axis_off()
+
+
+rows = {"cat, dim=0": below, "cat, dim=1": beside, "stack, flatten": between}
+draw(rows, [below // 12, beside // 12, between // 12], tall=3.8)
+
+# %% cat compares every other axis tags=["raises-exception"]
+torch.cat([morning, evening[:, :2]])
+
+# %% stack compares every axis tags=["raises-exception"]
+torch.stack([morning, evening[:3]])
+
+# %% An empty start changes the dtype
+collected = torch.tensor([])
+for piece in [morning, evening]:
+    collected = torch.cat([collected, piece])
+print(collected.shape, collected.dtype)
+
+# %% Sizes, or a number of pieces
+week = torch.arange(6)
+print("split(4):       ", week.split(4))
+print("chunk(4):       ", week.chunk(4))
+print("tensor_split(4):", week.tensor_split(4))
+
+# %% expand takes sizes, repeat takes times
+column = torch.tensor([[1], [2], [3]])
+stretched = column.expand(3, 2)
+repeated = column.repeat(3, 2)
+print(stretched)
+print(f"{repeated.shape = }")
+
+# %% repeat wants every axis tags=["raises-exception"]
+column.repeat(3)
+
+# %% expand stretches only ones tags=["raises-exception"]
+column.expand(6, 2)
+
+# %% The whole, or each number
+weights = torch.tensor([1, 2, 3])
+print(weights.repeat(2))
+print(weights.tile(2))
+print(weights.repeat_interleave(2))
+
+# %% Mirror, roll and turn
+pair = torch.arange(6).view(2, 3)
+mirrored = pair.flip(1)
+print(mirrored)
+print(pair.roll(1, dims=1))
+print(pair.rot90())
+
+# %% Without dims, roll goes flat
+pair.roll(1)
+
+# %% Four pictures make one
+small = torch.arange(24).view(1, 4, 2, 3)  # (batch, 4, height, width)
+blocks = small.unflatten(1, (1, 2, 2))  # (batch, 1, down, right, height, width)
+large = blocks.permute(0, 1, 4, 2, 5, 3).reshape(1, 1, 4, 6)
+large
+
+# %% Every pixel obeys the rule tags=["remove-cell"]
+for k in range(4):
+    for line in range(2):
+        for place in range(3):
+            _there = large[0, 0, line * 2 + k // 2, place * 2 + k % 2]
+            assert _there == small[0, k, line, place]
+
+# %% Every second pixel has a colour
+straight = small.reshape(1, 1, 4, 6)
+draw(
+    {"permute, then reshape": large[0, 0], "reshape alone": straight[0, 0]},
+    [large[0, 0] // 6, straight[0, 0] // 6],
+)
+
+
+# %% The library agrees
+import torch.nn.functional as F
+
+
+def shuffle(images, r):
+    """Turn every r * r channels into one picture, r times as high and as wide."""
+    batch, channels, height, width = images.shape
+    blocks = images.unflatten(1, (-1, r, r))
+    interleaved = blocks.permute(0, 1, 4, 2, 5, 3)
+    return interleaved.reshape(batch, channels // r**2, height * r, width * r)
+
+
+stacks = torch.arange(2 * 36 * 4 * 5).view(2, 36, 4, 5)
+for r in [1, 2, 3, 6]:
+    assert torch.equal(shuffle(stacks, r), F.pixel_shuffle(stacks, r))
+
+
+# %% Exercise: interleave tags=["exercise"]
+def interleave_spec(a, b):
+    """Rows of a and b in turn: a0, b0, a1, b1, …"""
+    rows = []
+    for i in range(len(a)):
+        rows.append(a[i])
+        rows.append(b[i])
+    return torch.stack(rows)
+
+
+def interleave(a, b):
+    raise NotImplementedError("one expression: no loop, no index")
+
+
+assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
+
+
+# %% Solution: interleave tags=["solution"]
+def interleave(a, b):
+    """Rows of a and b in turn."""
+    return torch.stack([a, b], dim=1).flatten(0, 1)
+
+
+assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
+
+
+# %% Exercise: pad a batch tags=["exercise"]
+def pad_spec(rows):
+    """The rows of one table, each filled up with zeros to the longest."""
+    table = torch.zeros(len(rows), max(len(row) for row in rows), dtype=rows[0].dtype)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
+
+
+def pad(rows):
+    return torch.stack(rows)
+
+
+sentences = [torch.tensor([4, 7, 1]), torch.tensor([5]), torch.tensor([2, 9])]
+assert torch.equal(pad(sentences), pad_spec(sentences))
+
+
+# %% Solution: pad a batch tags=["solution"]
+def pad(rows):
+    """The rows of one table, each filled up with zeros to the longest."""
+    longest = max(len(row) for row in rows)
+    return torch.stack([torch.cat([row, row.new_zeros(longest - len(row))]) for row in rows])
+
+
+assert torch.equal(pad(sentences), pad_spec(sentences))
+assert torch.equal(pad(sentences), torch.nn.utils.rnn.pad_sequence(sentences, batch_first=True))
+print(pad(sentences))
+
+
+# %% Exercise: kaleidoscope tags=["exercise"]
+def kaleidoscope_spec(picture):
+    """The picture and its three mirror images, meeting in the middle."""
+    height, width = picture.shape
+    rows = [*range(height), *reversed(range(height))]
+    columns = [*range(width), *reversed(range(width))]
+    return torch.tensor([[picture[y, x] for x in columns] for y in rows])
+
+
+def kaleidoscope(picture):
+    return picture.repeat(2, 2)
+
+
+corner = torch.tensor([[1, 2, 3], [4, 5, 6]])
+assert torch.equal(kaleidoscope(corner), kaleidoscope_spec(corner))
+
+
+# %% Solution: kaleidoscope tags=["solution"]
+def kaleidoscope(picture):
+    """The picture and its three mirror images, meeting in the middle."""
+    wide = torch.cat([picture, picture.flip(1)], dim=1)
+    return torch.cat([wide, wide.flip(0)])
+
+
+assert torch.equal(kaleidoscope(corner), kaleidoscope_spec(corner))
+print(kaleidoscope(corner))
+
+# %% Exercise: cut into patches tags=["exercise"]
+picture = torch.arange(3 * 4 * 6).view(3, 4, 6)  # (colour, height, width)
+
+
+def patches_spec(image, size):
+    """Squares of `size` by `size` pixels, row by row, each laid flat."""
+    _, height, width = image.shape
+    squares = []
+    for top in range(0, height, size):
+        for left in range(0, width, size):
+            square = image[:, top : top + size, left : left + size]
+            squares.append(square.flatten())
+    return torch.stack(squares)  # (patch, colour * size * size)
+
+
+def patches(image, size):
+    raise NotImplementedError("split two axes, reorder, join")
+
+
+assert torch.equal(patches(picture, 2), patches_spec(picture, 2))
+
+
+# %% Solution: cut into patches tags=["solution"]
+def patches(image, size):
+    """(colour, height, width) to (patch, colour * size * size)."""
+    blocks = image.unflatten(1, (-1, size)).unflatten(3, (-1, size))
+    # (colour, down, size, right, size)
+    return blocks.permute(1, 3, 0, 2, 4).flatten(2).flatten(0, 1)
+
+
+for size in [1, 2]:
+    assert torch.equal(patches(picture, size), patches_spec(picture, size))
