@@ -15,6 +15,11 @@ impostor.ones(2, 3)
 # %% There is no package called pytorch tags=["raises-exception"]
 import pytorch
 
+# %% Only the last line is shown
+torch.zeros(2, 2)
+torch.ones(2, 2)
+torch.eye(2)
+
 # %% As text, 2.9 is newer than 2.13
 Version = type(torch.__version__)
 print(Version.__name__)
