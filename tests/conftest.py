@@ -206,12 +206,15 @@ class Server:
 
     def page(self, path: str) -> str:
         """A page as it is served now; empty while nothing answers."""
+        return self.file(path).decode("utf-8")
+
+    def file(self, path: str) -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"http://{self.address}/{path}", timeout=30) as answer:
-                return answer.read().decode("utf-8")
+                return answer.read()
         except (urllib.error.URLError, ConnectionError):
-            return ""
+            return b""
 
     def wait(self, path: str, wanted, seconds: float = 60) -> Element:
         """The page as soon as `wanted(tree)` is true of it; fails when that does not come."""

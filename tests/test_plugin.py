@@ -1,0 +1,82 @@
+"""The MkDocs plugin: pictures are files beside the pages, and pages are whole without it."""
+
+import base64
+import re
+
+import pytest
+from conftest import Project, Server, commit_transcripts, write_small_site
+
+SNIPPET = """\
+# %% A photo
+import matplotlib.pyplot as plt
+import numpy as np
+
+plt.imshow(np.random.default_rng(0).integers(0, 255, (40, 40, 3)))
+
+# %% A dot
+plt.imshow([[[0.0, 0.5, 1.0]]], interpolation="none")
+"""
+TEXT = f'<img src="data:image/png;base64,{"A" * 600}">'
+"""Markup that a page speaks about."""
+PAGE = f"# Pictures\n\n```cell\np/q#a-photo\n```\n\n```cell\np/q#a-dot\n```\n\nIn words: `{TEXT}`.\n"
+
+
+@pytest.fixture(scope="module")
+def pictures(once):
+    def make(folder):
+        project = Project(folder)
+        write_small_site(project)
+        project.write("mkdocs.yml", project.read("mkdocs.yml") + "plugins: [search, torchproof]\n")
+        project.write("snippets/p/q.py", SNIPPET)
+        project.write("docs/p/q.md", PAGE)
+        commit_transcripts(project)
+
+    return Project(once("pictures", make))
+
+
+def build(project, tmp_path, **changed):
+    """The site, built with other settings."""
+    target = Project(tmp_path / "site")
+    settings = f"INHERIT: {project.root}/mkdocs.yml\ndocs_dir: {project.root}/docs\n"
+    project.write("other.yml", settings + "".join(f"{name}: {value}\n" for name, value in changed.items()))
+    built = project.run("mkdocs", "build", "--strict", "-f", "other.yml", "--site-dir", str(target.root))
+    assert built.returncode == 0, built.stdout
+    return target
+
+
+def pictures_of(page):
+    return re.findall(r'<image [^>]*href="([^"]+)"', page)
+
+
+@pytest.mark.parametrize(
+    ("directories", "file"), [("true", "p/q/index.html"), ("false", "p/q.html")], ids=["on a server", "from a folder"]
+)
+def test_a_picture_is_a_file_that_the_page_finds(pictures, tmp_path, directories, file):
+    whole = build(pictures, tmp_path / "whole", plugins="[search]").read("p/q/index.html")
+
+    site = build(pictures, tmp_path, use_directory_urls=directories)
+
+    photo, dot = pictures_of(site.read(file))
+    data = [base64.b64decode(address.partition(",")[2]) for address in pictures_of(whole)]
+    assert ((site.root / file).parent / photo).read_bytes() == data[0]
+    assert base64.b64decode(dot.partition(",")[2]) == data[1], "a small one stays"
+    assert len(site.read(file)) < len(whole) - len(data[0])
+
+
+def test_markup_in_the_text_of_a_page_stays(pictures, tmp_path):
+    site = build(pictures, tmp_path)
+
+    assert "A" * 600 in site.read("p/q/index.html")
+    assert len(list(site.root.glob("assets/pictures/*"))) == 1
+
+
+def test_serving_shows_the_picture(pictures, tmp_path):
+    server = Server(pictures, tmp_path / "tmp")
+    try:
+        server.wait("p/q/", lambda page: page.all("section.tp-cell"))
+        photo, _ = pictures_of(server.page("p/q/"))
+        answer = server.file(f"p/q/{photo}")
+    finally:
+        server.close()
+
+    assert answer[:4] in (b"RIFF", b"\x89PNG")
