@@ -6,6 +6,8 @@ import re
 import sys
 from typing import Any
 
+from .svg import slim
+
 __all__ = ["STYLE", "discard", "take"]
 
 INK = "#0b1c2d"
@@ -45,18 +47,11 @@ def discard() -> None:
 
 
 def _svg(figure: Any) -> str:
-    """The picture without what a page has no use for: metadata, fonts, unused ids, digits nobody can see."""
+    """The picture, small enough to stand in a page, its ink the colour of the page's text."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(
-        r'<metadata>.*?</metadata>|<style.*?</style>|<path d="[^"]*" style="fill: none"/>', "", svg, flags=re.S
-    )
-    svg = re.sub(r"data:image/png;base64,([^\"]{2000,})", lambda match: _small_image(match[1]), svg)
-    svg = re.sub(r">\s+<", "><", svg)
-    used = set(re.findall(r"#([\w.-]+)", svg))
-    return re.sub(r"<[^>]*>", lambda tag: _slim(tag[0], used), svg)
+    svg = slim(buffer.getvalue().replace(INK, "currentColor"))
+    return re.sub(r"data:image/png;base64,([^\"]{2000,})", lambda match: _small_image(match[1]), svg)
 
 
 def _small_image(png: str) -> str:
@@ -67,14 +62,6 @@ def _small_image(png: str) -> str:
     Image.open(io.BytesIO(base64.b64decode(png))).save(buffer, "WEBP", quality=85, method=6)
     webp = base64.b64encode(buffer.getvalue()).decode()
     return f"data:image/webp;base64,{webp}" if len(webp) < len(png) else f"data:image/png;base64,{png}"
-
-
-def _slim(tag: str, used: set[str]) -> str:
-    """A tag without what shows nothing; text between tags is not touched."""
-    tag = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", tag)
-    tag = re.sub(r' transform="rotate\(-0 [^"]*"|font-family: [^;"]*;? ?', "", tag)
-    tag = re.sub(r"\s*\n\s*", " ", tag)
-    return re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), tag)
 
 
 def _facts(figure: Any) -> list[str]:
