@@ -1,5 +1,6 @@
 /* What Material's script leaves to the mouse: whatever scrolls can be reached and scrolled by the keyboard,
-   the header's icons are buttons, and the navigation around each copy button is no landmark. */
+   the header's icons are buttons, and the navigation around each copy button is no landmark.
+   And what a page need not say itself: each cell has a link to itself, beside its copy button. */
 (() => {
   const d = document;
   const each = (selector, mend) => d.querySelectorAll(selector).forEach(mend);
@@ -10,6 +11,13 @@
       label.tabIndex = 0;
       label.setAttribute("role", "button");
       label.setAttribute("aria-label", label.htmlFor == "__drawer" ? "Menu" : "Search");
+    });
+    each(".tp-cell[id]:not(:has(> .tp-anchor))", (cell) => {
+      const link = d.createElement("a");
+      link.className = "tp-anchor";
+      link.href = "#" + cell.id;
+      link.title = "Link to this cell";
+      cell.append(link);
     });
     each("article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing)", (box) => {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;

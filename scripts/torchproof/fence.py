@@ -17,6 +17,7 @@ import logging
 import sys
 from collections import Counter
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
@@ -27,7 +28,7 @@ from markdown.treeprocessors import Treeprocessor
 from pymdownx.superfences import SuperFencesException
 
 from .capture import visible
-from .cells import Cell, Snippet
+from .cells import Snippet
 from .check import Checker
 from .draw import draw
 from .html import cell_html, problems_html
@@ -38,7 +39,7 @@ from .recording import Recording
 from .runner import CellRun, Runner
 from .site import Site, find_root
 from .verification import FENCE, REPORTS, chapter_line, written
-from .xray import states_before
+from .xray import Rows
 
 try:
     from mkdocs.exceptions import BuildError
@@ -162,7 +163,8 @@ class _Shown:
         self.checker, self.page, self.problems = checker, page, problems
         self.embeds = iter(page.embeds)
         self.drawings = iter(page.drawings)
-        self.above: dict[str, list[Cell]] = {}
+        self.numbers = count()
+        self.rows: dict[str, Rows] = {}
 
     def cell(self, md: Markdown, reference: str) -> str:
         """HTML of the next embedded cell."""
@@ -180,11 +182,10 @@ class _Shown:
         if elsewhere:  # the CPU's session leaves this cell out: what its own device recorded stands for it
             runs = runs | _recorded_runs(snippet, elsewhere[0])
             recordings = elsewhere
-        before = states_before(self.above.setdefault(embed.chapter, []), runs)
-        self.above[embed.chapter].append(cell)
+        rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
         fold = "solution" in cell.tags and not embed.nested
-        return cell_html(cell, code, runs.get(embed.slug), before, about, recordings, embed.chapter, fold=fold)
+        return cell_html(cell, code, runs.get(embed.slug), rows, about, recordings, embed.chapter, fold=fold)
 
     def drawing(self, kind: str, source: str) -> str:
         """HTML of the next drawing."""

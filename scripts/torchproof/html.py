@@ -12,7 +12,7 @@ from .problems import Problem
 from .recording import STATES, Recording
 from .runner import CellRun
 from .transcript import normalised
-from .xray import States, xray
+from .xray import Rows, xray
 
 __all__ = ["cell_html", "problems_html"]
 
@@ -29,7 +29,7 @@ def cell_html(
     cell: Cell,
     code: str,
     run: CellRun | None,
-    before: States,
+    rows: Rows,
     problems: list[Problem],
     recordings: list[Recording],
     chapter: str,
@@ -38,14 +38,14 @@ def cell_html(
 ) -> str:
     """The card of one cell.
 
-    `code` is the highlighted source, `before` where the page shows the tensors' states when the cell starts,
+    `code` is the highlighted source, `rows` where the page shows the tensors' states,
     `recordings` what other devices say of the cell; `fold` folds the whole card, for a solution not folded already.
     """
     table = ""
     elsewhere = {made.device: made.cells[cell.slug].run(cell) for made in recordings if _shown(made, cell)}
     code = _lean(code)
     if run is not None:
-        code, table = xray(cell, code, run, before, elsewhere if cell.home == "cpu" else {})
+        code, table = xray(cell, code, run, rows, elsewhere if cell.home == "cpu" else {})
     parts = [_folded("Code", code) if "hide-input" in cell.tags else code]
     outputs = _outputs(cell, run) if run is not None else ""
     for made in recordings:
@@ -54,7 +54,6 @@ def cell_html(
         parts.append(_folded("Output", outputs) if "hide-output" in cell.tags else outputs)
     parts += [table, problems_html(problems)]
     name = f"cell-{escape(cell.slug)}"
-    parts.append(f'<a class="tp-anchor" href="#{name}" title="{escape(cell.title)}"></a>')
     # a search for a word should find what is written about it; code and numbers would bury that
     card = visible(f'<section class="tp-cell" id="{name}" data-search-exclude>\n{"".join(parts)}\n</section>')
     return _folded("Solution", card) if fold else card
@@ -73,8 +72,28 @@ def _problem(problem: Problem) -> str:
 
 
 def _lean(code: str) -> str:
-    """Highlighted code without the spans that no style looks at: names, operators, punctuation, blanks."""
-    return re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", code)
+    """Highlighted code with one class for each colour, one span for neighbours, and none where there is no colour."""
+    code = re.sub(r'<span class="(\w+)">([^<]*)</span>', _span, code)
+    return re.sub(r'<span class="(\w+)">[^<]*</span>(?:(?:, )?<span class="\1">[^<]*</span>)+', _joined, code)
+
+
+def _span(span: re.Match[str]) -> str:
+    kind = next((kind for kind, names in COLOURS.items() if span[1] in names), span[1])
+    return f'<span class="{kind}">{span[2]}</span>' if kind else span[2]
+
+
+def _joined(spans: re.Match[str]) -> str:
+    return f'<span class="{spans[1]}">{re.sub("<[^>]*>", "", spans[0])}</span>'
+
+
+COLOURS = {
+    "": ("n", "kc", "nb", "o", "p", "sa", "w"),
+    "k": ("kn",),
+    "m": ("mf", "mh", "mi"),
+    "nf": ("nc", "ne", "nn"),
+    "s": ("s1", "s2", "si"),
+}
+"""Pygments' classes by the one that stands for them: for those that look alike, and for those without a colour."""
 
 
 def _shown(made: Recording, cell: Cell) -> bool:

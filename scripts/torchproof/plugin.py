@@ -20,13 +20,13 @@ class TorchproofPlugin(BasePlugin):
     """Registered as `torchproof` in `plugins:` of mkdocs.yml."""
 
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
-        """Write the pictures that a page holds as data into files, so that its text comes first, and small."""
+        """Write the pictures that a page holds as data into files, and drop the blank lines of the template."""
 
         def stored(picture: re.Match[str]) -> str:
             path = _store(Path(config.site_dir), picture["kind"], base64.b64decode(picture["data"]))
             return picture["before"] + get_relative_url(path, page.url) + '"'
 
-        return PICTURE.sub(stored, output)
+        return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
 
 
 def _store(site: Path, kind: str, content: bytes) -> str:
@@ -42,3 +42,6 @@ PICTURE = re.compile(
     r'(?P<before><(?:image|img)\s[^>]*?(?:href|src)=")data:image/(?P<kind>\w+);base64,(?P<data>[^"]{500,})"'
 )
 """A picture in a page; a smaller one weighs less than the request for a file would."""
+
+BLANKS = re.compile(r"(?P<kept><article.*</article>|<script.*?</script>)|\s*\n\s*", re.S)
+"""What lies around the lines of a template: a tenth of a page's bytes. What the page itself says stays as it is."""

@@ -9,17 +9,27 @@ import ast
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .cells import Cell
 from .runner import CellRun
 
-__all__ = ["States", "states_before", "xray"]
+__all__ = ["Rows", "xray"]
 
 Fact = dict[str, Any]
 States = dict[str, str]
-"""The row that shows the present state of each name: the last one that a shown cell above has recorded."""
+"""The id of the row that shows the present state of each name: the last one that a shown cell has recorded."""
+
+
+@dataclass
+class Rows:
+    """The rows that one page shows of one chapter, so that each state is on the page once."""
+
+    numbers: Iterator[int]
+    """Of all rows of the page: a page may show several chapters."""
+    now: States = field(default_factory=dict)
+
 
 LABELS = ("name", "line", "dtype", "shape", "strides", "layout", "shares storage with", "gradient")
 
@@ -35,36 +45,30 @@ class _Use:
     """Whether its statement rebinds the name it reads, so that the state before counts."""
 
 
-def states_before(cells: list[Cell], runs: dict[str, CellRun]) -> States:
-    """The state of every name after `cells`, which the page shows above: each row is on the page once."""
-    states: States = {}
-    for cell in cells:
-        if cell.slug in runs:
-            states = _after_cell(states, cell, runs[cell.slug].facts)
-    return states
-
-
 def xray(
-    cell: Cell, code: str, run: CellRun, before: States, elsewhere: dict[str, CellRun] | None = None
+    cell: Cell, code: str, run: CellRun, rows: Rows, elsewhere: dict[str, CellRun] | None = None
 ) -> tuple[str, str]:
     """The highlighted code with its tensors' names linked, and the table of what the cell changed.
 
-    `elsewhere` is what the cell did on other devices: where a tensor came out otherwise there, its row says so.
+    `rows` go on to the state after the cell. `elsewhere` is what the cell did on other devices: where a tensor came
+    out otherwise there, its row says so.
     """
     links: dict[tuple[int, int], tuple[str, str]] = {}
     cut = len(cell.source) - len(cell.source.lstrip("\n"))
-    tracked = {*before, *(fact["name"] for fact in run.facts)}
+    facts = [(f"x{next(rows.numbers)}", fact) for fact in run.facts]
+    tracked = {*rows.now, *(fact["name"] for fact in run.facts)}
     for use in _uses(cell.source, tracked):
         last = use.line - 1 if use.rebound else use.line
-        now = _after_cell(before, cell, [fact for fact in run.facts if fact["line"] <= last])
+        now = _after(rows.now, [(row, fact) for row, fact in facts if fact["line"] <= last])
         if use.name in now:
             links[use.line - cut, use.column] = (use.name, now[use.name])
-    return _linked(code, links), _table(run.facts, cell, elsewhere or {})
+    rows.now = _after(rows.now, facts)
+    return _linked(code, links), _table(facts, elsewhere or {})
 
 
-def _after_cell(states: States, cell: Cell, facts: list[Fact]) -> States:
+def _after(states: States, facts: list[tuple[str, Fact]]) -> States:
     """The states after the facts, which are those of a cell or the first of them."""
-    rows = {fact["name"]: "" if fact["type"] == "gone" else f"x-{cell.slug}-{row}" for row, fact in enumerate(facts)}
+    rows = {fact["name"]: "" if fact["type"] == "gone" else row for row, fact in facts}
     return {name: row for name, row in (states | rows).items() if row}
 
 
@@ -124,17 +128,17 @@ def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
     return code[:start] + "\n".join(lines) + code[end:]
 
 
-def _table(facts: list[Fact], cell: Cell, elsewhere: dict[str, CellRun]) -> str:
-    others = [_otherwise(facts, run.facts) for run in elsewhere.values()]
+def _table(facts: list[tuple[str, Fact]], elsewhere: dict[str, CellRun]) -> str:
+    others = [_otherwise([fact for _, fact in facts], run.facts) for run in elsewhere.values()]
     rows = [
-        _row(number, fact, cell, [other[number] for other in others])
-        for number, fact in enumerate(facts)
+        _row(row, fact, [other[number] for other in others])
+        for number, (row, fact) in enumerate(facts)
         if fact["type"] != "gone"
     ]
     if not rows:
         return ""
     labels = [*LABELS, *(f"on {device.upper()}" for device in elsewhere)]
-    head = "".join(f'<th scope="col">{label}</th>' for label in labels)
+    head = "".join(f"<th>{label}</th>" for label in labels)
     count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
         f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table class="xr-rows">'
@@ -155,7 +159,7 @@ def _without(texts: list[str], known: list[str]) -> list[str]:
     return [text for text in texts if text not in known]
 
 
-def _row(number: int, fact: Fact, cell: Cell, elsewhere: list[str]) -> str:
+def _row(row: str, fact: Fact, elsewhere: list[str]) -> str:
     state = fact["state"]
     kind, _, shape = fact["type"].partition("[")
     memory = [text for text in state if text.startswith(("offset", "storage of")) or text in LAYOUTS]
@@ -165,14 +169,14 @@ def _row(number: int, fact: Fact, cell: Cell, elsewhere: list[str]) -> str:
         str(fact["line"]),
         kind,
         _shape(shape.removesuffix("]")),
-        _after("strides ", state),
+        _told("strides ", state),
         ", ".join(memory),
-        _after("shares ", state) + _after("is ", state, "the same object: "),
+        _told("shares ", state) + _told("is ", state, "the same object: "),
         ", ".join(text.removeprefix("grad_fn ") for text in state if text.startswith(GRADIENT)),
         *elsewhere,
     )
     cells = "".join(f"<td>{html.escape(value)}</td>" for value in values[1:])
-    return f'<tr id="x-{cell.slug}-{number}"><th scope="row">{html.escape(values[0])}</th>{cells}</tr>'
+    return f'<tr id="{row}"><th>{html.escape(values[0])}</th>{cells}</tr>'
 
 
 def _shape(sizes: str) -> str:
@@ -184,5 +188,5 @@ DEVICES = ("meta", "cuda")
 GRADIENT = ("requires_grad", "leaf", "grad_fn ", "retains_grad", "grad ")
 
 
-def _after(prefix: str, state: list[str], label: str = "") -> str:
+def _told(prefix: str, state: list[str], label: str = "") -> str:
     return next((label + text.removeprefix(prefix) for text in state if text.startswith(prefix)), "")
