@@ -308,6 +308,14 @@ def test_a_comment_changes_no_line_of_a_transcript(small, code, commented):
     assert small.printed(small.job(commented)) == before
 
 
+def test_looking_at_a_tensor_without_memory_warns_of_nothing(small):
+    code = "import torch\nfrom torch._subclasses import FakeTensorMode\nwith FakeTensorMode():\n    x = torch.ones(2)"
+
+    lines = small.printed(small.job(code))
+
+    assert [line[0] for line in lines] == ["~"], lines
+
+
 # --- the cache ------------------------------------------------------------------------------------------------------
 
 

@@ -139,6 +139,8 @@ def _memory(value: Any) -> tuple[str, int, int]:
             value = value.base
         low, high = sys.modules["numpy"].lib.array_utils.byte_bounds(value)
         return "cpu", low, high if value.size else low
+    if hasattr(value, "fake_mode"):  # a FakeTensor warns when asked for its memory, of which it has none
+        return str(value.device), 0, 0
     try:
         storage = value.untyped_storage()
         start = storage.data_ptr()
