@@ -58,6 +58,11 @@ line = 3 * scattered + 2
 line.mean().backward()
 scattered.grad
 
+# %% On CUDA, the same gradients tags=["cuda"]
+points_there = torch.tensor([-1.0, 0.0, 1.5], device="cuda", requires_grad=True)
+curve(points_there).sum().backward()
+points_there.grad
+
 # %% One marked factor, one plain
 weight = torch.tensor(3.0, requires_grad=True)
 feature = torch.tensor(2.0)

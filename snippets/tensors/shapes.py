@@ -59,6 +59,12 @@ print(copied)
 print(f"{shared.data_ptr() == table.data_ptr() = }")
 print(f"{copied.data_ptr() == table.data_ptr() = }")
 
+# %% A GPU keeps the same promise tags=["cuda"]
+far = torch.arange(6, device="cuda")
+far.view(2, 3)[1, 2] = 50
+print(far)
+print(far.view(2, 3).t().reshape(6))
+
 # %% Same corner, two effects
 table.reshape(6)[5] = 77
 print(table)
