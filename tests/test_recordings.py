@@ -445,7 +445,7 @@ def test_the_verification_page_counts_states_and_names_machines(chapter):
     chapter.shown()
     rows = [[cell.text for cell in row.all("td")] for row in parse_html(chapter.read("site/v/index.html")).all("tr")]
 
-    assert rows[1][-1] == "4\u00a0fresh,\u00a01\u00a0stale"
+    assert rows[1][-1] == "4 fresh, 1 stale"
     assert rows[2][-1] == "–"
     assert rows[-1][0] == "TEST"
     assert rows[-1][2:5] == ["no hardware", "none", "as on the CPU"]

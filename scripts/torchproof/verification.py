@@ -102,7 +102,7 @@ def _recordings(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
 def _recorded(made: Recording | None) -> str:
     """The states of a chapter's recorded cells, as `12 fresh, 1 stale`."""
     counts = [(made.count(state), state) for state in STATES] if made else []
-    return ", ".join(f"{count} {state}" for count, state in counts if count).replace(" ", "\u00a0") or "–"
+    return ", ".join(f"{count} {state}" for count, state in counts if count) or "–"
 
 
 REPORTS: dict[str, Callable[[list[ChapterCheck], dict[str, Page]], str]] = {
