@@ -23,10 +23,6 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "gpu: runs where CUDA is")
-
-
 class Project:
     """A project on disk, and the commands run in it."""
 

@@ -63,6 +63,14 @@ def test_cuda_is_recorded_the_same_twice_and_passes_its_check(project):
     assert "? there.is_cuda" in text
 
 
+def test_the_cpus_session_sees_no_gpu(project):
+    project.write("snippets/a/b.py", SNIPPET + "\n# %% Counted\nprint(device, torch.cuda.device_count())\n")
+    project.write("docs/a/b.md", project.read("docs/a/b.md") + "\n```cell\na/b#counted\n```\n")
+    project.run("torchproof", "accept")
+
+    assert "| cpu 0\n" in project.read("snippets/a/b.cpu.txt")
+
+
 def test_a_device_side_assert_or_a_full_memory_leaves_the_other_sessions_alone(project):
     add(project, "assert", ASSERT)
     add(project, "full", FULL)

@@ -308,6 +308,12 @@ def test_a_comment_changes_no_line_of_a_transcript(small, code, commented):
     assert small.printed(small.job(commented)) == before
 
 
+def test_the_cpus_session_sees_no_gpu_whatever_the_caller_shows(small, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+
+    assert small.printed(small.job("import os\nos.environ['CUDA_VISIBLE_DEVICES']")) == ["= ''"]
+
+
 def test_looking_at_a_tensor_without_memory_warns_of_nothing(small):
     code = "import torch\nfrom torch._subclasses import FakeTensorMode\nwith FakeTensorMode():\n    x = torch.ones(2)"
 

@@ -74,6 +74,8 @@ class Session:
             _seed(job["seed"])
         self.on_cpu = job["device"] == "cpu"
         self.capture = Capture(self.give_up)
+        if self.on_cpu:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what a build prints must not depend on the GPU beside it
         self.provenance = {} if self.on_cpu else self._probe(job["device"])
         warnings.showwarning = self._show_warning
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
