@@ -12,7 +12,7 @@ from pathlib import Path
 from .devices import DEVICES
 from .problems import Problem, did_you_mean, read_text
 
-__all__ = ["TAGS", "Cell", "Snippet", "lines_of_names", "read_snippet", "slug_of"]
+__all__ = ["MARKDOWN", "TAGS", "Cell", "Snippet", "folder_of", "lines_of_names", "read_snippet", "slug_of"]
 
 TAGS = {
     "raises-exception": "must raise; the type and the message are content",
@@ -70,7 +70,7 @@ class Snippet:
     """One snippet file: the cells that run, in order, in one session."""
 
     name: str
-    """Path below `snippets/` without its suffix: `tensors/broadcasting`."""
+    """Path below its folder without its suffix: `tensors/broadcasting`."""
     text: str
     cells: tuple[Cell, ...]
     problems: tuple[Problem, ...] = field(default=(), compare=False)
@@ -78,7 +78,7 @@ class Snippet:
     @property
     def file(self) -> str:
         """Path relative to the project's root; also the name that tracebacks show."""
-        return f"snippets/{self.name}.py"
+        return f"{folder_of(self.name)}/{self.name}.py"
 
     def cell(self, slug: str) -> Cell | None:
         return next((cell for cell in self.cells if cell.slug == slug), None)
@@ -88,14 +88,19 @@ class Snippet:
         return tuple(cell for cell in self.cells if cell.runs_on(device))
 
 
+def folder_of(name: str) -> str:
+    """Where a snippet and its transcripts lie; a walk-through is page and snippet in one file, so among the pages."""
+    return "docs" if name.startswith("walkthroughs/") else "snippets"
+
+
 def slug_of(title: str) -> str:
     """The name by which pages embed a cell: its title, lowercased and hyphenated."""
     return re.sub(r"[^\w]+", "-", title.lower()).strip("-")
 
 
 def read_snippet(root: Path, name: str) -> Snippet:
-    """Read `snippets/<name>.py`; whatever is wrong with it is in `.problems`."""
-    file = f"snippets/{name}.py"
+    """Read a snippet's file; whatever is wrong with it is in `.problems`."""
+    file = f"{folder_of(name)}/{name}.py"
     text, not_utf8 = read_text(root / file)
     lines = text.split("\n")
     heads = [i for i, line in enumerate(lines) if HEAD.match(line)]
@@ -112,7 +117,9 @@ def read_snippet(root: Path, name: str) -> Snippet:
     elif not heads:
         wrong(1, "no cell; start one with a line `# %% Title`")
     cells: dict[str, Cell] = {}
-    for head, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+    for head, end in zip(heads, [*heads[1:], len(lines)], strict=False):
+        if folder_of(name) == "docs" and MARKDOWN.match(lines[head]):
+            continue
         title, tags, complaint = _read_head(lines[head])
         if complaint:
             wrong(head + 1, complaint)
@@ -135,6 +142,8 @@ def lines_of_names(statement: ast.stmt, first: int = 1) -> dict[str, int]:
 
 
 HEAD = re.compile(r"# %%(?!%)(.*)$")
+MARKDOWN = re.compile(r"# %%\s*\[(markdown|md)\]\s*$")
+"""Starts a cell of prose, in a walk-through."""
 TAGS_AT_END = re.compile(r"\btags=(\[.*\])\s*$")
 
 

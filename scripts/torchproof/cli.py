@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import recording, transcript
 from .accept import accept
-from .cells import TAGS
+from .cells import TAGS, folder_of
 from .check import Checker, check_chapter
 from .devices import DEVICES, RECORDED
 from .problems import Problem, did_you_mean, github_lines, report
@@ -78,7 +78,7 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     left = _static(Site.read(root), options.k, names)
     found += [problem for problem in left if not problem.acceptable and problem not in found]
     if changed:
-        print(f"{changed} transcripts written. Read the diff: git diff snippets/")
+        print(f"{changed} transcripts written. Read the diff: git diff")
     return _verdict(found, "nothing left to accept")
 
 
@@ -134,7 +134,7 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     name, _, slug = options.cell.partition("#")
     if name not in site.snippets:
-        print(f"no file snippets/{name}.py; {did_you_mean(name, list(site.snippets))}")
+        print(f"no file {folder_of(name)}/{name}.py; {did_you_mean(name, list(site.snippets))}")
         return 2
     snippet = site.snippets[name]
     cell = snippet.cell(slug)

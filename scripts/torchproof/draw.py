@@ -9,7 +9,7 @@ from html import escape
 from itertools import product
 from typing import Any
 
-__all__ = ["draw"]
+__all__ = ["described", "draw"]
 
 CELL = 28
 """Width of one number; twelve of them fit a phone."""
@@ -28,6 +28,12 @@ def draw(data: dict[str, Any], identity: str) -> str:
         f'aria-labelledby="{identity}-t {identity}-d"><title id="{identity}-t">{escape(title)}</title>'
         f'<desc id="{identity}-d">{escape(description)}</desc>{body}</svg></figure>'
     )
+
+
+def described(data: dict[str, Any]) -> str:
+    """What a drawing shows, in words."""
+    _, _, title, description, _ = DRAWERS[data["kind"]](data, "")
+    return f"{title}. {description}"
 
 
 Picture = tuple[float, float, str, str, str]

@@ -16,6 +16,7 @@ import html
 import logging
 import sys
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -28,15 +29,13 @@ from markdown.treeprocessors import Treeprocessor
 from pymdownx.superfences import SuperFencesException
 
 from .capture import visible
-from .cells import Snippet
 from .check import Checker
 from .draw import draw
 from .html import cell_html, problems_html
 from .measure import KINDS
 from .pages import Page, scan
 from .problems import Problem, did_you_mean, github_lines, report
-from .recording import Recording
-from .runner import CellRun, Runner
+from .runner import Runner
 from .site import Site, find_root
 from .verification import FENCE, REPORTS, chapter_line, written
 from .xray import Rows
@@ -46,7 +45,7 @@ try:
 except ImportError:  # another builder
     BuildError = Exception
 
-__all__ = ["CellsExtension", "Drift", "complaint", "makeExtension", "page_of"]
+__all__ = ["CellsExtension", "Drift", "Shown", "checked_page", "complaint", "makeExtension", "page_of"]
 
 log = logging.getLogger("mkdocs.torchproof")
 
@@ -129,15 +128,10 @@ class Prepare(Preprocessor):
                 _stop(checker)
             return lines
         page = _page_of(checker.site, text)
-        problems = checker.problems() if asked and not _serving() else _problems_of(checker, page)
-        if problems and not _serving():
-            _stop(checker)
-        for problem in problems:
-            log.warning("%s", problem)
-        self.md.torchproof = _Shown(checker, page, problems)
+        self.md.torchproof = _checked(checker, page, everything=bool(asked))
         lines = FENCE.sub(lambda fence: _report(fence[1], page, checker), text).split("\n")
-        loose = [p for p in problems if not p.slug or not page.place(p.chapter, p.slug)]
-        return [self.md.htmlStash.store(problems_html(loose)), "", *lines] if loose else lines
+        loose = self.md.torchproof.loose()
+        return [self.md.htmlStash.store(loose), "", *lines] if loose else lines
 
 
 def complaint(drift: Drift) -> str:
@@ -148,6 +142,23 @@ def complaint(drift: Drift) -> str:
     return f'<div class="tp-drift" role="alert"><p>{html.escape(visible(str(drift)))}</p></div>'
 
 
+def checked_page(root: Path, name: str) -> "Shown | None":
+    """What a page shows, for whoever renders it without Python-Markdown; None where it shows no cell."""
+    checker = engine(root).current()
+    page = checker.site.pages.get(name)
+    return _checked(checker, page) if page and page.embeds else None
+
+
+def _checked(checker: Checker, page: Page, *, everything: bool = False) -> "Shown":
+    """What a page shows, after it was run and compared; in a build, the end if anything is wrong with it."""
+    problems = checker.problems() if everything and not _serving() else _problems_of(checker, page)
+    if problems and not _serving():
+        _stop(checker)
+    for problem in problems:
+        log.warning("%s", problem)
+    return Shown(checker, page, problems)
+
+
 def _stop(checker: Checker) -> NoReturn:
     """End the build with everything that is wrong."""
     everything = checker.problems()
@@ -156,7 +167,7 @@ def _stop(checker: Checker) -> NoReturn:
     raise Drift(report(everything))
 
 
-class _Shown:
+class Shown:
     """What one page shows: what the scanner found, and what the renderer has met so far."""
 
     def __init__(self, checker: Checker, page: Page, problems: list[Problem]) -> None:
@@ -166,8 +177,12 @@ class _Shown:
         self.numbers = count()
         self.rows: dict[str, Rows] = {}
 
-    def cell(self, md: Markdown, reference: str) -> str:
-        """HTML of the next embedded cell."""
+    def loose(self) -> str:
+        """The problems that no cell of the page shows, as HTML."""
+        return problems_html([p for p in self.problems if not p.slug or not self.page.place(p.chapter, p.slug)])
+
+    def cell(self, reference: str, highlighted: Callable[[str], str]) -> str:
+        """HTML of the next embedded cell; `highlighted` turns its code into HTML."""
         embed = next(self.embeds, None)
         if embed is None or f"{embed.chapter}#{embed.slug}" != reference:
             raise Drift(f"{self.page.file}: the fence `{reference}` is rendered, but torchproof did not read it there")
@@ -175,12 +190,12 @@ class _Shown:
         cell = snippet.cell(embed.slug) if snippet else None
         if cell is None:
             return problems_html([p for p in self.problems if p.path == self.page.file and p.line == embed.line])
-        code = _highlighted(md, cell.shown_source)
+        code = highlighted(cell.shown_source)
         check = self.checker.chapter(embed.chapter)
         runs, recordings = check.run.cells, list(check.recordings.values())
         elsewhere = [made for made in recordings if made.device == cell.home]
         if elsewhere:  # the CPU's session leaves this cell out: what its own device recorded stands for it
-            runs = runs | _recorded_runs(snippet, elsewhere[0])
+            runs = runs | elsewhere[0].runs(snippet)
             recordings = elsewhere
         rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
@@ -207,13 +222,13 @@ class _Shown:
             line.text = chapter_line(self.checker.chapter(self.page.name))
             root.insert(title + 1, line)
 
-    def mark_proofs(self, elements: list[Element]) -> None:
-        """Give each proof its verdict, after making sure that exactly the scanned ones are there."""
-        rendered = Counter(_expression(element) for element in elements)
+    def proof_attributes(self, rendered: list[str]) -> list[dict[str, str]]:
+        """Class and title of each proof, after making sure that exactly the scanned ones are there."""
+        counted = Counter(rendered)
         scanned = Counter(proof.expression for proof in self.page.proofs)
         left = [f"{embed.chapter}#{embed.slug}" for embed in self.embeds] + [d.source for d in self.drawings]
-        if rendered != scanned or left:
-            odd = [*((rendered - scanned) + (scanned - rendered)), *left]
+        if counted != scanned or left:
+            odd = [*((counted - scanned) + (scanned - counted)), *left]
             raise Drift(
                 f"{self.page.file}: torchproof and the Markdown renderer do not read the same here: `{odd[0]}`\n"
                 "Keep a proof and its braces on one line, and cells and proofs out of indented code and raw HTML"
@@ -225,8 +240,8 @@ class _Shown:
             if proof.after and proof.after.chapter in self.checker.site.snippets
         ]
         false = {proof.expression: problem for proof, problem in verdicts if problem}
-        for element in elements:
-            expression = _expression(element)
+        found = []
+        for expression in rendered:
             kind, title = "proof", "True when this page was built"
             if problem := false.get(expression):
                 kind, title = "proof proof--false", f"Not true: it {problem}"
@@ -234,8 +249,8 @@ class _Shown:
                 title = f"True when recorded on {origin}"
             elif expression in origins:
                 kind, title = "proof proof--waiting", "Waits for a GPU run"
-            element.set("class", kind)
-            element.set("title", title)
+            found.append({"class": kind, "title": title})
+        return found
 
     def _recorded_proofs(self) -> dict[str, str]:
         """Where each proof below a cell of another device was recorded; empty where it waits."""
@@ -261,7 +276,9 @@ class Proofs(Treeprocessor):
         elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
         try:
             if shown is not None:
-                shown.mark_proofs(elements)
+                attributes = shown.proof_attributes([_expression(element) for element in elements])
+                for element, own in zip(elements, attributes, strict=True):
+                    element.attrib.update(own)
                 shown.add_line(root)
             elif elements:
                 raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
@@ -277,20 +294,13 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
     try:
         if shown is None:
             raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
-        return shown.cell(md, src.strip()) if language == "cell" else shown.drawing(language, " ".join(src.split()))
+        if language == "cell":
+            return shown.cell(src.strip(), lambda source: _highlighted(md, source))
+        return shown.drawing(language, " ".join(src.split()))
     except Drift as drift:
         return complaint(drift)
     except Exception as error:  # superfences would swallow it, and show the fence as text
         return complaint(Drift(f"{shown.page.file}: the fence `{src}` was not rendered: {error!r}"))
-
-
-def _recorded_runs(snippet: Snippet, made: Recording) -> dict[str, CellRun]:
-    """What the cells that only the recording's device runs did there, where that can be shown."""
-    return {
-        cell.slug: made.cells[cell.slug].run(cell)
-        for cell in snippet.for_device(made.device)
-        if cell.home == made.device and made.cells[cell.slug].shown
-    }
 
 
 def _report(name: str, page: Page, checker: Checker) -> str:

@@ -18,7 +18,7 @@ from markdown.preprocessors import Preprocessor
 
 from .fence import Drift, complaint, page_of
 
-__all__ = ["MathsExtension", "makeExtension", "rendered"]
+__all__ = ["DISPLAY", "INLINE", "MathsExtension", "makeExtension", "rendered"]
 
 DISPLAY = r"(?<!\\)\$\$(.+?)\$\$"
 INLINE = r"(?<![\\$\w])\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?![\w$])"

@@ -6,10 +6,11 @@ the renderer (`fence.py`) refuses a page on which it does not find exactly what 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .cells import Snippet
+from .cells import Snippet, folder_of
 from .measure import KINDS
 from .problems import Problem, did_you_mean, read_text
 
@@ -54,14 +55,16 @@ class Page:
     name: str
     """Path below `docs/` without its suffix; a chapter's page has its snippet's name."""
     text: str
+    """Its Markdown."""
     embeds: tuple[Embed, ...]
     proofs: tuple[Proof, ...]
     drawings: tuple[Drawing, ...] = ()
     problems: tuple[Problem, ...] = ()
+    suffix: str = ".md"
 
     @property
     def file(self) -> str:
-        return f"docs/{self.name}.md"
+        return f"docs/{self.name}{self.suffix}"
 
     def place(self, chapter: str, slug: str) -> str:
         """Where this page shows a cell, as `docs/x.md:40`; empty when it does not."""
@@ -79,9 +82,10 @@ def read_page(root: Path, name: str) -> Page:
     return page
 
 
-def scan(name: str, text: str) -> Page:
+def scan(name: str, text: str, *, suffix: str = ".md", numbers: Sequence[int] = ()) -> Page:
     """Find the embeds, proofs and drawings of a page, in order.
 
+    `numbers` are the lines of the file that the lines of the text come from, where they are not simply 1, 2, 3.
     A proof or drawing belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
     """
     embeds: list[Embed] = []
@@ -95,37 +99,39 @@ def scan(name: str, text: str) -> Page:
         own = [embed for embed in embeds if embed.chapter == name] or embeds
         return own[-1] if own else None
 
+    file = f"docs/{name}{suffix}"
     body: list[str] = []
     prose = _Prose()
-    for number, line in enumerate(_without_comments(text).split("\n"), 1):
+    lines = _without_comments(text).split("\n")
+    for number, line in zip(numbers or range(1, len(lines) + 1), lines, strict=True):
         mark = FENCE.match(line)
         if fence is None and mark:
             fence, opened, body = mark, number, []
         elif fence is None:
             found = _proofs_in(line)
             if prose.leaves(line):
-                problems += [Problem(f"docs/{name}.md", number, f"the proof `{code}` {LITERAL}") for code in found]
+                problems += [Problem(file, number, f"the proof `{code}` {LITERAL}") for code in found]
             else:
                 proofs += [Proof(expression, number, last(embeds)) for expression in found]
             if LOOSE.search(CODE.sub("", line)):
-                problems.append(Problem(f"docs/{name}.md", number, f"`{{.proof}}` {UNTIED}"))
+                problems.append(Problem(file, number, f"`{{.proof}}` {UNTIED}"))
         elif mark and mark["fence"].startswith(fence["fence"]) and not mark["info"].strip():
             info = fence["info"].strip()
             if info == "cell":
-                _read_fence(name, body, opened, bool(fence["indent"]), embeds, problems)
+                _read_fence(name, file, body, opened, bool(fence["indent"]), embeds, problems)
             elif info in KINDS:
                 drawings.append(Drawing(info, " ".join(body).strip(), opened, last(embeds)))
             fence = None
         else:
             body.append(line.strip())
     if fence is not None:
-        problems.append(Problem(f"docs/{name}.md", opened, f"the fence {fence['fence']} is never closed"))
+        problems.append(Problem(file, opened, f"the fence {fence['fence']} is never closed"))
     for claim in [*proofs, *drawings]:
         if claim.after is None:
             what = f"proof `{claim.expression}`" if isinstance(claim, Proof) else f"drawing `{claim.source}`"
             message = f"the {what} stands above every cell, so there is nothing to evaluate it in"
-            problems.append(Problem(f"docs/{name}.md", claim.line, message))
-    return Page(name, text, tuple(embeds), tuple(proofs), tuple(drawings), tuple(problems))
+            problems.append(Problem(file, claim.line, message))
+    return Page(name, text, tuple(embeds), tuple(proofs), tuple(drawings), tuple(problems), suffix)
 
 
 def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
@@ -140,7 +146,8 @@ def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
     for embed in page.embeds:
         snippet = snippets.get(embed.chapter)
         if snippet is None:
-            wrong(embed.line, f"no file snippets/{embed.chapter}.py; {did_you_mean(embed.chapter, list(snippets))}")
+            file = f"{folder_of(embed.chapter)}/{embed.chapter}.py"
+            wrong(embed.line, f"no file {file}; {did_you_mean(embed.chapter, list(snippets))}")
         elif (cell := snippet.cell(embed.slug)) is None:
             known = [cell.slug for cell in snippet.cells]
             wrong(embed.line, f"{snippet.file} has no cell '{embed.slug}'; {did_you_mean(embed.slug, known)}")
@@ -227,11 +234,11 @@ def _proofs_in(line: str) -> list[str]:
 
 
 def _read_fence(
-    name: str, body: list[str], line: int, nested: bool, embeds: list[Embed], problems: list[Problem]
+    name: str, file: str, body: list[str], line: int, nested: bool, embeds: list[Embed], problems: list[Problem]
 ) -> None:
     chapter, hash_, slug = "".join(body).partition("#")
     if len(body) == 1 and chapter and hash_ and slug:
         embeds.append(Embed(chapter, slug, line, nested))
     else:
         message = f"a cell fence holds one line, `chapter#cell-title`, such as `{name}#first-cell`"
-        problems.append(Problem(f"docs/{name}.md", line, message))
+        problems.append(Problem(file, line, message))

@@ -83,7 +83,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     site = _site(parent.config, file_path)
     if site is None:
         return None
-    if _name(site.root, file_path) in site.snippets and file_path.suffix == ".py":
+    snippet = site.snippets.get(_name(site.root, file_path))
+    if snippet is not None and file_path == site.root / snippet.file:
         return SnippetFile.from_parent(parent, path=file_path)
     file = file_path.relative_to(site.root).as_posix()
     if any(problem.path == file and not problem.chapter for problem in site.problems):
@@ -123,8 +124,9 @@ def _site(config: pytest.Config, path: Path) -> Site | None:
 
 
 def _name(root: Path, path: Path) -> str:
-    folder = root / "snippets"
-    return path.relative_to(folder).with_suffix("").as_posix() if path.is_relative_to(folder) else ""
+    """The snippet that a file would be, were it one."""
+    folder = root / ("snippets" if path.is_relative_to(root / "snippets") else "docs")
+    return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def _runner(config: pytest.Config) -> Runner:

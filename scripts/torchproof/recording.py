@@ -81,6 +81,11 @@ class Recording:
     problem: str = ""
     """What is wrong with the file as a whole; empty when nothing is."""
 
+    def runs(self, snippet: Snippet) -> dict[str, CellRun]:
+        """What the cells that only this device runs did there, where that can be shown."""
+        cells = (cell for cell in snippet.for_device(self.device) if cell.home == self.device)
+        return {cell.slug: self.cells[cell.slug].run(cell) for cell in cells if self.cells[cell.slug].shown}
+
     def count(self, *states: str) -> int:
         """How many cells are in one of the states."""
         return sum(cell.state in states for cell in self.cells.values())

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from . import recording
-from .cells import Cell, Snippet, read_snippet
+from .cells import Cell, Snippet, folder_of, read_snippet
 from .devices import DEVICES, RECORDED
 from .pages import Embed, Page, check_page, read_page
 from .problems import Problem
 from .recording import Recording
 from .runner import installed
+from .walkthrough import read_walkthrough
 
 __all__ = ["Site", "find_root", "transcript_file"]
 
@@ -30,7 +31,7 @@ def find_root(start: Path | None = None) -> Path:
 
 
 def transcript_file(name: str, device: str = "cpu") -> str:
-    return f"snippets/{name}.{device}.txt"
+    return f"{folder_of(name)}/{name}.{device}.txt"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class Site:
     def read(cls, root: Path) -> "Site":
         snippets = {name: read_snippet(root, name) for name in _names(root / "snippets", ".py")}
         pages = {name: read_page(root, name) for name in _names(root / "docs", ".md")}
+        for name in _names(root / "docs", ".py", below="walkthroughs"):
+            snippets[name] = read_snippet(root, name)
+            pages[name] = read_walkthrough(root, snippets[name])
         return cls(root, snippets, pages)
 
     @cached_property
@@ -58,12 +62,12 @@ class Site:
             if not (self.root / transcript_file(name)).exists():
                 message = "no transcript yet"
                 found.append(Problem(transcript_file(name), 1, message, chapter=name, acceptable=True))
-        for path in sorted((self.root / "snippets").rglob("*.txt")):
-            name = path.relative_to(self.root / "snippets").as_posix()
-            chapter, _, device = name.removesuffix(".txt").rpartition(".")
-            if chapter not in self.snippets or device not in DEVICES:
-                message = f"a transcript without its snippet snippets/{chapter}.py; delete it, or rename it along"
-                found.append(Problem(f"snippets/{name}", 1, message))
+        for folder, below in (("snippets", ""), ("docs", "walkthroughs")):
+            for name in _names(self.root / folder, ".txt", below=below):
+                chapter, _, device = name.rpartition(".")
+                if chapter not in self.snippets or device not in DEVICES:
+                    message = f"a transcript without its snippet {folder}/{chapter}.py; delete it, or rename it along"
+                    found.append(Problem(f"{folder}/{name}.txt", 1, message))
         for name, recordings in self.recordings.items():
             for device, made in recordings.items():
                 if made.problem:
@@ -114,6 +118,7 @@ class Site:
         )
 
 
-def _names(folder: Path, suffix: str) -> list[str]:
-    paths = (path for path in folder.rglob(f"*{suffix}") if not path.name.startswith("."))
+def _names(folder: Path, suffix: str, *, below: str = "") -> list[str]:
+    """The files below a folder, as paths without their suffix."""
+    paths = (path for path in (folder / below).rglob(f"*{suffix}") if not path.name.startswith("."))
     return sorted(path.relative_to(folder).as_posix().removesuffix(suffix) for path in paths)

@@ -69,7 +69,7 @@ def _table(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
             sum(len(cell.drawings) + len(cell.figures) for cell in cells),
             len(check.proofs),
         )
-        title = f"[{_title(pages[name])}]({name}.md)" if name in pages else name
+        title = f"[{_title(pages[name])}]({pages[name].file.removeprefix('docs/')})" if name in pages else name
         row = [title, *map(str, numbers), f"{check.run.seconds:.1f}", _state(check).replace(" ", "\u00a0")]
         row += [_recorded(check.recordings.get(device)) for device in devices]
         rows.append(f"| {' | '.join(row)} |")
