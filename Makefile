@@ -6,10 +6,10 @@ VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" NO_MKDOCS_2_WARNING=1
 READY := $(VENV)/.ready
 
-.PHONY: help install serve site offline test check accept lint format bench clean
+.PHONY: help install serve site offline notebooks kernels test check accept lint format bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## Create the environment in .venv
 
@@ -21,6 +21,12 @@ site: $(READY) ## Build the site into site/; drift or a warning is a failure
 
 offline: $(READY) ## Build the site into offline/, to be opened there without a server
 	$(RUN) OFFLINE=true mkdocs build --strict --site-dir offline
+
+notebooks: $(READY) ## Write every chapter as a notebook and a script into notebooks/
+	$(RUN) torchproof notebooks notebooks
+
+kernels: $(READY) ## Run every notebook in a Jupyter kernel and compare it with what is committed
+	$(RUN) TORCHPROOF_KERNELS=all pytest tests/test_kernels.py
 
 test: lint ## All that CI runs: style, the tests, every snippet
 	$(RUN) pytest -n auto --dist loadgroup
@@ -41,7 +47,7 @@ bench: $(READY) ## Compare the speed of builds with plain MkDocs
 	$(RUN) python benchmarks/build.py
 
 clean: ## Remove what the build made, the environment too
-	rm -rf $(VENV) site offline .cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) site offline notebooks .cache .pytest_cache .ruff_cache
 
 $(READY): requirements.txt pyproject.toml scripts/mkdocs
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12")'

@@ -362,3 +362,14 @@ a/b#sizes-that-never-meet
 ```
 """,
     )
+
+
+@pytest.fixture(scope="session")
+def files_to_take(once):
+    """The notebooks and scripts of the real project, written once for all tests of a run."""
+
+    def make(folder):
+        written = Project(ROOT).run("torchproof", "notebooks", str(folder))
+        assert written.returncode == 0, written.stdout
+
+    return once("files-to-take", make)

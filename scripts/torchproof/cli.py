@@ -1,4 +1,4 @@
-"""The command line: check, accept, record, explain."""
+"""The command line: check, accept, record, explain, notebooks."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ from .accept import accept
 from .cells import TAGS, folder_of
 from .check import Checker, check_chapter
 from .devices import DEVICES, RECORDED
+from .notebooks import downloads, site_url, write
 from .problems import Problem, did_you_mean, github_lines, report
 from .runner import Runner, cores
 from .site import Site, find_root, transcript_file
@@ -171,18 +172,47 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     return 0 if equal else 1
 
 
+def notebooks(root: Path, options: argparse.Namespace) -> int:
+    """Write each chapter as a notebook, one for class without solutions, and a script."""
+    site, runner = Site.read(root), Runner(root)
+    names = _chosen(site, options.k)
+    checker = Checker(site, runner)
+    found = _static(site, options.k, names)
+    try:
+        checker.start(names)
+        for number, name in enumerate(names, 1):
+            check = checker.chapter(name)
+            found += check.problems
+            if not check.problems and name in site.pages:
+                files = downloads(check, site.pages[name], site_url(root))
+                write((options.folder / name).parent, files)
+            _say(number, len(names), name, "left out" if check.problems else "ok")
+    finally:
+        checker.close()
+        runner.close()
+    return _verdict(found, f"{len(names)} chapters written to {options.folder}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
     parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     tags = "tags: " + "; ".join(f"{tag}: {meaning}" for tag, meaning in TAGS.items())
-    for name, command in (("check", check), ("accept", accept_), ("record", record), ("explain", explain)):
+    for name, command in (
+        ("check", check),
+        ("accept", accept_),
+        ("record", record),
+        ("explain", explain),
+        ("notebooks", notebooks),
+    ):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
         sub.set_defaults(command=command)
         if name == "explain":
             sub.add_argument("cell", help="chapter#cell, as pages embed it")
         else:
             sub.add_argument("-k", default="", metavar="EXPR", help="only chapters whose name contains EXPR")
+        if name == "notebooks":
+            sub.add_argument("folder", type=Path, help="where to write them")
         if name == "record":
             sub.add_argument("--device", choices=RECORDED, required=True, help="where to run")
         if name == "check":

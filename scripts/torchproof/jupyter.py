@@ -34,10 +34,10 @@ def use_our_templates() -> None:
 
 def notebook_of(shown: Shown, link: Callable[[str], str]) -> str:
     """The notebook that mkdocs-jupyter renders as the page."""
-    check = shown.checker.chapter(shown.page.name)
-    pieces = weave(shown.page, check.snippet, link=link, proof=lambda code: code + PROOF)
+    snippet = shown.checker.site.snippets[shown.page.name]
+    pieces = weave(shown.page, snippet, link=link, proof=lambda code: code + PROOF)
     pieces = [Piece(DRAWING) if piece.drawing else piece for piece in pieces]
-    return notebook(merged(pieces), check.run.cells)
+    return notebook(merged(pieces), shown.checker.chapter(snippet.name).run.cells)
 
 
 def finished(content: str, shown: Shown) -> str:

@@ -15,7 +15,6 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from .measure import KINDS
 from .pages import CODE, FENCE, Drawing, Page
 from .runner import CellRun, write_whole
 
-__all__ = ["Piece", "address", "colab", "downloads", "merged", "notebook", "weave", "write"]
+__all__ = ["Piece", "address", "colab", "downloads", "merged", "notebook", "site_url", "weave", "write"]
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,17 @@ class Piece:
 def downloads(check: ChapterCheck, page: Page, site_url: str) -> dict[str, str]:
     """The files that a chapter's page offers, by name."""
     name = posixpath.basename(page.name)
+    runs = check.run.cells
+    for made in check.recordings.values():
+        runs = made.runs(check.snippet) | runs
     pieces = weave(page, check.snippet, link=lambda target: address(target, page.name, site_url))
     below_title = TITLE.sub(rf"\g<0>\n\n{_origin(check, page, site_url)}", pieces[0].text, count=1)
     pieces[0] = replace(pieces[0], text=below_title)
     unsolved = [piece for piece in pieces if not piece.solution]
-    files = {f"{name}.ipynb": notebook(merged(pieces), check.run.cells)}
+    files = {f"{name}.ipynb": notebook(merged(pieces), runs)}
     if unsolved != pieces:
-        files[f"{name}-class.ipynb"] = notebook(merged(unsolved), check.run.cells)
-    files[f"{name}.py"] = _script(pieces, check.run.cells, _title(page), address(f"{name}.md", page.name, site_url))
+        files[f"{name}-class.ipynb"] = notebook(merged(unsolved), runs)
+    files[f"{name}.py"] = _script(pieces, runs, _title(page), address(f"{name}.md", page.name, site_url))
     return files
 
 
@@ -58,6 +60,13 @@ def write(folder: Path, files: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_whole(folder / name, text)
+
+
+def site_url(root: Path) -> str:
+    """The address of the site, as mkdocs.yml has it; empty when it has none."""
+    file = root / "mkdocs.yml"
+    found = re.search(r"^site_url: *[\"']?([^\s\"']+)", file.read_text(encoding="utf-8") if file.exists() else "", re.M)
+    return found[1] if found else ""
 
 
 def address(target: str, page: str, site_url: str) -> str:
@@ -282,7 +291,7 @@ def _figure(figure: dict[str, Any]) -> dict[str, Any]:
 def _drawing(drawing: Drawing, runs: dict[str, CellRun]) -> str:
     run = runs.get(drawing.after.slug) if drawing.after else None
     data = run.drawing(drawing.kind, drawing.source) if run else {"error": ""}
-    return f"> *{escape(described(data), quote=False)}*" if "error" not in data else ""
+    return "> " + re.sub(r"[\\`*_\[\]<>$]", r"\\\g<0>", described(data)) if "error" not in data else ""
 
 
 def _lines(text: str) -> list[str]:
@@ -296,34 +305,38 @@ def _script(pieces: list[Piece], runs: dict[str, CellRun], title: str, url: str)
     """The visible code, from top to bottom, which prints what the page shows.
 
     A notebook shows the value of a cell's last line, and goes on after an error. A script does neither by itself:
-    a shown value is printed, and from the statement that raises on purpose a cell is tried.
+    a shown value is printed, from the statement that raises on purpose a cell is tried, and figures are shown.
     """
     cells = [piece.cell for piece in pieces if piece.cell]
     code = "\n".join(cell.source for cell in cells)
     caught = next(name for name in ("error", "caught", "caught_error") if not re.search(rf"\b{name}\b", code))
     parts = [f"# {title}\n# The code of {url or 'the page'}, from top to bottom; it prints what the page shows."]
     for cell in cells:
-        parts.append(f"# %% {cell.title}\n{_runnable(cell, runs.get(cell.slug), caught)}")
+        parts.append(f"# %% {cell.title}\n{_runnable(cell, runs.get(cell.slug), caught, code)}")
     return "\n\n".join(parts) + "\n"
 
 
-def _runnable(cell: Cell, run: CellRun | None, caught: str) -> str:
+def _runnable(cell: Cell, run: CellRun | None, caught: str, whole: str) -> str:
     """The code of a cell, as it stands in a script."""
-    lines = cell.source.split("\n")
-    if run is None:  # it exists on another device only
-        return f"if torch.cuda.is_available():\n{_indented(cell.shown_source)}"
-    kinds = [mark for mark, _ in run.outputs]
+    kinds = [mark for mark, _ in run.outputs] if run else []
     if "x" in kinds:
-        message = next(text for mark, text in run.outputs if mark == "x")
-        return _tried(cell.source, run.raised, message, caught)
-    if "=" in kinds:
-        _print_last(lines)
-    return "\n".join(lines).strip("\n")
+        code = _tried(cell.source, run.raised, run.outputs[kinds.index("x")][1], caught)
+    elif "=" in kinds:
+        code = _printed(cell.source)
+    else:
+        code = cell.shown_source
+    pyplot = re.search(r"import matplotlib\.pyplot as (\w+)|from matplotlib import (pyplot)", whole)
+    if run and run.figures and pyplot and ".show(" not in cell.source:
+        code += f"\n{pyplot[1] or pyplot[2]}.show()"
+    if cell.home != "cpu":
+        return f"if torch.cuda.is_available():\n{_indented(code)}"
+    return f"if not torch.cuda.is_available():\n{_indented(code)}" if "cpu" in cell.tags else code
 
 
-def _print_last(lines: list[str]) -> None:
-    """Print the value of the last statement, an expression."""
-    last = ast.parse("\n".join(lines)).body[-1]
+def _printed(source: str) -> str:
+    """A cell with the value of its last statement, an expression, printed."""
+    lines = source.split("\n")
+    last = ast.parse(source).body[-1]
     first, end = last.lineno - 1, last.end_lineno - 1
     start = _characters(lines[first], last.col_offset)
     stop = _characters(lines[end], last.end_col_offset)
@@ -331,13 +344,15 @@ def _print_last(lines: list[str]) -> None:
     expression = whole[start : len(whole) - len(lines[end]) + stop]
     call = ast.parse(f"f({expression})").body[0].value
     shown = f"print(repr({expression}))" if len(call.args) == 1 else f"print(repr(({expression})))"
-    lines[first : end + 1] = (lines[first][:start] + shown + lines[end][stop:]).split("\n")
+    lines[first : end + 1] = [lines[first][:start] + shown + lines[end][stop:]]
+    return "\n".join(lines).strip("\n")
 
 
 def _tried(source: str, raised: int, message: str, caught: str) -> str:
     """A cell whose statement at line `raised` raises, so that the script prints the message and goes on."""
     kind = re.match(r"[\w.]+", message)[0]
-    shown = f'f"{kind}: {{{caught}}}"' if message.startswith(f"{kind}:") else f'"{kind}"'
+    words = f"{caught}.msg" if kind in ("SyntaxError", "IndentationError", "TabError") else caught
+    shown = f'f"{kind}: {{{words}}}"' if message.startswith(f"{kind}:") else f'"{kind}"'
     clause = f"except {kind if hasattr(builtins, kind) else 'Exception'} as {caught}:\n    print({shown})"
     if ": {" not in shown:
         clause = clause.replace(f" as {caught}", "")
@@ -347,9 +362,9 @@ def _tried(source: str, raised: int, message: str, caught: str) -> str:
         return f"try:\n    exec({source.strip(chr(10))!r})\n{clause}"
     at = next(node for node in reversed(statements) if _start(node) <= max(raised, _start(statements[0])))
     lines = source.split("\n")
-    before = "\n".join(lines[: _start(at) - 1]).strip("\n")
+    before = "".join(f"{line}\n" for line in lines[: _start(at) - 1]).lstrip("\n")
     tried = "\n".join(lines[_start(at) - 1 :]).strip("\n")
-    return f"{before}\n".lstrip("\n") + f"try:\n{_indented(tried)}\n{clause}"
+    return f"{before}try:\n{_indented(tried)}\n{clause}"
 
 
 def _start(node: ast.stmt) -> int:

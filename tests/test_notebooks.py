@@ -1,0 +1,484 @@
+"""Chapters as files to take away: valid notebooks, the same everywhere, and scripts that print what the page shows."""
+
+import getpass
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import warnings
+from datetime import UTC, datetime
+
+import nbformat
+import pytest
+from conftest import ROOT, Project, commit_transcripts, keep_one_chapter, parse_html
+from torchproof import transcript
+from torchproof.capture import visible
+from torchproof.notebooks import address, colab
+from torchproof.runner import Runner, job_of
+from torchproof.site import Site, transcript_file
+from torchproof.zygote import ENVIRONMENT
+
+SITE = Site.read(ROOT)
+CHAPTERS = list(SITE.snippets)
+
+
+def read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+# --- the real ones ----------------------------------------------------------------------------------------------------
+
+
+def test_every_notebook_is_valid_and_needs_no_repair(files_to_take):
+    notebooks = sorted(files_to_take.rglob("*.ipynb"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nbformat warns about ids that it had to add or change
+        for path in notebooks:
+            nbformat.validate(nbformat.reads(read(path), as_version=4))
+            nbformat.validate(json.loads(read(path)))
+
+    assert len(notebooks) >= len(CHAPTERS)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_notebook_shows_the_visible_cells_in_the_order_of_the_page(files_to_take, name):
+    cells = code_cells(nbformat.read(files_to_take / f"{name}.ipynb", 4))
+
+    assert [cell.source for cell in cells] == [cell.shown_source for cell in SITE.snippets[name].cells if cell.shown]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_script_prints_what_the_page_shows(files_to_take, tmp_path, name):
+    """Run as a reader runs it, in a bare folder; instruction sets are pinned, as numbers are compared exactly."""
+    (tmp_path / "script.py").write_text(read(files_to_take / f"{name}.py"), encoding="utf-8")
+
+    ran = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    committed = transcript.parse(read(ROOT / transcript_file(name)))
+    expected = []
+    for cell in SITE.snippets[name].for_device("cpu"):
+        lines = committed[cell.slug] if cell.shown else []
+        expected += [line for line in lines if line[0] in "|=x" and not re.fullmatch(r"x line \d+", line)]
+    printed = [f"{old[0]} {line}".rstrip() for old, line in zip(expected, stdout_lines(ran), strict=False)]
+    assert len(stdout_lines(ran)) == len(expected)
+    if any("volatile" in cell.tags for cell in SITE.snippets[name].cells):
+        expected, printed = transcript.normalised(expected), transcript.normalised(printed)
+    assert printed == expected
+
+
+def stdout_lines(ran):
+    return visible(ran.stdout).removesuffix("\n").split("\n") if ran.stdout else []
+
+
+@pytest.fixture(scope="module")
+def runner():
+    runner = Runner(ROOT)
+    yield runner
+    runner.close()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_class_that_solves_nothing_gets_through_the_notebook(files_to_take, runner, name):
+    cells = SITE.snippets[name].for_device("cpu")
+    unsolved = tuple(cell for cell in cells if cell.shown and "solution" not in cell.tags)
+    file = files_to_take / f"{name}-class.ipynb"
+    assert file.exists() == any("solution" in cell.tags for cell in cells)
+    whole = runner.run(job_of(SITE.snippets[name], cells, SITE.claims(name), "cpu"))
+    alone = runner.run(job_of(SITE.snippets[name], unsolved, {}, "cpu"))
+
+    outputs = {slug: cell.outputs for slug, cell in alone.cells.items()}
+    assert outputs == {cell.slug: whole.cells[cell.slug].outputs for cell in unsolved}
+    if file.exists():
+        taken = [cell.source for cell in code_cells(nbformat.read(file, 4))]
+        shown = [cell for cell in SITE.snippets[name].cells if cell.shown]
+        assert taken == [cell.shown_source for cell in shown if "solution" not in cell.tags]
+
+
+def test_nothing_tells_where_or_when_it_was_made(files_to_take):
+    words = [str(ROOT), sys.prefix, "/tmp/", "torchproof-", os.path.expanduser("~"), socket.gethostname()]
+    words += [getpass.getuser(), datetime.now(UTC).date().isoformat(), f"{sys.version_info[0]}.{sys.version_info[1]}."]
+    words = [word for word in words if len(word) > 4 or word == "/tmp/"]
+    found = []
+    for path in sorted(files_to_take.rglob("*.*")):
+        text = "\n".join(taken_from_the_machine(path))
+        found += [(path.name, word) for word in words if word in text]
+
+    assert found == []
+
+
+def taken_from_the_machine(path):
+    """All of a file but what an author wrote: outputs were compared with what is committed, and so may hold anything."""
+    if path.suffix == ".py":
+        return [line for line in read(path).split("\n") if line.startswith("# ")]
+    notebook = json.loads(read(path))
+    cells = [{k: v for k, v in cell.items() if k not in ("source", "outputs")} for cell in notebook.pop("cells")]
+    return [json.dumps(notebook), json.dumps(cells), *json.loads(read(path))["cells"][0]["source"][:4]]
+
+
+def test_the_site_and_the_command_write_the_same_files(files_to_take, site_folder):
+    """Two builds of everything, byte for byte."""
+    different = []
+    for path in sorted(files_to_take.rglob("*.*")):
+        chapter = path.relative_to(files_to_take).as_posix().rpartition(".")[0].removesuffix("-class")
+        on_site = site_folder / chapter / path.name
+        if not on_site.exists() or on_site.read_bytes() != path.read_bytes():
+            different.append(path.name)
+
+    assert different == []
+
+
+def test_another_machine_writes_the_same_bytes(files_to_take, copy_of_the_site):
+    name = keep_one_chapter(copy_of_the_site)
+    home = copy_of_the_site.root.parent / "another home"
+    home.mkdir()
+
+    written = copy_of_the_site.run("torchproof", "notebooks", "out", HOME=str(home), USER="other", TZ="UTC-9", CI="1")
+
+    assert written.returncode == 0, written.stdout
+    made = sorted((copy_of_the_site.root / "out" / name).parent.glob(f"{name.rpartition('/')[2]}*"))
+    assert len(made) == 3
+    for path in made:
+        there = files_to_take / path.relative_to(copy_of_the_site.root / "out")
+        assert path.read_bytes() == there.read_bytes(), path.name
+
+
+def test_every_chapter_offers_its_files(site_folder):
+    for name in CHAPTERS:
+        page = parse_html(read(site_folder / name / "index.html"))
+        links = [link.attributes["href"] for link in page.one("p.tp-take").all("a")]
+        files, elsewhere = links[:-1], links[-1]
+
+        assert [(site_folder / name / file).is_file() for file in files] == [True] * len(files)
+        assert elsewhere.startswith("https://colab.research.google.com/github/")
+        assert elsewhere.endswith(f"/blob/notebooks/{name}.ipynb")
+
+
+def test_other_pages_offer_nothing(site_folder):
+    assert 'class="tp-take"' not in read(site_folder / "index.html")
+
+
+# --- a small one ------------------------------------------------------------------------------------------------------
+
+SNIPPET = '''\
+"""Speech."""
+
+# %% A string of lines
+text = """first
+    second
+"""
+text
+
+# %% Two values tags=["hide-input"]
+1, "two"
+
+# %% No value
+None
+
+# %% One on the way tags=["remove-cell"]
+hidden = 1
+
+# %% It fails late tags=["raises-exception"]
+error = 1
+
+
+def fail():
+    print("so far")
+    raise KeyError("""no
+    such thing""")
+
+
+fail()
+
+# %% No words tags=["raises-exception"]
+assert error == 2
+
+# %% It is no Python tags=["raises-exception"]
+1 +
+
+# %% It warns
+import sys, warnings
+
+warnings.warn("slowly", stacklevel=1)
+(
+    text  # a comment
+    .upper()
+)
+
+# %% A plot
+import matplotlib.pyplot as plt
+
+plt.plot([1, 2])
+None
+
+# %% Exercise: add tags=["exercise"]
+def add(a, b):
+    raise NotImplementedError
+
+
+add(1, 2)
+
+# %% Solution: add tags=["solution"]
+def add(a, b):
+    return a + b
+
+
+assert add(1, 2) == 3
+'''
+
+PAGE = """\
+---
+title: Elsewhere
+---
+
+# Speech
+
+Words, $x_1 [0](1)$, and [the *home* `page`](../index.md#top), [far](https://example.org/a_(b)), [here](#speech).
+
+```cell
+p/speech#a-string-of-lines
+```
+
+It begins so: `text.startswith("first")`{.proof}; code like `a[0](1)` is no link.
+
+```cell
+p/speech#two-values
+```
+
+```cell
+p/speech#no-value
+```
+
+!!! warning "Late"
+
+    It says *so far*.
+
+    ```cell
+    p/speech#it-fails-late
+    ```
+
+    Then `error == 1`{.proof}.
+
+```python
+not = [run](../index.md)
+```
+
+```cell
+p/speech#no-words
+```
+
+```cell
+p/speech#it-is-no-python
+```
+
+```cell
+p/speech#it-warns
+```
+
+```cell
+p/speech#a-plot
+```
+
+```torchproof
+counts
+```
+
+Add.
+
+```cell
+p/speech#exercise-add
+```
+
+??? success "Solution"
+
+    Use `+`.
+
+    ```cell
+    p/speech#solution-add
+    ```
+
+The end.
+"""
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    """The files of a chapter that holds every kind of thing."""
+    project = Project(tmp_path_factory.mktemp("speech") / "site")
+    project.write("mkdocs.yml", "site_name: Small\nsite_url: https://example.org/course/\n")
+    project.write("docs/index.md", "# Home\n")
+    project.write("snippets/p/speech.py", SNIPPET)
+    project.write("docs/p/speech.md", PAGE)
+    commit_transcripts(project)
+    written = project.run("torchproof", "notebooks", "out")
+    assert written.returncode == 0, written.stdout
+    project.root /= "out/p"
+    return project
+
+
+@pytest.fixture(scope="module")
+def notebook(speech):
+    return nbformat.reads(speech.read("speech.ipynb"), as_version=4)
+
+
+def outputs_of(notebook, slug):
+    cell = next(cell for cell in notebook.cells if cell.id == slug)
+    return [(output.output_type, output) for output in cell.outputs]
+
+
+def test_outputs_are_of_jupyters_own_types(notebook):
+    ((kind, value),) = outputs_of(notebook, "a-string-of-lines")
+    assert (kind, value.data["text/plain"]) == ("execute_result", "'first\\n    second\\n'")
+
+    (_, printed), (kind, raised) = outputs_of(notebook, "it-fails-late")
+    assert (printed.name, printed.text) == ("stdout", "so far\n")
+    assert (kind, raised.ename, raised.evalue) == ("error", "KeyError", "'no\\n    such thing'")
+
+    (kind, warned), _ = outputs_of(notebook, "it-warns")
+    assert (kind, warned.name, warned.text) == ("stream", "stderr", "UserWarning: slowly\n")
+
+    ((kind, figure),) = outputs_of(notebook, "a-plot")
+    assert kind == "display_data"
+    assert figure.data["image/svg+xml"].startswith("<svg ")
+    assert "line of 2 points" in figure.data["text/plain"]
+
+
+def test_tags_are_kept_and_a_cell_that_raises_stops_no_notebook(notebook):
+    cells = {cell.id: cell.metadata for cell in code_cells(notebook)}
+
+    assert cells["exercise-add"]["tags"] == ["exercise", "raises-exception"]
+    assert cells["two-values"]["jupyter"] == cells["solution-add"]["jupyter"] == {"source_hidden": True}
+    assert cells["it-warns"] == {"name": "It warns"}
+
+
+def test_prose_says_in_markdown_what_the_page_says(notebook):
+    text = prose(notebook)
+
+    assert text.startswith("# Speech\n\n*This notebook was made from [this page](https://example.org/course/p/speech/)")
+    assert "[the *home* `page`](https://example.org/course/#top)" in text
+    assert "[far](https://example.org/a_(b)), [here](https://example.org/course/p/speech/#speech)" in text
+    assert 'It begins so: `text.startswith("first")`; code like `a[0](1)` is no link.' in text
+    assert "> **Late**\n>\n> It says *so far*." in text
+    assert "> Then `error == 1`." in text
+    assert "not = [run](../index.md)" in text
+    assert not re.search(r"proof|^```(cell|torchproof)|title: Elsewhere|!!!|\?\?\?", text, re.M)
+
+
+def test_the_class_gets_neither_solution_nor_the_words_about_it(speech):
+    whole, unsolved = speech.read("speech.ipynb"), speech.read("speech-class.ipynb")
+
+    assert "Use `+`" in whole
+    assert "Use `+`" not in unsolved
+    assert "**Solution**" not in unsolved
+    assert "return a + b" not in unsolved
+    assert "The end." in unsolved
+
+
+def test_the_script_is_the_visible_code_with_what_a_script_needs(speech):
+    script = speech.read("speech.py")
+
+    assert script.startswith("# Speech\n# The code of https://example.org/course/p/speech/, from top to bottom")
+    assert "hidden = 1" not in script
+    assert 'text = """first\n    second\n"""\nprint(repr(text))\n' in script
+    assert 'print(repr((1, "two")))' in script
+    assert "fail()\n\n\ntry" not in script
+    assert '\n\n\ntry:\n    fail()\nexcept KeyError as caught:\n    print(f"KeyError: {caught}")\n' in script
+    assert 'try:\n    assert error == 2\nexcept AssertionError:\n    print("AssertionError")\n' in script
+    assert "print(repr((\n    text  # a comment\n    .upper()\n)))" in script
+    assert "plt.plot([1, 2])\nNone\nplt.show()\n" in script
+
+
+def test_the_script_prints_what_the_page_shows(speech, tmp_path):
+    ran = subprocess.run(
+        [sys.executable, speech.root / "speech.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split("\n") == [
+        "'first\\n    second\\n'",
+        "(1, 'two')",
+        "so far",
+        "KeyError: 'no\\n    such thing'",
+        "AssertionError",
+        "SyntaxError: invalid syntax",
+        "'FIRST\\n    SECOND\\n'",
+        "NotImplementedError",
+        "",
+    ]
+
+
+def test_a_chapter_that_drifted_is_not_handed_out(small_site):
+    commit_transcripts(small_site)
+    small_site.replace("snippets/a/b.cpu.txt", "[21, 22, 23]", "[21, 22, 24]")
+
+    written = small_site.run("torchproof", "notebooks", "out")
+
+    assert written.returncode == 1
+    assert "the cell 'row-plus-column' has drifted" in written.stdout
+    assert not list(small_site.root.glob("out/**/*.*"))
+
+
+def test_a_script_leaves_cells_of_a_gpu_to_machines_that_have_one(small_site):
+    small_site.replace("snippets/a/b.py", "# %% Sizes", '# %% Moved tags=["cuda"]\nrow.to("cuda")\n\n# %% Sizes')
+    small_site.replace("docs/a/b.md", "```cell\na/b#sizes", "```cell\na/b#moved\n```\n\n```cell\na/b#sizes")
+    commit_transcripts(small_site)
+
+    written = small_site.run("torchproof", "notebooks", "out")
+
+    assert written.returncode == 0, written.stdout
+    assert 'if torch.cuda.is_available():\n    row.to("cuda")\n' in small_site.read("out/a/b.py")
+    moved = [cell for cell in nbformat.read(small_site.root / "out/a/b.ipynb", 4).cells if cell.id == "moved"]
+    assert [cell.outputs for cell in moved] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        ("memory.md", "https://x.org/tensors/memory/"),
+        ("../index.md#top", "https://x.org/#top"),
+        ("index.md", "https://x.org/tensors/"),
+        ("../walkthroughs/ball.py", "https://x.org/walkthroughs/ball/"),
+        ("#here", "https://x.org/tensors/shapes/#here"),
+        ("../assets/picture.png", "https://x.org/assets/picture.png"),
+        ("mailto:a@b.c", "mailto:a@b.c"),
+        ("//y.org", "//y.org"),
+    ],
+)
+def test_a_link_leads_to_the_site(target, wanted):
+    assert address(target, "tensors/shapes", "https://x.org/") == wanted
+
+
+def test_without_an_address_of_the_site_a_link_to_it_is_words():
+    assert address("memory.md", "tensors/shapes", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("repository", "wanted"),
+    [
+        ("https://github.com/a/b", "https://colab.research.google.com/github/a/b/blob/notebooks/p/q.ipynb"),
+        ("https://github.com/a/b.git/", "https://colab.research.google.com/github/a/b/blob/notebooks/p/q.ipynb"),
+        ("https://gitlab.com/a/b", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_colab_opens_notebooks_from_github_only(repository, wanted):
+    assert colab("p/q", repository) == wanted
