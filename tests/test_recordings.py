@@ -430,6 +430,20 @@ def test_the_xray_says_what_is_otherwise_there(chapter):
     assert table.all("td")[-1].text == "test:0"
 
 
+def test_the_cells_of_the_cpu_do_not_lead_to_what_the_device_bound(chapter, runners):
+    chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 2\nx = x + 1")
+    chapter.replace("snippets/a/b.py", "v = torch.ones(2)", "v = x + torch.ones(2)")
+    assert record(chapter, runners) == (True, [])
+    page = chapter.shown()
+    rows = {row.attributes["id"]: row.all("td")[0].text for row in page.all("tr") if "id" in row.attributes}
+    line_behind = {}
+    for slug in ("only-there", "an-error-there", "last"):
+        card = next(e for e in page.all("section.tp-cell") if e.attributes["id"] == f"cell-{slug}")
+        line_behind[slug] = [rows[link.attributes["href"][1:]] for link in card.all("a.xr") if link.text == "x"]
+
+    assert line_behind == {"only-there": ["3", "7"], "an-error-there": ["3"], "last": ["7"]}
+
+
 def test_a_proof_that_was_not_recorded_waits(chapter):
     chapter.replace("docs/a/b.md", "w.sum() == 6", "w.max() == 2")
     proofs = {proof.text: proof for proof in chapter.shown().all("code.proof")}
@@ -457,7 +471,7 @@ def test_the_check_without_a_device_counts_what_waits(chapter):
     done = chapter.run("torchproof", "check")
 
     assert done.returncode == 0, done.stdout
-    assert "test: 3 cells in 1 chapters wait for a run on a GPU (torchproof record --device test)" in done.stdout
+    assert "test: 3 cells in 1 chapter wait for a run on a GPU (torchproof record --device test)" in done.stdout
 
 
 # --- the two devices against each other -----------------------------------------------------------------------------------
@@ -495,7 +509,7 @@ def test_the_check_on_the_device_passes_what_was_recorded_there(chapter):
     done = chapter.run("torchproof", "check", "--device", "test")
 
     assert done.returncode == 0, done.stdout
-    assert "1 chapters are as recorded" in done.stdout
+    assert "1 chapter as recorded" in done.stdout
 
 
 @pytest.mark.parametrize(

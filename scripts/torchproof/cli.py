@@ -13,7 +13,7 @@ from .cells import TAGS, folder_of
 from .check import Checker, check_chapter
 from .devices import DEVICES, RECORDED
 from .notebooks import downloads, site_url, write
-from .problems import Problem, did_you_mean, github_lines, report
+from .problems import Problem, did_you_mean, github_lines, many, report
 from .runner import Runner, cores
 from .site import Site, find_root, transcript_file
 from .zygote import Died
@@ -45,13 +45,13 @@ def check(root: Path, options: argparse.Namespace) -> int:
         for number, name in enumerate(names, 1):
             result = checker.chapter(name)
             found += result.problems
-            _say(number, len(names), name, f"{len(result.problems)} problems" if result.problems else "ok")
+            _say(number, len(names), name, many(len(result.problems), "problem") if result.problems else "ok")
     finally:
         checker.close()
         runner.close()
     for line in _waiting(site, names):
         print(line)
-    return _verdict(found, f"{len(names)} chapters are as committed")
+    return _verdict(found, f"{many(len(names), 'chapter')} as committed")
 
 
 def accept_(root: Path, options: argparse.Namespace) -> int:
@@ -79,7 +79,7 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     left = _static(Site.read(root), options.k, names)
     found += [problem for problem in left if not problem.acceptable and problem not in found]
     if changed:
-        print(f"{changed} transcripts written. Read the diff: git diff")
+        print(f"{many(changed, 'transcript')} written. Read the diff: git diff")
     return _verdict(found, "nothing left to accept")
 
 
@@ -105,7 +105,7 @@ def _on_device(root: Path, options: argparse.Namespace, *, write: bool) -> int:
                 outcome = "written" if written else "not recorded" if problems else "unchanged"
             else:
                 problems = check_chapter(site, runner, name, device).problems
-                outcome = f"{len(problems)} problems" if problems else "ok"
+                outcome = many(len(problems), "problem") if problems else "ok"
             found += problems
             _say(number, len(names), name, outcome)
     except Died as reason:
@@ -115,8 +115,8 @@ def _on_device(root: Path, options: argparse.Namespace, *, write: bool) -> int:
         runner.close()
         other.close()
     if changed:
-        print(f"{changed} recordings written. Read the diff: git diff snippets/")
-    well = "nothing left to record" if write else f"{len(names)} chapters are as recorded"
+        print(f"{many(changed, 'recording')} written. Read the diff: git diff snippets/")
+    well = "nothing left to record" if write else f"{many(len(names), 'chapter')} as recorded"
     return _verdict(found, well if names else f"no chapter has cells of {device}")
 
 
@@ -127,7 +127,7 @@ def _waiting(site: Site, names: list[str]) -> Iterator[str]:
         cells, chapters = sum(m.waiting for m in made), sum(bool(m.waiting) for m in made)
         if cells:
             command = f"torchproof record --device {device}"
-            yield f"{device}: {cells} cells in {chapters} chapters wait for a run on a GPU ({command})"
+            yield f"{device}: {many(cells, 'cell')} in {many(chapters, 'chapter')} wait for a run on a GPU ({command})"
 
 
 def explain(root: Path, options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-__all__ = ["Problem", "did_you_mean", "github_lines", "read_text", "report"]
+__all__ = ["Problem", "did_you_mean", "github_lines", "many", "read_text", "report"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ class Problem:
 
 def report(problems: list[Problem]) -> str:
     """All problems as text: each with its place and diff, the command that accepts drift last."""
-    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    parts = [f"torchproof: {count}", *map(str, problems)]
+    parts = [f"torchproof: {many(len(problems), 'problem')}", *map(str, problems)]
     for command in sorted({problem.way_out for problem in problems if problem.acceptable}):
         chapters = {p.chapter for p in problems if p.acceptable and p.way_out == command}
         only = f" -k {min(chapters)}" if len(chapters) == 1 else ""
@@ -65,6 +64,11 @@ def github_lines(problems: list[Problem]) -> list[str]:
         f"::error file={problem.path},line={problem.line}::{_escape(problem.message + chr(10) + problem.diff)}"
         for problem in problems
     ]
+
+
+def many(count: int, noun: str) -> str:
+    """A number with its noun: `1 cell`, `2 cells`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

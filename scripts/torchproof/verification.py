@@ -13,6 +13,7 @@ from collections.abc import Callable
 from .check import ChapterCheck, Checker
 from .devices import RECORDED
 from .pages import Page
+from .problems import many
 from .recording import STATES, Recording
 from .runner import CellRun
 
@@ -24,7 +25,7 @@ FENCE = re.compile(r"^```torchproof[ \t]*\n[ \t]*(\w+)[ \t]*\n```[ \t]*$", re.M)
 def chapter_line(check: ChapterCheck) -> str:
     """What was compared on a chapter's page, and with which versions."""
     versions = " · ".join(f"{name} {version}" for name, version in check.run.versions.items() if name != "matplotlib")
-    counts = f"{_many(_outputs(check), 'output')} compared, {_many(len(check.proofs), 'proof')} checked"
+    counts = f"{many(_outputs(check), 'output')} compared, {many(len(check.proofs), 'proof')} checked"
     line = f"{counts} · CPU · {versions}" if not check.problems else f"{_state(check)} · CPU · {versions}"
     return " · ".join([line, *map(_recorded_line, check.recordings.values())])
 
@@ -32,11 +33,11 @@ def chapter_line(check: ChapterCheck) -> str:
 def _recorded_line(made: Recording) -> str:
     """What is recorded of a chapter on a device, and what is not."""
     name = made.device.upper()
-    waiting = f"{_many(made.waiting, 'cell')} waiting for a GPU run"
+    waiting = f"{many(made.waiting, 'cell')} waiting for a GPU run"
     shown = made.count("fresh", "older torch")
     if not shown:
         return f"{name}: {waiting}"
-    line = f"{name}: {_many(shown, 'cell')} recorded on {made.origin}"
+    line = f"{name}: {many(shown, 'cell')} recorded on {made.origin}"
     return f"{line}, {waiting}" if made.waiting else line
 
 
@@ -91,7 +92,7 @@ def _recordings(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
             row = (recording.device.upper(), *recording.provenance.values())
             cells[row] = cells.get(row, 0) + recording.count("fresh", "older torch")
     waiting = sum(recording.waiting for recording in made)
-    text = f"{_many(waiting, 'cell')} of {_many(sum(bool(r.waiting) for r in made), 'chapter')} wait for a GPU run."
+    text = f"{many(waiting, 'cell')} of {many(sum(bool(r.waiting) for r in made), 'chapter')} wait for a GPU run."
     if not cells:
         return text if waiting else "No chapter has cells of another device."
     head = "| device | torch | GPU | driver | float32 | recorded | cells |\n|" + " --- |" * 6 + " ---: |"
@@ -132,11 +133,7 @@ def _of_cell(cell: CellRun) -> int:
 def _state(check: ChapterCheck) -> str:
     if not check.problems:
         return "as committed"
-    return _many(len(check.problems), "problem")
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return many(len(check.problems), "problem")
 
 
 def _title(page: Page) -> str:

@@ -29,6 +29,8 @@ class Rows:
     numbers: Iterator[int]
     """Of all rows of the page: a page may show several chapters."""
     now: States = field(default_factory=dict)
+    there: States = field(default_factory=dict)
+    """What cells of another device bound, which the cells of the CPU's session do not see."""
 
 
 LABELS = ("name", "line", "dtype", "shape", "strides", "layout", "shares storage with", "gradient")
@@ -56,13 +58,17 @@ def xray(
     links: dict[tuple[int, int], tuple[str, str]] = {}
     cut = len(cell.source) - len(cell.source.lstrip("\n"))
     facts = [(f"x{next(rows.numbers)}", fact) for fact in run.facts]
-    tracked = {*rows.now, *(fact["name"] for fact in run.facts)}
+    before = rows.now if cell.home == "cpu" else rows.now | rows.there
+    tracked = {*before, *(fact["name"] for fact in run.facts)}
     for use in _uses(cell.source, tracked):
         last = use.line - 1 if use.rebound else use.line
-        now = _after(rows.now, [(row, fact) for row, fact in facts if fact["line"] <= last])
+        now = _after(before, [(row, fact) for row, fact in facts if fact["line"] <= last])
         if use.name in now:
             links[use.line - cut, use.column] = (use.name, now[use.name])
-    rows.now = _after(rows.now, facts)
+    if cell.home == "cpu":
+        rows.now = _after(rows.now, facts)
+    else:
+        rows.there = _after(rows.there, facts)
     return _linked(code, links), _table(facts, elsewhere or {})
 
 
@@ -129,15 +135,16 @@ def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
 
 
 def _table(facts: list[tuple[str, Fact]], elsewhere: dict[str, CellRun]) -> str:
-    others = [_otherwise([fact for _, fact in facts], run.facts) for run in elsewhere.values()]
+    others = {device: _otherwise([fact for _, fact in facts], run.facts) for device, run in elsewhere.items()}
+    others = {device: states for device, states in others.items() if any(states)}
     rows = [
-        _row(row, fact, [other[number] for other in others])
+        _row(row, fact, [states[number] for states in others.values()])
         for number, (row, fact) in enumerate(facts)
         if fact["type"] != "gone"
     ]
     if not rows:
         return ""
-    labels = [*LABELS, *(f"on {device.upper()}" for device in elsewhere)]
+    labels = [*LABELS, *(f"on {device.upper()}" for device in others)]
     head = "".join(f"<th>{label}</th>" for label in labels)
     count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
