@@ -6,7 +6,7 @@
 # On the way some steps move every byte, and others only change the order in which the bytes are read.
 # You will ask each step which of the two it was, for the answer decides how much memory you pay, and which of your pictures change when you write to one.
 #
-# [Memory](../tensors/memory.md) explains storage and strides, [Shapes](../tensors/shapes.md) `view` and `permute`; here they meet one real picture.
+# [Memory](../tensors/memory.md) explains storage and strides, [Shapes](../tensors/shapes.md) `view` and `permute`, [Memory formats](../tensors/memory_format.md) the two orders of a batch; here they meet one real picture.
 #
 # ## Rows of pixels
 #
@@ -108,7 +108,7 @@ tile
 #
 # Both walk the same twelve bytes; the second takes every third.
 # The shape alone could also be had with `view`, and would be wrong: it cuts the line into new rows and mixes the colours (`not torch.equal(photo.view(3, 600, 512), first)`{.proof}).
-# [Memory](../tensors/memory.md) shows what that looks like.
+# [Memory formats](../tensors/memory_format.md#pictures) shows what that looks like.
 #
 # Now let the bytes follow: `contiguous()` writes them out in the order in which they are read.
 
@@ -249,7 +249,7 @@ for t in questions:
 #
 # ## Who keeps the layout
 #
-# Let the operations that a picture meets work on `packed`, and look at what comes back.
+# Let the operations that a picture meets work on `packed`, and look at what comes back ([Memory formats](../tensors/memory_format.md) says why).
 
 # %% Who keeps the layout
 kernel = torch.full((5, 3, 3, 3), 1 / 27)
