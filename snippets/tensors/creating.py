@@ -104,8 +104,9 @@ import matplotlib.pyplot as plt
 flat = torch.rand(4000, generator=dice)
 bell = torch.randn(4000, generator=dice)
 fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-axes.hist(flat, bins=60, range=(-3, 3), label="rand")
-axes.hist(bell, bins=60, range=(-3, 3), label="randn", alpha=0.7)
+bars = {"bins": 30, "range": (-3, 3), "histtype": "stepfilled"}
+axes.hist(flat, **bars, label="rand")
+axes.hist(bell, **bars, label="randn", alpha=0.7)
 axes.set(xlabel="value", ylabel="how many of 4000", title="Two kinds of chance")
 axes.legend()
 plt.show()
