@@ -56,7 +56,7 @@ def test_every_reference_within_a_page_is_to_something(pages):
             for attribute in ("for", "aria-labelledby", "aria-describedby", "aria-controls"):
                 names = (element.attributes.get(attribute) or "").split()
                 dangling += [(name, element.tag, attribute, one) for one in names if one not in known]
-        used = re.findall(r'(?:url\(#|<use href="#)([^)"]+)', text)
+        used = re.findall(r'(?:url\(#|xlink:href="#)([^)"]+)', text)
         dangling += [(name, "svg", "url", one) for one in used if one not in known]
 
     assert dangling == []

@@ -36,12 +36,13 @@
     return `<div class="xr-walk" aria-hidden="true">${html}</div><small>storage, and the turn at which each number is read</small>`;
   };
 
-  const show = (link) => {
+  const show = (link, pin) => {
     const row = d.getElementById(link.hash.slice(1));
     if (!row) return;
     hide();
     make();
     at = link;
+    pinned = pin;
     const cells = {};
     let facts = "";
     [...row.closest("table").tHead.rows[0].cells].forEach((head, i) => {
@@ -57,26 +58,30 @@
     place(link);
   };
 
-  /* Right of the code, else under it, else above it, else at the foot of the screen. */
+  /* Beside the code if there is room, else under it, else above it. Where the screen has too little of both,
+     the page moves for a reader who asked by key or click; under a moving pointer nothing may move. */
   const place = (link) => {
     const code = link.closest("pre").getBoundingClientRect(), name = link.getBoundingClientRect();
-    const room = innerWidth - code.right - 16;
-    card.style.cssText = room > 180 ? `max-width:min(16rem,${room}px)` : "";
+    const room = innerWidth - code.right - 16, beside = room > 180;
+    card.className = beside ? "" : "xr-wide";
+    card.style.maxWidth = beside ? `min(16rem, ${room}px)` : "";
     const w = card.offsetWidth, h = card.offsetHeight;
-    let left = Math.max(8, Math.min(name.left, innerWidth - w - 8)), top = innerHeight - h;
-    if (w <= room) {
-      left = code.right + 8;
-      top = Math.max(56, Math.min(name.top - 12, innerHeight - h - 8));
-    } else if (code.bottom + h + 8 < innerHeight) top = code.bottom + 4;
-    else if (code.top - h > 56) top = code.top - h - 4;
-    else {
-      left = 0;
-      const over = name.bottom + 12 - top;
-      if (over > 0) scrollBy({ top: over });
+    let left = code.right + 8, top = Math.max(56, Math.min(name.top - 12, innerHeight - h - 8));
+    if (!beside) {
+      const under = innerHeight - code.bottom - h - 8, above = code.top - h - 60;
+      const down = under >= 0 || (above < 0 && name.top - code.top > code.bottom - name.bottom);
+      const lack = Math.min(0, down ? under : above);
+      if (lack && !held()) return hide();
+      left = Math.max(8, Math.min(name.left, innerWidth - w - 8));
+      top = down ? code.bottom + 4 : code.top - h - 4;
+      if (lack) setTimeout(scrollBy, 0, { top: down ? -lack : lack, behavior: "instant" });
     }
-    card.style.cssText += `;left:${left}px;top:${top}px`;
+    const page = card.offsetParent.getBoundingClientRect();
+    card.style.left = left - page.left + "px";
+    card.style.top = top - page.top + "px";
   };
 
+  const held = () => pinned || at == d.activeElement;
   const hide = () => {
     clearTimeout(timer);
     if (!at) return;
@@ -109,8 +114,7 @@
       e.preventDefault();
       e.stopPropagation();
       if (pinned && at == link) return hide();
-      show(link);
-      pinned = true;
+      show(link, true);
     } else if (at && !card.contains(e.target)) hide();
   }, true);
   d.addEventListener("keydown", (e) => {
@@ -125,7 +129,7 @@
     next.tabIndex = 0;
     next.focus();
   });
-  addEventListener("scroll", () => at && !pinned && hide());
+  addEventListener("scroll", () => at && !held() && hide());
   addEventListener("resize", hide);
 
   /* One stop for the Tab key in each cell; the arrows go on from there. */

@@ -168,7 +168,7 @@ def _figure(svg: str, cell: Cell, number: int) -> str:
 
 def _with_own_ids(tag: str, prefix: str) -> str:
     tag = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', tag)
-    return re.sub(r'(url\(|\bhref=")#', rf"\1#{prefix}", tag)
+    return re.sub(r'(url\(|xlink:href=")#', rf"\1#{prefix}", tag)
 
 
 def _folded(label: str, html: str) -> str:

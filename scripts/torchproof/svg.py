@@ -34,12 +34,16 @@ def slim(svg: str) -> str:
     for element in root.iter():
         element.attrib = {name: _short(name, value, element) for name, value in element.items()}
     _rename(root)
-    root.attrib = {"xmlns": "http://www.w3.org/2000/svg"} | {k: v for k, v in root.items() if k != "version"}
+    root.attrib = SPACES | {name: value for name, value in root.items() if name != "version"}
     return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>")
 
 
 def _local(name: str) -> str:
-    return name.rpartition("}")[2]
+    # without the prefix, Material's script takes every element with an address for a link of HTML, and stumbles
+    return name.rpartition("}")[2].replace("href", "xlink:href")
+
+
+SPACES = {"xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
 
 
 def _prune(element: Element) -> None:
@@ -73,12 +77,12 @@ def _useful(name: str, value: str) -> str:
 def _join_marks(parent: Element, shapes: dict[str, Element]) -> None:
     """Draw marks in a row, of points or ticks, as one path that has the mark at each of its corners."""
     for run in _runs(parent, _mark, between=_label):
-        kind = f"{run[0].get('href')} {run[0].get('style')}"
+        kind = f"{run[0].get('xlink:href')} {run[0].get('style')}"
         if len(run) < 2 and kind not in shapes:
             continue
         joined = []
         if kind not in shapes:
-            shape = shapes[run[0].get("href", "")]
+            shape = shapes[run[0].get("xlink:href", "")]
             style = ";".join(f"{rule}:{value}" for rule, value in (_rules(run[0]) | _rules(shape)).items())
             shapes[kind] = Element("marker", id=f"mark{len(shapes)}", overflow="visible", markerUnits="userSpaceOnUse")
             shapes[kind].append(Element("path", d=shape.get("d", ""), style=style))
@@ -89,7 +93,7 @@ def _join_marks(parent: Element, shapes: dict[str, Element]) -> None:
 
 
 def _mark(element: Element) -> object:
-    return element.tag == "use" and (element.get("href"), element.get("style"))
+    return element.tag == "use" and (element.get("xlink:href"), element.get("style"))
 
 
 def _label(element: Element) -> bool:
