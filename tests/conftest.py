@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from torchproof.check import check_chapter
 from torchproof.runner import Runner
-from torchproof.site import Site
+from torchproof.site import Site, transcript_file
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -106,7 +106,7 @@ def commit_transcripts(project: Project) -> None:
     try:
         site = Site.read(project.root)
         for name in site.snippets:
-            project.write(f"snippets/{name}.cpu.txt", check_chapter(site, runner, name).merged)
+            project.write(transcript_file(name), check_chapter(site, runner, name).merged)
     finally:
         runner.close()
 
