@@ -220,7 +220,7 @@ def test_the_page_has_title_contents_line_and_links(built, article):
     page = parse_html(built.read(PAGE))
 
     assert page.all("title")[0].text == "A walk & a talk - Small"
-    assert "Second part" in page.one("nav.md-nav--secondary").text
+    assert "Second part" in page.all("nav.md-nav--secondary")[-1].text
     assert "2 outputs compared, 1 proof checked" in article.one("p.tp-verified").text
     assert "../../a/b/#broadcasting" in [link.attributes["href"] for link in article.all("a")]
     assert [link.text for link in article.one("p.tp-take").all("a")] == ["Download notebook", "Download script"]

@@ -283,7 +283,7 @@ def _outputs(run: CellRun) -> list[dict[str, Any]]:
 
 def _figure(figure: dict[str, Any]) -> dict[str, Any]:
     """The picture on white, since no page's colours reach it, and what is plotted as text."""
-    svg = figure["svg"].replace("<svg ", '<svg style="background: white; color: black" ', 1)
+    svg = figure["svg"].replace("<svg ", '<svg style="background: white; color: black; font-family: sans-serif" ', 1)
     data = {"image/svg+xml": _lines(svg), "text/plain": _lines("\n".join(figure["lines"]))}
     return {"output_type": "display_data", "metadata": {}, "data": data}
 
