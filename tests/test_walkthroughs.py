@@ -240,6 +240,19 @@ def test_nothing_of_mkdocs_jupyters_template_is_left(built):
     assert not re.search(r"jp-|jupyter-wrapper|clipboard-copy|MathJax|mermaid|require\.js|cdnjs|anchor-link", text)
 
 
+def test_a_site_that_opens_from_a_folder_has_the_same_files_beside_its_pages(walk):
+    walk.write("mkdocs.yml", walk.read("mkdocs.yml") + "use_directory_urls: false\n")
+
+    made = walk.run("mkdocs", "build", "--strict")
+
+    assert made.returncode == 0, made.stdout
+    for page in ("walkthroughs/walk", "a/b"):
+        links = parse_html(walk.read(f"site/{page}.html")).one("p.tp-take").all("a")
+        folder = (walk.root / "site" / page).parent
+        assert [(folder / link.attributes["href"]).is_file() for link in links] == [True, True]
+    assert 'href="../a/b.html#broadcasting"' in walk.read("site/walkthroughs/walk.html")
+
+
 def test_a_link_that_leads_nowhere_fails_the_strict_build(walk):
     walk.replace(FILE, "../a/b.md", "../a/c.md")
 
