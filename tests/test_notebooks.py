@@ -57,6 +57,18 @@ def test_a_notebook_shows_the_visible_cells_in_the_order_of_the_page(files_to_ta
     assert [cell.source for cell in cells] == [cell.shown_source for cell in SITE.snippets[name].cells if cell.shown]
 
 
+def test_no_prose_holds_what_only_the_site_understands(files_to_take):
+    ours = re.compile(
+        r"\{\.\w+\}|^[> ]*(?:!!!|\?\?\?|===) |^[> ]*```(?:cell|torchproof|memory|broadcast|graph)|\]\([^):]*\)", re.M
+    )
+    found = {}
+    for path in sorted(files_to_take.rglob("*.ipynb")):
+        text = re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", prose(nbformat.read(path, 4)))
+        found |= {path.name: ours.findall(text)} if ours.search(text) else {}
+
+    assert found == {}
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_script_prints_what_the_page_shows(files_to_take, tmp_path, name):
     """Run as a reader runs it, in a bare folder; instruction sets are pinned, as numbers are compared exactly."""
@@ -447,7 +459,7 @@ def test_a_script_leaves_cells_of_a_gpu_to_machines_that_have_one(small_site):
     assert written.returncode == 0, written.stdout
     assert 'if torch.cuda.is_available():\n    row.to("cuda")\n' in small_site.read("out/a/b.py")
     moved = [cell for cell in nbformat.read(small_site.root / "out/a/b.ipynb", 4).cells if cell.id == "moved"]
-    assert [cell.outputs for cell in moved] == [[]]
+    assert [(cell.outputs, cell.metadata["tags"]) for cell in moved] == [([], ["cuda", "raises-exception"])]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from typing import Any
 
 from .cells import Cell, Snippet
 from .check import ChapterCheck
+from .devices import DEVICES
 from .draw import described
 from .measure import KINDS
 from .pages import CODE, FENCE, Drawing, Page
@@ -248,7 +249,8 @@ def notebook(pieces: list[Piece], runs: dict[str, CellRun]) -> str:
 
 
 def _code_cell(cell: Cell, run: CellRun | None) -> dict[str, Any]:
-    tags = sorted(cell.tags | ({"raises-exception"} if cell.must_raise else set()))
+    may_raise = cell.must_raise or cell.tags & set(DEVICES)  # where its device is not, Jupyter goes on all the same
+    tags = sorted(cell.tags | ({"raises-exception"} if may_raise else set()))
     folded = {"source_hidden": {"hide-input", "solution"}, "outputs_hidden": {"hide-output"}}
     hidden = {part: True for part, by in folded.items() if cell.tags & by}
     metadata: dict[str, Any] = {"name": cell.title}
