@@ -38,7 +38,13 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 CHAPTER = "tensors/memory/"
-KINDS = {"home": "", "chapter": CHAPTER, "verification": "verification/", "not found": "no/such/page/"}
+KINDS = {
+    "home": "",
+    "chapter": CHAPTER,
+    "walk-through": "walkthroughs/ball/",
+    "verification": "verification/",
+    "not found": "no/such/page/",
+}
 WIDTHS = {"desktop": 1440, "phone": 390}
 PAGES = [name.removesuffix("index").rstrip("/") for name in Site.read(ROOT).pages]
 PAGES = sorted(f"{name}/" if name else "" for name in PAGES)
