@@ -182,20 +182,158 @@ def test_what_was_recorded_comes_back_as_it_was_run(chapter, runners):
         assert (back.statement, bool(back.raised)) == (ran.statement, bool(ran.raised))
 
 
-def test_recording_again_changes_no_byte_not_even_on_another_day(chapter, runners):
+ODD = r"""
+# %% Lines like a recording's own tags=["test"]
+print("%% last code=000000000000 body=000000000000\n\n? True\nx statement 1\n~ 1 x  int64[1]\n= 1\n\n")
+
+# %% No end of line tags=["test"]
+print("no end", end="")
+
+# %% Both streams, in turn tags=["test"]
+import sys
+
+print("out", end="")
+sys.stderr.write("err")
+print("out", end="\n\n")
+sys.stderr.write("\nerr\n")
+
+# %% Not ASCII, or not to be seen tags=["test"]
+print("é 中 \u202e \x00 \x1b[31m \r\n \x0c \x85 \u2028 \ud800 \t.")
+print("  blanks around  ")
+
+# %% A long line tags=["test"]
+print("x" * 50_000)
+
+# %% A value of several lines tags=["test"]
+class Told:
+    def __repr__(self):
+        return "\n\none\n\n? two\n"
+
+
+Told()
+
+# %% Names with blanks tags=["test"]
+import torch
+
+told = torch.ones(2).as_subclass(type("Two  blanks\nand a line", (torch.Tensor,), {}))
+globals()["no  name\n%% last"] = torch.ones(2)
+größe = torch.ones(1)
+
+# %% An error of several lines tags=["test", "raises-exception"]
+raise ValueError("one\n\n%% two\nx statement 7\n")
+
+# %% An error without words tags=["test", "raises-exception"]
+print("before")
+raise ValueError
+
+# %% An error on the way tags=["test", "raises-exception"]
+for size in range(1, 4):
+    made = torch.ones(size)
+    made / torch.ones(2)
+
+# %% An error of the whole cell tags=["test", "raises-exception"]
+print("never")
+1 +* 2
+
+# %% Nothing but a comment tags=["test"]
+# nothing
+
+# %% An error whose digits may change tags=["test", "raises-exception", "volatile"]
+raise ValueError("at 0x7f, 3 times")
+
+# %% The end tags=["test"]
+größe.add_(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory, runners):
+    """A chapter of cells that a format of lines could break on, as recorded and as run."""
+    project = Chapter(tmp_path_factory.mktemp("odd"))
+    write_small_site(project)
+    project.write("snippets/a/b.py", ODD)
+    slugs = [cell.slug for cell in read_snippet(project.root, "a/b").cells]
+    fences = [f"\n```cell\na/b#{slug}\n```\n" for slug in slugs]
+    place = slugs.index("an-error-of-the-whole-cell")
+    fences.insert(place, "\nIt changes a tensor, unseen: `bool((größe.add_(1) > 1).all())`{.proof}.\n")
+    project.write("docs/a/b.md", "# Odd\n" + "".join(fences))
+    assert record(project, runners) == (True, [])
+    site = Site.read(project.root)
+    return site, check_chapter(site, runners[0], "a/b", "test").run
+
+
+@pytest.mark.parametrize("title", re.findall(r"^# %% (.*) tags", ODD, re.M), ids=str)
+def test_whatever_a_cell_does_comes_back_as_it_was_run(odd, title):
+    site, run = odd
+    cell = next(cell for cell in site.snippets["a/b"].cells if cell.title == title)
+    recorded, ran = site.recordings["a/b"]["test"].cells[cell.slug], run.cells[cell.slug]
+    back = recorded.run(cell)
+
+    assert recorded.state == "fresh"
+    assert without_end(back.outputs) == without_end(ran.outputs)
+    assert without_line(back.facts) == without_line(ran.facts)
+    assert (back.statement, bool(back.raised)) == (ran.statement, bool(ran.raised))
+
+
+def without_end(outputs):
+    """Outputs up to their last line's end."""
+    return [[mark, text.rstrip("\n")] for mark, text in outputs]
+
+
+def without_line(facts):
+    """Facts by statement; where a loop raised, the recorded line is where the name was bound last."""
+    return [{name: value for name, value in fact.items() if name != "line"} for fact in facts]
+
+
+def dated(chapter, date, **provenance):
+    """Write the recording as if it had been made on another day."""
     site = Site.read(chapter.root)
     made = site.recordings["a/b"]["test"]
-    text = chapter.read(FILE)
-    earlier = re.sub(r"· \d{4}-\d\d-\d\d\n", "· 2001-02-03\n", text, count=1)
-    chapter.write(FILE, earlier)
-    assert set(chapter.states().values()) == {"tampered"}
     lines = {slug: cell.lines for slug, cell in made.cells.items()}
-    hashes = recording.code_hashes(site.snippets["a/b"].for_device("test"))
-    dated = recording._written(site.snippets["a/b"], "test", hashes, lines, made.provenance | {"date": "2001-02-03"})
-    chapter.write(FILE, dated)
+    told = made.provenance | {"date": date} | provenance
+    chapter.write(FILE, recording._written(site.snippets["a/b"], "test", lines, told))
+
+
+def test_recording_again_changes_no_byte_not_even_on_another_day(chapter, runners):
+    dated(chapter, "2001-02-03")
+    before = chapter.read(FILE)
+    assert "2001-02-03" in before
 
     assert record(chapter, runners) == (False, [])
-    assert chapter.read(FILE) == dated
+    assert chapter.read(FILE) == before
+
+
+def test_no_line_is_kept_from_another_machine_or_another_day(chapter, runners):
+    chapter.replace("snippets/a/b.py", "# %% Last", '# %% Last tags=["volatile"]')
+    changed_on_the_way(chapter, "= 1.5", "= 9.5", gpu="NVIDIA A10")
+    assert record(chapter, runners) == (True, [])
+    assert "= 1.5" in chapter.read(FILE)
+
+    changed_on_the_way(chapter, "= 1.5", "= 9.5")
+    chapter.replace("docs/a/b.md", "w.sum() == 6", "w.max() == 2")
+    assert record(chapter, runners) == (True, [])
+    assert "= 1.5" in chapter.read(FILE)
+
+
+def test_what_is_recorded_on_another_machine_names_it_and_the_day(chapter, runners):
+    today = Site.read(chapter.root).recordings["a/b"]["test"].provenance["date"]
+    dated(chapter, "2001-02-03", gpu="NVIDIA A10", torch="2.0.0")
+
+    assert record(chapter, runners) == (True, [])
+    made = Site.read(chapter.root).recordings["a/b"]["test"]
+    assert (made.provenance["gpu"], made.cells["last"].state) == ("no hardware", "fresh")
+    assert made.provenance["date"] >= today
+
+
+def test_a_proof_with_another_number_below_a_volatile_cell_is_recorded(chapter, runners):
+    chapter.replace("snippets/a/b.py", 'Only there tags=["test"]', 'Only there tags=["test", "volatile"]')
+    changed_on_the_way(chapter, "w.sum() == 6", "w.sum() < 7")
+    chapter.replace("docs/a/b.md", "w.sum() == 6", "w.sum() < 8")
+    assert [problem.slug for problem in check(chapter, runners)] == ["only-there"]
+
+    assert record(chapter, runners) == (True, [])
+    proofs = Site.read(chapter.root).recordings["a/b"]["test"].cells["only-there"].proofs
+    assert proofs == ["w.requires_grad", "w.sum() < 8"]
 
 
 # --- states -------------------------------------------------------------------------------------------------------------
@@ -229,6 +367,13 @@ def test_facts_keep_their_place_when_the_layout_changes(chapter):
     run = site.recordings["a/b"]["test"].cells["only-there"].run(site.snippets["a/b"].cell("only-there"))
 
     assert [(fact["name"], fact["line"]) for fact in run.facts] == [("z", 3), ("w", 4)]
+
+
+def test_a_fact_stands_where_its_statement_binds_the_name():
+    cell = Cell("A", "a", "if True:\n    x = 1\n\n    y = 2", 1)
+    run = recording.Recorded("fresh", ["~ 1 x  int64[1]", "~ 1 y  int64[1]", "~ 1 z  int64[1]"]).run(cell)
+
+    assert [(fact["name"], fact["line"]) for fact in run.facts] == [("x", 2), ("y", 4), ("z", 1)]
 
 
 @pytest.mark.parametrize("changed", range(len(SLUGS)))
@@ -312,6 +457,35 @@ def test_no_digit_of_a_recording_can_be_changed(chapter):
         tampered = text[: found.start()] + digit + text[found.end() :]
         made = recording.read(tampered, site.snippets["a/b"], "test", "")
         assert made.problem, tampered[found.start() - 40 : found.end()]
+
+
+def read_back(chapter, text):
+    """What is believed of the recording once its file holds this text, or these bytes."""
+    (chapter.root / FILE).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return Site.read(chapter.root).recordings["a/b"]["test"]
+
+
+@pytest.mark.parametrize(
+    "resave",
+    [lambda data: data.replace(b"\n", b"\r\n"), lambda data: b"\xef\xbb\xbf" + data],
+    ids=["CRLF", "BOM"],
+)
+def test_how_an_editor_or_git_saves_text_is_no_tampering(chapter, resave):
+    made = read_back(chapter, resave((chapter.root / FILE).read_bytes()))
+
+    assert made.problem == ""
+    assert {cell.state for cell in made.cells.values()} == {"fresh"}
+
+
+def test_two_recordings_of_one_cell_are_none(chapter):
+    ours = chapter.read(FILE)
+    changed_on_the_way(chapter, "[2.0, 2.0, 2.0]", "[3.0, 3.0, 3.0]")
+    theirs = next(block for block in chapter.read(FILE).split("\n\n") if block.startswith("%% only-there"))
+    place = ours.index("%% an-error-there")
+    made = read_back(chapter, f"{ours[:place]}{theirs}\n\n{ours[place:]}")
+
+    assert made.cells["only-there"].state == "tampered"
+    assert made.problem
 
 
 @pytest.mark.parametrize("command", ["torchproof check", "mkdocs build", "pytest"])
@@ -463,6 +637,7 @@ def test_the_verification_page_counts_states_and_names_machines(chapter):
     assert rows[2][-1] == "–"
     assert rows[-1][0] == "TEST"
     assert rows[-1][2:5] == ["no hardware", "none", "as on the CPU"]
+    assert rows[-1][-1] == "4"
     assert "1 cell of 1 chapter wait for a GPU run" in chapter.read("site/v/index.html")
 
 
@@ -500,6 +675,8 @@ def test_a_device_in_the_state_is_no_disagreement():
 
     assert recording.disagreements(cell, here.run(cell), there, "cuda") == []
     assert recording.disagreements(cell, here.run(cell), other, "cuda") != []
+    named = recording.Recorded("fresh", ["~ 1 x  int64[2]  strides (1,)  contiguous  shares x_cuda"])
+    assert recording.disagreements(cell, here.run(cell), named, "cuda") != []
 
 
 # --- where the device is ------------------------------------------------------------------------------------------------
@@ -562,14 +739,16 @@ def test_another_output_on_the_device_is_drift(chapter, runners):
     assert "+| [2.0, 2.0, 2.0]" in problem.diff
 
 
-def test_a_last_digit_counts_on_the_recordings_gpu_and_not_on_another(chapter, runners):
+def test_a_last_digit_counts_on_the_recordings_gpu_and_torch_and_not_on_others(chapter, runners):
     value = re.search(r"^= (1\.\d+)$", chapter.read(FILE), re.M)[1]
     nearly = str(float(value) + 1e-6)
     changed_on_the_way(chapter, value, nearly)
     assert [problem.slug for problem in check(chapter, runners)] == ["last"]
-    chapter.rerecord(gpu="NVIDIA A10")
+    torch = Site.read(chapter.root).recordings["a/b"]["test"].provenance["torch"]
+    for other in ({"torch": "2.0.0"}, {"torch": torch, "gpu": "NVIDIA A10"}):
+        chapter.rerecord(**other)
+        assert check(chapter, runners) == []
 
-    assert check(chapter, runners) == []
     changed_on_the_way(chapter, nearly, "1.6", gpu="NVIDIA A10")
     assert [problem.slug for problem in check(chapter, runners)] == ["last"]
 
@@ -596,8 +775,9 @@ def test_a_session_that_fails_writes_nothing_and_says_why(chapter, runners):
             "a recording holds text",
         ),
         ("snippets/a/b.py", "print(w.tolist())", "os.abort()", "SIGABRT"),
+        ("snippets/a/b.py", "print(w.tolist())", "print(torch.rand(1) * 1e-4)", "two runs"),
     ],
-    ids=["false proof", "unseeded", "figure", "crash"],
+    ids=["false proof", "unseeded", "figure", "crash", "unseeded within precision"],
 )
 def test_what_cannot_be_believed_is_not_recorded(chapter, runners, file, old, new, words):
     chapter.replace(file, old, new)
@@ -710,12 +890,14 @@ def test_an_unknown_device_is_named(chapter):
     assert "invalid choice: 'cudda'" in done.stdout
 
 
-def test_a_recording_without_its_snippet_is_named(chapter):
+def test_a_recording_without_its_snippet_or_of_no_device_is_named(chapter):
     shutil.copy(chapter.root / FILE, chapter.root / "snippets/a/zzz.test.txt")
+    shutil.copy(chapter.root / FILE, chapter.root / "snippets/a/b.tset.txt")
     done = chapter.run("torchproof", "check")
 
     assert done.returncode == 1
     assert "snippets/a/zzz.test.txt:1: a transcript without its snippet" in done.stdout
+    assert "snippets/a/b.tset.txt:1: a transcript without its snippet" in done.stdout
 
 
 def test_a_snippets_cells_run_where_their_tags_say(chapter):

@@ -40,7 +40,12 @@ class Tracker:
     def _named(self) -> Iterator[tuple[str, Any]]:
         for name, value in list(self.namespace.items()):
             if not name.startswith("_") and (_is_tensor(value) or _is_array(value)):
-                yield name, value
+                yield _on_one_line(name), value
+
+
+def _on_one_line(name: str) -> str:
+    """The name with single blanks: `globals()` and `type` take any text, and transcripts are lines of fields."""
+    return " ".join(name.split())
 
 
 def _is_tensor(value: Any) -> bool:
@@ -77,7 +82,7 @@ def _grad(tensor: Any) -> Any:
 def _type(value: Any) -> str:
     """Dtype and shape, as `int64[2, 3]`; `float32[]` is 0-d; other classes than Tensor say so."""
     text = f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
-    name = type(value).__name__
+    name = _on_one_line(type(value).__name__)
     return text if name == "Tensor" else f"{name} {text}"
 
 

@@ -52,21 +52,23 @@ class Recorded:
         """What the cell did there, as if it had been done here; figures are not recorded."""
         outputs: list[list[str]] = []
         facts: list[dict[str, Any]] = []
-        raised = 0
+        raised = statement = 0
+        body = _statements(cell)
         for line in self.lines:
             mark, text = line[0], line[2:]
             follows = bool(outputs) and outputs[-1][0] == mark
             if mark == "~":
-                facts.append(_fact(text, cell))
+                facts.append(_fact(text, body))
             elif mark == "x" and not follows:
-                raised = int(text.removeprefix("statement "))
+                statement = int(text.removeprefix("statement "))
+                raised = body[statement - 1].lineno if statement else 1
                 outputs.append(["x", ""])
             elif mark != "?":
                 if not follows:
                     outputs.append([mark, ""])
                 outputs[-1][1] += f"{text}\n"
         outputs = [[mark, text.removesuffix("\n") if mark in "=x" else text] for mark, text in outputs]
-        return CellRun(cell.slug, outputs, facts, [], raised, raised, [], [], 0.0)
+        return CellRun(cell.slug, outputs, facts, [], raised, statement, [], [], 0.0)
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,11 @@ def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recordi
         message = f"is no recording of {snippet.file} on {device}: its first line says otherwise"
         return Recording(device, {}, dict.fromkeys(cells, Recorded("tampered")), message)
     older = provenance["torch"].partition("+")[0] != torch
-    parts = [header]
+    parts, seen = [header], set()
     for title, lines in transcript.parse(text).items():
         found = TITLE.fullmatch(title)
         slug = found["slug"] if found else title.split(" ")[0]
-        if not found or found["body"] != _checksum(header, slug, found["code"], lines):
+        if not found or slug in seen or found["body"] != _checksum(header, slug, found["code"], lines):
             cells[slug] = Recorded("tampered")
         elif slug not in hashes:
             cells[slug] = Recorded("gone")
@@ -126,6 +128,7 @@ def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recordi
             cells[slug] = Recorded("stale", lines)
         else:
             cells[slug] = Recorded("older torch" if older else "fresh", lines)
+        seen.add(slug)
         parts.append("\n".join([f"%% {title}", *lines]))
     problem = ""
     if changed := [slug for slug, cell in cells.items() if cell.state == "tampered"]:
@@ -138,28 +141,25 @@ def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recordi
 def merge(
     old: str | None, snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]
 ) -> str:
-    """The recording of this run: the old text itself where nothing in it would change but the date."""
-    hashes = code_hashes(snippet.for_device(device))
+    """The recording of this run: the old text where nothing in it would change but the date.
+
+    All of it is of one run, on the machine and the day that its header names: no line is kept from another.
+    """
+    cells = snippet.for_device(device)
     was = read(old, snippet, device, "")
-    today = datetime.now(UTC).date().isoformat()
-    kept = {}
-    for cell in snippet.for_device(device):
-        before, now = was.cells[cell.slug], lines.get(cell.slug, [])
-        keep = before.shown and not was.problem and transcript.same(before.lines, now, cell, exact=True)
-        kept[cell.slug] = before.lines if keep else now
-    last = was.provenance.get("date", today)
-    again = _written(snippet, device, hashes, kept, provenance | {"date": last})
-    return again if again == old else _written(snippet, device, hashes, kept, provenance | {"date": today})
+    before = {slug: cell.lines for slug, cell in was.cells.items()}
+    again = _written(snippet, device, before, provenance | {"date": was.provenance.get("date", "")})
+    if again == old and all(transcript.same(before[c.slug], lines.get(c.slug, []), c, exact=True) for c in cells):
+        return old
+    return _written(snippet, device, lines, provenance | {"date": datetime.now(UTC).date().isoformat()})
 
 
-def _written(
-    snippet: Snippet, device: str, hashes: dict[str, str], lines: dict[str, list[str]], provenance: dict[str, str]
-) -> str:
+def _written(snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]) -> str:
     header = " · ".join(["torchproof 1", snippet.file, device, *_fields(provenance)])
     parts = [header]
-    for slug, code in hashes.items():
-        title = f"%% {slug} code={code} body={_checksum(header, slug, code, lines[slug])}"
-        parts.append("\n".join([title, *lines[slug]]))
+    for slug, code in code_hashes(snippet.for_device(device)).items():
+        body = lines.get(slug, [])
+        parts.append("\n".join([f"%% {slug} code={code} body={_checksum(header, slug, code, body)}", *body]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -239,12 +239,20 @@ def _fields(provenance: dict[str, str]) -> list[str]:
     return [value if name in ("gpu", "date") else f"{name} {value}" for name, value in provenance.items()]
 
 
-def _fact(text: str, cell: Cell) -> dict[str, Any]:
-    statement, _, rest = text.partition(" ")
+def _statements(cell: Cell) -> list[ast.stmt]:
+    """The statements of a cell; none where it is no Python, and raises as a whole."""
+    try:
+        return ast.parse(cell.source).body
+    except SyntaxError:
+        return []
+
+
+def _fact(text: str, body: list[ast.stmt]) -> dict[str, Any]:
+    number, _, rest = text.partition(" ")
     name, kind, *state = rest.split("  ")
-    node = ast.parse(cell.source).body[int(statement) - 1]
-    line = lines_of_names(node).get(name, node.lineno)
-    return {"statement": int(statement), "line": line, "name": name, "type": kind, "state": state}
+    statement = int(number)
+    line = lines_of_names(body[statement - 1]).get(name, body[statement - 1].lineno) if statement else 1
+    return {"statement": statement, "line": line, "name": name, "type": kind, "state": state}
 
 
 def _without(device: str, state: list[str]) -> list[str]:

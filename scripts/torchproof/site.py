@@ -9,7 +9,7 @@ from . import recording
 from .cells import Cell, Snippet, folder_of, read_snippet
 from .devices import DEVICES, RECORDED
 from .pages import Embed, Page, check_page, read_page
-from .problems import Problem
+from .problems import Problem, read_text
 from .recording import Recording
 from .runner import installed
 from .walkthrough import read_walkthrough
@@ -82,7 +82,7 @@ class Site:
         for name, snippet in self.snippets.items():
             for device in RECORDED:
                 path = self.root / transcript_file(name, device)
-                text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+                text = read_text(path)[0] if path.exists() else None
                 if text is not None or any(cell.home == device for cell in snippet.cells):
                     made = recording.read(text, snippet, device, installed().get("torch", "none"))
                     found.setdefault(name, {})[device] = made

@@ -47,6 +47,9 @@ VOLATILE = (
 )
 """Applied, in this order, to both sides of a cell tagged volatile; every other cell is compared as it is."""
 
+EXACT = ("~", "?")
+"""Marks of lines whose numbers may never differ: facts, and proofs as a page has them."""
+
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![\w])")
 
 
@@ -99,10 +102,10 @@ def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = Non
 
 
 def normalised(lines: list[str]) -> list[str]:
-    """Lines of a volatile cell with everything masked that may change; facts stay as they are."""
+    """Lines of a volatile cell with everything masked that may change; facts and proofs stay as they are."""
     out = []
     for line in lines:
-        for normaliser in VOLATILE if not line.startswith("~") else ():
+        for normaliser in VOLATILE if line[:1] not in EXACT else ():
             line = line[:2] + normaliser.pattern.sub(normaliser.replacement, line[2:])
         out.append(line)
     return out
@@ -120,7 +123,7 @@ def _close(old: str, new: str) -> bool:
     """Equal within print precision: words alike, floats within half a printed unit, 1e-3 or 2e-4."""
     if old == new:
         return True
-    if old[:1] != new[:1] or old[:1] == "~" or _words(old) != _words(new):
+    if old[:1] != new[:1] or old[:1] in EXACT or _words(old) != _words(new):
         return False
     return all(map(_close_numbers, NUMBER.findall(old), NUMBER.findall(new)))
 
