@@ -507,6 +507,15 @@ def test_a_tampered_recording_fails_where_there_is_no_device(chapter, edit, comm
     assert "torchproof record --device test" in done.stdout
 
 
+def test_the_check_on_the_device_fails_on_text_between_the_cells(chapter):
+    chapter.replace(FILE, "\n\n%% last", "\n\n\n%% last")
+    assert set(chapter.states().values()) == {"fresh"}
+    done = chapter.run("torchproof", "check", "--device", "test")
+
+    assert done.returncode == 1
+    assert "holds text that no recording wrote" in done.stdout
+
+
 def test_the_cpus_transcript_below_a_recordings_header_is_still_no_recording(chapter):
     header = chapter.read(FILE).partition("\n")[0]
     chapter.write(FILE, "\n".join([header, *chapter.read("snippets/a/b.cpu.txt").split("\n")[1:]]))
@@ -624,6 +633,26 @@ def test_a_proof_that_was_not_recorded_waits(chapter):
 
     assert "proof--waiting" in proofs["w.max() == 2"].classes
     assert "proof--waiting" not in proofs["w.requires_grad"].classes
+
+
+def test_the_same_proof_below_two_cells_is_believed_below_the_recorded_one_only(chapter):
+    proof = "`torch.is_tensor(x)`{.proof}"
+    chapter.replace("docs/a/b.md", "a/b#where-am-i\n```\n", f"a/b#where-am-i\n```\n\n{proof}\n")
+    chapter.replace("docs/a/b.md", "There `w.req", f"{proof} `w.sum() == 6`{{.proof}} `w.req")
+    chapter.replace("docs/a/b.md", "a/b#an-error-there\n```\n", "a/b#an-error-there\n```\n\n`w.sum() == 6`{.proof}\n")
+    proofs = [
+        (proof.text, proof.attributes["title"].partition(" no hardware")[0])
+        for proof in chapter.shown().all("code.proof")
+        if proof.text in ("torch.is_tensor(x)", "w.sum() == 6")
+    ]
+
+    assert proofs == [
+        ("torch.is_tensor(x)", "True when this page was built"),
+        ("torch.is_tensor(x)", "Waits for a GPU run"),
+        ("w.sum() == 6", "True when recorded on"),
+        ("w.sum() == 6", "True when recorded on"),
+        ("w.sum() == 6", "Waits for a GPU run"),
+    ]
 
 
 def test_the_verification_page_counts_states_and_names_machines(chapter):
@@ -775,9 +804,10 @@ def test_a_session_that_fails_writes_nothing_and_says_why(chapter, runners):
             "a recording holds text",
         ),
         ("snippets/a/b.py", "print(w.tolist())", "os.abort()", "SIGABRT"),
+        ("docs/a/b.md", "w.sum() == 6", 'os.environ["PYTHONHASHSEED"] == "0"', "is true in one of two runs"),
         ("snippets/a/b.py", "print(w.tolist())", "print(torch.rand(1) * 1e-4)", "two runs"),
     ],
-    ids=["false proof", "unseeded", "figure", "crash", "unseeded within precision"],
+    ids=["false proof", "unseeded", "figure", "crash", "proof true once", "unseeded within precision"],
 )
 def test_what_cannot_be_believed_is_not_recorded(chapter, runners, file, old, new, words):
     chapter.replace(file, old, new)

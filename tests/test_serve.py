@@ -30,7 +30,7 @@ PAGE = """\
 All of it is positive: `bool((row > 0).all())`{{.proof}}.
 """
 
-CHAPTERS = ("shown", "drifts", "deletes", "breaks", "dies", "misspelt", "claims", "accepted")
+CHAPTERS = ("shown", "drifts", "deletes", "breaks", "dies", "misspelt", "claims", "unproven", "accepted")
 """One for each test, so that none sees what another does to the shared site."""
 
 
@@ -141,6 +141,16 @@ def test_a_new_proof_that_is_false_is_marked(site, server):
     assert false.text == "row.numel() == 4"
     assert "left is 3, right is 4" in false.attributes["title"]
     assert [proof.text for proof in page.all("code.proof") if proof is not false] == ["bool((row > 0).all())"]
+
+
+def test_a_proof_below_a_cell_that_did_not_run_is_not_called_true(site, server):
+    server.wait("unproven/", is_well)
+
+    site.replace("snippets/unproven.py", "factor = 2", "factor = 2 / 0")
+    page = server.wait("unproven/", problems)
+
+    assert page.one("code.proof").classes == ["proof", "proof--false"]
+    assert page.one("code.proof").attributes["title"] == "Not true: it was not evaluated"
 
 
 def test_the_drift_goes_when_it_is_accepted(site, server):

@@ -33,7 +33,7 @@ def accept(site: Site, runner: Runner, other: Runner, name: str, device: str = "
     if forbidding:
         return False, forbidding
     again = other.run(job_of(snippet, cells, site.claims(name, device), device))
-    refused = list(_unstable(site, snippet, cells, check.run, again))
+    refused = list(_unstable(site, snippet, cells, check.run, again, device))
     if refused:
         return False, refused
     path = site.root / transcript_file(name, device)
@@ -43,11 +43,14 @@ def accept(site: Site, runner: Runner, other: Runner, name: str, device: str = "
     return changed, [problem for problem in check.problems if not problem.acceptable]
 
 
-def _unstable(site: Site, snippet: Snippet, cells: tuple[Cell, ...], run: Run, again: Run) -> Iterator[Problem]:
+def _unstable(
+    site: Site, snippet: Snippet, cells: tuple[Cell, ...], run: Run, again: Run, device: str
+) -> Iterator[Problem]:
     """Cells that two runs, in different zygotes, do not agree on, or that name this machine."""
     if again.died:
         yield Problem(snippet.file, 1, f"in its second run, {again.died}", chapter=snippet.name)
         return
+    claims = site.claims(snippet.name, device)
     for cell in cells:
         first, second = run.cells[cell.slug].lines(), again.cells.get(cell.slug)
         lines = second.lines() if second else ["x did not run the second time"]
@@ -56,9 +59,18 @@ def _unstable(site: Site, snippet: Snippet, cells: tuple[Cell, ...], run: Run, a
         if first != lines:
             message = f"not accepted: two runs of '{cell.slug}' differ: {_why(first, lines)}"
             yield site.about(snippet, cell, message, diff=transcript.diff(first, lines, "first run", "second run"))
+        elif flaky := _true_once(claims.get(cell.slug, {}).get("proofs", []), run.cells[cell.slug], second):
+            message = f"not accepted: the proof `{flaky}` under '{cell.slug}' is true in one of two runs"
+            yield site.about(snippet, cell, message)
         elif own := _of_this_machine(site.root, run.cells[cell.slug]):
             message = f"not accepted: '{cell.slug}' prints {own}, which is so on this machine, today, only"
             yield site.about(snippet, cell, message)
+
+
+def _true_once(proofs: list[str], first: CellRun, second: CellRun) -> str:
+    """A proof that is true in one of two runs, and false in the other; empty when there is none."""
+    sides = zip(proofs, first.proofs, second.proofs, strict=False)
+    return next((proof for proof, wrong, again in sides if bool(wrong) != bool(again)), "")
 
 
 def _why(first: list[str], second: list[str]) -> str:

@@ -93,7 +93,7 @@ def _on_device(root: Path, options: argparse.Namespace, *, write: bool) -> int:
     site, device = Site.read(root), options.device
     names = [name for name in _chosen(site, options.k) if device in site.recordings.get(name, {}) or name == options.k]
     runner, other = Runner(root), Runner(root, other=True)
-    found: list[Problem] = []
+    found = [] if write else [p for p in site.problems if p.device == device and p.chapter in names]
     changed = 0
     try:
         where = runner.provenance(device)

@@ -33,7 +33,7 @@ from .check import Checker
 from .draw import draw
 from .html import cell_html, problems_html
 from .measure import KINDS
-from .pages import Page, scan
+from .pages import Page, Proof, scan
 from .problems import Problem, did_you_mean, github_lines, report
 from .runner import Runner
 from .site import Site, find_root
@@ -233,37 +233,29 @@ class Shown:
                 f"{self.page.file}: torchproof and the Markdown renderer do not read the same here: `{odd[0]}`\n"
                 "Keep a proof and its braces on one line, and cells and proofs out of indented code and raw HTML"
             )
-        origins = self._recorded_proofs()
-        verdicts = [
-            (proof, self.checker.chapter(proof.after.chapter).proofs.get((proof.after.slug, proof.expression), ""))
-            for proof in self.page.proofs
-            if proof.after and proof.after.chapter in self.checker.site.snippets
-        ]
-        false = {proof.expression: problem for proof, problem in verdicts if problem}
-        found = []
-        for expression in rendered:
-            kind, title = "proof", "True when this page was built"
-            if problem := false.get(expression):
-                kind, title = "proof proof--false", f"Not true: it {problem}"
-            elif origin := origins.get(expression):
-                title = f"True when recorded on {origin}"
-            elif expression in origins:
-                kind, title = "proof proof--waiting", "Waits for a GPU run"
-            found.append({"class": kind, "title": title})
+        proofs, found = list(self.page.proofs), []
+        for expression in rendered:  # the same can stand below two cells
+            proof = next(proof for proof in proofs if proof.expression == expression)
+            proofs.remove(proof)
+            found.append(self._verdict(proof))
         return found
 
-    def _recorded_proofs(self) -> dict[str, str]:
-        """Where each proof below a cell of another device was recorded; empty where it waits."""
-        found = {}
-        for proof in self.page.proofs:
-            snippet = self.checker.site.snippets.get(proof.after.chapter) if proof.after else None
-            cell = snippet.cell(proof.after.slug) if snippet else None
-            if cell is None or cell.home == "cpu":
-                continue
+    def _verdict(self, proof: Proof) -> dict[str, str]:
+        """Class and title of a proof: true, false, recorded as true, or waiting."""
+        snippet = self.checker.site.snippets.get(proof.after.chapter) if proof.after else None
+        cell = snippet.cell(proof.after.slug) if snippet else None
+        if cell is not None and cell.home != "cpu":
             made = self.checker.site.recordings[snippet.name][cell.home]
             recorded = made.cells[cell.slug]
-            found[proof.expression] = made.origin if recorded.shown and proof.expression in recorded.proofs else ""
-        return found
+            if recorded.shown and proof.expression in recorded.proofs:
+                return {"class": "proof", "title": f"True when recorded on {made.origin}"}
+            return {"class": "proof proof--waiting", "title": "Waits for a GPU run"}
+        problem = "was not evaluated"
+        if cell is not None:
+            problem = self.checker.chapter(snippet.name).proofs.get((cell.slug, proof.expression), problem)
+        if problem:
+            return {"class": "proof proof--false", "title": f"Not true: it {problem}"}
+        return {"class": "proof", "title": "True when this page was built"}
 
 
 class Proofs(Treeprocessor):
