@@ -325,6 +325,15 @@ def test_what_is_recorded_on_another_machine_names_it_and_the_day(chapter, runne
     assert made.provenance["date"] >= today
 
 
+def test_a_last_digit_is_recorded(chapter, runners):
+    before = chapter.read(FILE)
+    value = re.search(r"^= (1\.\d+)$", before, re.M)[1]
+    changed_on_the_way(chapter, value, str(float(value) + 1e-6))
+
+    assert record(chapter, runners) == (True, [])
+    assert chapter.read(FILE) == before
+
+
 def test_a_proof_with_another_number_below_a_volatile_cell_is_recorded(chapter, runners):
     chapter.replace("snippets/a/b.py", 'Only there tags=["test"]', 'Only there tags=["test", "volatile"]')
     changed_on_the_way(chapter, "w.sum() == 6", "w.sum() < 7")
@@ -336,7 +345,26 @@ def test_a_proof_with_another_number_below_a_volatile_cell_is_recorded(chapter, 
     assert proofs == ["w.requires_grad", "w.sum() < 8"]
 
 
+def test_a_proof_is_looked_for_among_the_proofs_and_not_in_what_was_printed():
+    assert recording.Recorded("fresh", ["| ? x", "= ? y", "? z"]).proofs == ["z"]
+
+
 # --- states -------------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_of_this_code_is_shown():
+    assert [state for state in recording.STATES if recording.Recorded(state).shown] == ["fresh", "older torch"]
+
+
+def test_all_but_what_is_shown_waits(chapter):
+    cells = {state: recording.Recorded(state) for state in recording.STATES}
+
+    assert recording.Recording("test", {}, cells).waiting == 3
+    assert [state for state in cells if recording.Recording("test", {}, {"a": cells[state]}).waiting] == [
+        "stale",
+        "missing",
+        "tampered",
+    ]
 
 
 def test_a_fresh_recording_is_fresh(chapter):
@@ -394,6 +422,12 @@ def test_a_cell_that_must_raise_no_longer_is_stale(chapter):
     chapter.replace("snippets/a/b.py", '["test", "raises-exception"]', '["test"]')
 
     assert chapter.states()["an-error-there"] == "stale"
+
+
+def test_other_code_that_is_no_python_is_stale():
+    cells = [Cell("A", "a", source, 1, frozenset(["raises-exception"])) for source in ("1 +* 2", "2 +* 2")]
+
+    assert recording.code_hashes((cells[0],)) != recording.code_hashes((cells[1],))
 
 
 def test_a_new_cell_is_missing_and_an_old_one_gone(chapter):
@@ -465,6 +499,36 @@ def read_back(chapter, text):
     return Site.read(chapter.root).recordings["a/b"]["test"]
 
 
+def test_no_two_lines_of_a_recording_can_change_places(chapter):
+    lines = chapter.read(FILE).split("\n")
+    site = Site.read(chapter.root)
+    for number in range(len(lines) - 1):
+        swapped = [*lines[:number], lines[number + 1], lines[number], *lines[number + 2 :]]
+        made = recording.read("\n".join(swapped), site.snippets["a/b"], "test", "")
+        assert made.problem or swapped == lines, number
+
+
+def test_no_cell_of_a_recording_can_pass_for_another(chapter):
+    tampered = chapter.read(FILE).replace("%% last ", "%% the-last ")
+    chapter.replace("snippets/a/b.py", "# %% Last", "# %% The last")
+    made = read_back(chapter, tampered)
+
+    assert made.cells["the-last"].state == "tampered"
+    assert made.problem == "holds text that no recording wrote (in 'the-last')"
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["lines", "any byte"])
+def test_of_a_recording_cut_short_only_whole_cells_are_believed(chapter, whole):
+    text = chapter.read(FILE)
+    site = Site.read(chapter.root)
+    lines = {slug: cell.lines for slug, cell in site.recordings["a/b"]["test"].cells.items()}
+    ends = [found.end() for found in re.finditer("\n", text)] if whole else range(0, len(text), 7)
+    for end in ends:
+        made = recording.read(text[:end], site.snippets["a/b"], "test", "")
+        assert all(cell.lines == lines[slug] for slug, cell in made.cells.items() if cell.shown)
+        assert made.problem or made.waiting or end == len(text), end
+
+
 @pytest.mark.parametrize(
     "resave",
     [lambda data: data.replace(b"\n", b"\r\n"), lambda data: b"\xef\xbb\xbf" + data],
@@ -475,6 +539,39 @@ def test_how_an_editor_or_git_saves_text_is_no_tampering(chapter, resave):
 
     assert made.problem == ""
     assert {cell.state for cell in made.cells.values()} == {"fresh"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"running on", b"runn\xffing on"),
+        (b"= (1, 3)", b"= (1, 3)\xe2\x80\xa8"),
+        (b"= (1, 3)", b"= (1, 3)\x0c"),
+        (b"= (1, 3)", b"=\xc2\xa0(1, 3)"),
+    ],
+    ids=["not UTF-8", "a line separator", "a form feed", "another blank"],
+)
+def test_no_invisible_byte_passes(chapter, old, new):
+    data = (chapter.root / FILE).read_bytes()
+    assert old in data
+
+    assert read_back(chapter, data.replace(old, new)).problem
+
+
+def test_a_merge_conflict_is_no_recording(chapter):
+    ours = chapter.read(FILE)
+    changed_on_the_way(chapter, "[2.0, 2.0, 2.0]", "[3.0, 3.0, 3.0]")
+    theirs = chapter.read(FILE)
+    conflict = "\n".join(["<<<<<<< ours", *ours.split("\n"), "=======", *theirs.split("\n"), ">>>>>>> theirs", ""])
+    line = "| [2.0, 2.0, 2.0]"
+
+    whole = read_back(chapter, conflict)
+    assert (whole.problem.partition(":")[0], whole.waiting) == (
+        "is no recording of snippets/a/b.py on test",
+        len(SLUGS),
+    )
+    in_a_cell = read_back(chapter, ours.replace(line, f"<<<<<<< ours\n{line}\n=======\n| [3.0]\n>>>>>>> theirs"))
+    assert (in_a_cell.cells["only-there"].state, bool(in_a_cell.problem)) == ("tampered", True)
 
 
 def test_two_recordings_of_one_cell_are_none(chapter):
@@ -514,6 +611,22 @@ def test_the_check_on_the_device_fails_on_text_between_the_cells(chapter):
 
     assert done.returncode == 1
     assert "holds text that no recording wrote" in done.stdout
+
+
+def test_a_recording_of_another_chapter_with_the_same_code_is_none(chapter):
+    chapter.write("snippets/a/twin.py", SNIPPET)
+    shutil.copy(chapter.root / FILE, chapter.root / "snippets/a/twin.test.txt")
+    made = Site.read(chapter.root).recordings["a/twin"]["test"]
+
+    assert made.problem.startswith("is no recording of snippets/a/twin.py on test")
+    assert {cell.state for cell in made.cells.values()} == {"tampered"}
+
+
+def test_a_recording_of_another_device_is_none(chapter):
+    text = chapter.read(FILE)
+    snippet = Site.read(chapter.root).snippets["a/b"]
+
+    assert recording.read(text, snippet, "cuda", "").problem.startswith("is no recording of snippets/a/b.py on cuda")
 
 
 def test_the_cpus_transcript_below_a_recordings_header_is_still_no_recording(chapter):
@@ -655,6 +768,25 @@ def test_the_same_proof_below_two_cells_is_believed_below_the_recorded_one_only(
     ]
 
 
+def test_a_stale_cell_that_runs_on_both_shows_the_cpu_and_says_that_the_other_waits(chapter):
+    chapter.replace("snippets/a/b.py", "y = x.t()", "y = x.t() + 0")
+    chapter.run("torchproof", "accept")
+    page = chapter.shown()
+    card = next(e for e in page.all("section.tp-cell") if e.attributes["id"] == "cell-the-same-everywhere")
+
+    assert card.one(".tp-device").text.startswith("TEST: waiting for a GPU run (the code changed since")
+    assert "(1, 3)" in card.one(".tp-output").text
+    assert "on TEST" not in card.text
+    assert re.search(r"TEST: 1 cell recorded on .*, 4 cells waiting for a GPU run$", page.one(".tp-verified").text)
+
+
+def test_digits_of_a_volatile_cell_make_no_tab(chapter):
+    chapter.replace("snippets/a/b.py", "# %% Last", '# %% Last tags=["volatile"]')
+    changed_on_the_way(chapter, "= 1.5", "= 9.5")
+
+    assert chapter.card("last").one(".tp-device").text == "Same on TEST"
+
+
 def test_the_verification_page_counts_states_and_names_machines(chapter):
     chapter.write("docs/v.md", "# V\n\n```torchproof\nchapters\n```\n\n```torchproof\nrecordings\n```\n")
     chapter.replace("snippets/a/b.py", "x * 0.1", "x * 0.2")
@@ -694,6 +826,24 @@ def test_tensors_that_come_out_in_other_states_on_a_device_must_be_declared(chap
     assert "+2 u  int64[2, 3]  strides (3, 1)  contiguous" in problem.diff
     chapter.replace("snippets/a/b.py", "# %% The same everywhere", '# %% The same everywhere tags=["facts-differ"]')
     assert check(chapter, runners, "cpu") == []
+
+
+def test_only_the_same_code_under_the_same_torch_can_disagree(chapter, runners):
+    changed_on_the_way(chapter, "strides (1, 3)", "strides (3, 1)")
+    assert [problem.slug for problem in check(chapter, runners, "cpu")] == ["the-same-everywhere"]
+    chapter.replace("snippets/a/b.py", "y = x.t()", "y = x.t() + 0")
+    assert "in other states" not in " ".join(problem.message for problem in check(chapter, runners, "cpu"))
+    chapter.replace("snippets/a/b.py", "y = x.t() + 0", "y = x.t()")
+    chapter.rerecord(torch="2.0.0")
+
+    assert check(chapter, runners, "cpu") == []
+
+
+def test_a_fact_of_another_statement_is_a_disagreement():
+    cell = Cell("A", "a", "x = 1\nx = 1", 1)
+    here, there = (recording.Recorded("fresh", [f"~ {n} x  int64[2]  strides (1,)"]) for n in (1, 2))
+
+    assert recording.disagreements(cell, here.run(cell), there, "cuda") != []
 
 
 def test_a_device_in_the_state_is_no_disagreement():
@@ -739,6 +889,13 @@ def test_the_check_on_the_device_fails_on_what_is_not_recorded(chapter, edit, wo
     assert "snippets/a/b.py:" in done.stdout
 
 
+def test_the_check_on_the_device_names_what_is_recorded_and_gone(chapter, runners):
+    chapter.replace("snippets/a/b.py", "# %% Last", "# %% The end")
+    messages = [problem.message for problem in check(chapter, runners)]
+
+    assert "holds the cell 'last', which is not in the session of test" in messages
+
+
 def test_pytest_checks_the_device_when_asked(chapter):
     passed = chapter.run("pytest", "snippets", "--torchproof-device", "test")
     chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 3")
@@ -766,6 +923,18 @@ def test_another_output_on_the_device_is_drift(chapter, runners):
 
     assert "-| [2.0, 2.0, 2.5]" in problem.diff
     assert "+| [2.0, 2.0, 2.0]" in problem.diff
+
+
+def test_what_a_device_does_is_never_answered_from_the_cache(chapter):
+    chapter.replace("snippets/a/b.py", "print(w.tolist())", "print(os.getpid())")
+    site, runner = Site.read(chapter.root), Runner(chapter.root, cached=True)
+    try:
+        runs = [check_chapter(site, runner, "a/b", "test").run for _ in range(2)]
+    finally:
+        runner.close()
+    first, second = (str(run.cells["only-there"].outputs[0]) for run in runs)
+
+    assert first != second
 
 
 def test_a_last_digit_counts_on_the_recordings_gpu_and_torch_and_not_on_others(chapter, runners):
@@ -817,6 +986,17 @@ def test_what_cannot_be_believed_is_not_recorded(chapter, runners, file, old, ne
     assert not written
     assert words in " ".join(problem.message for problem in problems)
     assert chapter.read(FILE) == before
+
+
+def test_what_needs_a_hidden_cell_is_not_recorded(chapter, runners):
+    chapter.replace(
+        "snippets/a/b.py", "# %% Only there", '# %% Hidden tags=["test", "remove-cell"]\nx = x + 1\n\n# %% Only there'
+    )
+    chapter.replace("snippets/a/b.py", "print(w.tolist())", "print(w.tolist(), x[0, 0], device)")
+    (problem,) = [p for p in record(chapter, runners)[1] if "hidden cells" in p.message]
+
+    assert "-| [2.0, 2.0, 2.0] tensor(1) test" in problem.diff
+    assert "+| [2.0, 2.0, 2.0] tensor(0) test" in problem.diff
 
 
 def test_one_crash_leaves_the_other_chapters_recordings_alone(chapter):
@@ -928,6 +1108,13 @@ def test_a_recording_without_its_snippet_or_of_no_device_is_named(chapter):
     assert done.returncode == 1
     assert "snippets/a/zzz.test.txt:1: a transcript without its snippet" in done.stdout
     assert "snippets/a/b.tset.txt:1: a transcript without its snippet" in done.stdout
+
+
+def test_a_cell_of_two_devices_is_claimed_about_on_the_first():
+    cell = Cell("A", "a", "x = 1", 1, frozenset(["test", "cpu"]))
+
+    assert cell.home == "cpu"
+    assert [device for device in ("cpu", "cuda", "test") if cell.runs_on(device)] == ["cpu", "test"]
 
 
 def test_a_snippets_cells_run_where_their_tags_say(chapter):
