@@ -361,6 +361,18 @@ print(inspect.getsource(Point).splitlines()[1])
     ]
 
 
+def test_what_a_proof_changes_draws_prints_or_ends_reaches_no_cell_below(runner):
+    cells = ("import torch\ntorch.manual_seed(0)\nx = torch.zeros(2)", "print(x.tolist(), torch.rand(1).item())")
+    meddling = ["bool((x.add_(1) == 1).all())", "torch.rand(1).item() < 2", "print('seen') is None"]
+    alone = play(runner, *cells)
+    claimed = play(runner, *cells, proofs={"cell-1": meddling})
+    ended = play(runner, *cells, proofs={"cell-1": ["__import__('os')._exit(0)"]})
+
+    assert claimed.cells["cell-1"].proofs == ["", "", ""]
+    assert ended.cells["cell-1"].proofs == ["ended the process that evaluated it"]
+    assert claimed.lines() == ended.lines() == alone.lines()
+
+
 LESSON = (
     """\
 import warnings
