@@ -142,10 +142,14 @@ def minified(text):
 
 
 def test_a_page_is_small(pages):
-    """What a phone waits for before it shows a word; a chapter that has grown past this wants to be two."""
-    weights = {name: len(gzip.compress(text.encode(), 9)) for name, text in pages.items()}
+    """What a phone waits for before it shows a word; a chapter that has grown past this wants to be two.
 
-    assert {name: weight for name, weight in weights.items() if weight > 25_000} == {}
+    A walk-through is one story, so it may weigh half as much again.
+    """
+    weights = {name: len(gzip.compress(text.encode(), 9)) for name, text in pages.items()}
+    limits = {name: 37_500 if name.startswith("walkthroughs/") else 25_000 for name in pages}
+
+    assert {name: weight for name, weight in weights.items() if weight > limits[name]} == {}
 
 
 def test_an_unknown_page_is_answered_in_our_words(pages):

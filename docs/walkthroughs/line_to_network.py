@@ -177,7 +177,7 @@ plt.show()
 # %% [markdown]
 # Learned and true line are almost one, but 2.957 is not 3 and 11.956 is not 12.
 # Did it stop too early?
-# For straight lines there is a formula that needs no steps ([More equations than unknowns](../tensors/products.md#more-equations-than-unknowns)).
+# For straight lines there is a formula that needs no steps ([More equations than unknowns](../tensors/linalg.md#more-equations-than-unknowns)).
 
 # %% The best line has a formula
 columns = torch.stack([load, torch.ones(11)], dim=1)  # (11, 2)
@@ -326,7 +326,7 @@ print(((model(x) - y) ** 2).mean())
 
 # %% [markdown]
 # A column less a row compares every guess with every length.
-# Nothing raises, and you would train for another problem ([The loss that looks fine](../tensors/broadcasting.md#the-loss-that-looks-fine)).
+# Nothing raises, and you would train for another problem ([The loss that looks fine](../tensors/pairs.md#the-loss-that-looks-fine)).
 #
 # An optimizer gets the numbers to be changed and the rate; `zero_grad` clears, `step` steps.
 
