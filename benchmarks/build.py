@@ -47,6 +47,8 @@ class Round:
     """Nothing in the cache."""
     warm: float
     """Everything in the cache."""
+    bare: float
+    """Everything in the cache, and no X-ray in the pages."""
     edit: float
     """Everything in the cache but one chapter, of which a cell was edited."""
     imports: float
@@ -110,8 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
 def write_sites(folder: Path, chapters: int) -> Sites:
     """Write both sites, accept the outputs of the one with cells, and build both once, untimed."""
     sites = Sites(folder / "proof", folder / "plain")
-    for root, extension in ((sites.proof, "  - torchproof\n"), (sites.plain, "")):
-        _write(root / "mkdocs.yml", CONFIGURATION + extension)
+    with_cells = CONFIGURATION.replace("[search]", "[search, torchproof]") + "  - torchproof\n"
+    for root, configuration in ((sites.proof, with_cells), (sites.plain, CONFIGURATION)):
+        _write(root / "mkdocs.yml", configuration)
         _write(root / "docs/index.md", "# Home\n")
     for number in range(1, chapters + 1):
         name, text = f"chapters/c{number:02}", _chapter(number)
@@ -136,15 +139,15 @@ def measure(sites: Sites) -> Round:
     with _zygote(site) as runner:
         imports = _timed(lambda: runner.run(job_of(EMPTY, (), {}, "cpu")))
         seconds = {name: run.seconds for name, run in _runs(site, runner).items()}
-    pairs = [[_timed(lambda root=root: _build(root)) for root in (sites.plain, sites.proof)] for _ in range(REPEATED)]
-    plain, warm = map(min, zip(*pairs, strict=True))
+    short = (lambda: _build(sites.plain)), (lambda: _build(sites.proof)), (lambda: _run(sites.proof, "-c", BARE))
+    plain, warm, bare = map(min, zip(*([_timed(build) for build in short] for _ in range(REPEATED)), strict=True))
     assert stored == _stored(sites.proof), "the warm build ran what the cache held"
     edited = list(site.snippets.values())[len(site.snippets) // 2]
     _write(sites.proof / edited.file, edited.text.replace("assert total > -1", "assert total > -2"))
     edit = _timed(lambda: _build(sites.proof))
     assert stored != _stored(sites.proof), "the edited chapter was not run"
     _write(sites.proof / edited.file, edited.text)
-    return Round(plain, cold, warm, edit, imports, sum(seconds.values()), seconds[edited.name])
+    return Round(plain, cold, warm, bare, edit, imports, sum(seconds.values()), seconds[edited.name])
 
 
 def compare(rounds: list[Round]) -> list[Comparison]:
@@ -152,6 +155,7 @@ def compare(rounds: list[Round]) -> list[Comparison]:
     bounds: list[tuple[str, float, Callable[[Round], float], Callable[[Round], float]]] = [
         ("cold / max(plain, imports + sessions / cores)", 1.5, lambda r: r.cold, _cold_bound),
         ("warm / plain", 1.15, lambda r: r.warm, lambda r: r.plain),
+        ("X-ray / plain", 0.15, lambda r: r.warm - r.bare, lambda r: r.plain),
         ("edit / (plain + imports + session)", 1.3, lambda r: r.edit, lambda r: r.plain + r.imports + r.session),
     ]
     return [
@@ -189,10 +193,14 @@ def _build(root: Path) -> None:
 
 
 def _command(root: Path, module: str, *arguments: str) -> None:
-    """Run a command as a user does, not as CI, which reads no cache; show what it said if it fails."""
+    _run(root, "-m", module, *arguments)
+
+
+def _run(root: Path, *arguments: str) -> None:
+    """Run Python as a user does, not as CI, which reads no cache; show what it said if it fails."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_A_USER}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", module, *arguments],
+        [sys.executable, "-P", *arguments],
         cwd=root,
         env=environment | {"NO_MKDOCS_2_WARNING": "1"},
         stdout=subprocess.PIPE,
@@ -201,7 +209,7 @@ def _command(root: Path, module: str, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{module} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
+        sys.exit(f"python {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
 
 
 @contextlib.contextmanager
@@ -266,6 +274,17 @@ def _write(path: Path, text: str) -> None:
 
 REPEATED = 5
 """How often a round measures the short builds."""
+
+BARE = """
+import sys
+import torchproof.html
+from mkdocs.__main__ import cli
+
+torchproof.html.xray = lambda cell, code, *_: (code, "")
+sys.argv = ["mkdocs", "build", "-q"]
+cli()
+"""
+"""Builds with pages that have no X-ray."""
 
 NOT_A_USER = ("CI", "GITHUB_ACTIONS", "PYTHONDONTWRITEBYTECODE")
 """Variables that would make a build something else than on an author's machine."""

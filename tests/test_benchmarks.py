@@ -13,4 +13,4 @@ def test_the_build_benchmark_measures_a_small_site():
 
     assert done.returncode == 0, done.stdout + done.stderr
     table = [line.partition(" / ")[0] for line in done.stdout.splitlines() if "≤" in line]
-    assert table == ["cold", "warm", "edit"], done.stdout
+    assert table == ["cold", "warm", "X-ray", "edit"], done.stdout

@@ -70,6 +70,16 @@ def test_markup_in_the_text_of_a_page_stays(pictures, tmp_path):
     assert len(list(site.root.glob("assets/pictures/*"))) == 1
 
 
+def test_the_search_finds_what_it_finds_without_the_plugin(pictures, tmp_path):
+    without = build(pictures, tmp_path / "without", plugins="[search]")
+
+    site = build(pictures, tmp_path)
+
+    assert site.read("search/search_index.json") == without.read("search/search_index.json")
+    assert "In words" in site.read("search/search_index.json")
+    assert site.read("p/q/index.html").count('<section class="tp-cell"') == 2
+
+
 def test_serving_shows_the_picture(pictures, tmp_path):
     server = Server(pictures, tmp_path / "tmp")
     try:

@@ -106,8 +106,14 @@ def test_a_row_holds_what_was_recorded(page):
         "strides": "(1, 3)",
         "layout": "not contiguous",
         "shares storage with": "grid",
-        "gradient": "",
     }
+
+
+def test_a_column_stands_where_a_row_says_something(page):
+    heads = {slug: [head.text for head in card(page, slug).one("thead").all("th")] for slug in ("make", "loop")}
+
+    assert heads["make"][6:] == ["shares storage with"]
+    assert heads["loop"][6:] == []
 
 
 def test_every_recorded_state_is_a_row_and_every_row_is_recorded(site, page):

@@ -17,7 +17,7 @@
 
   /* The storage, cell by cell, each with the turn at which the tensor reads it. */
   const walk = (cells) => {
-    const numbers = (text) => (text.match(/\d+/g) || []).map(Number);
+    const numbers = (text = "") => (text.match(/\d+/g) || []).map(Number);
     if (/bytes/.test(cells.strides)) return "";
     const shape = numbers(cells.shape), strides = numbers(cells.strides);
     const offset = +(/offset (\d+)/.exec(cells.layout) || [0, 0])[1];
@@ -50,7 +50,7 @@
       if (i > 1 && fact) facts += `<dt>${head.textContent}</dt><dd>${fact}</dd>`;
     });
     card.innerHTML = `<b>${cells.name}</b> <span>line ${cells.line}</span><dl>${facts}</dl>${walk(cells)}`;
-    const mates = cells["shares storage with"].replace(/.*: /, "").split(", ").concat(cells.name);
+    const mates = (cells["shares storage with"] || "").replace(/.*: /, "").split(", ").concat(cells.name);
     link.closest("code").querySelectorAll(".xr").forEach((other) =>
       other.classList.toggle("xr-mate", mates.includes(other.textContent)));
     link.setAttribute("aria-describedby", card.id);

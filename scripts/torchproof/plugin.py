@@ -15,7 +15,7 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.plugins import BasePlugin, get_plugin_logger
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
@@ -78,6 +78,18 @@ class TorchproofPlugin(BasePlugin):
         links = _links(list(offered), colab(name, config.repo_url))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
+    @event_priority(100)
+    def _without_cells(self, context: Any, *, page: Page, **_: Any) -> None:
+        """Hide the cells from the search: it would read them tag by tag to leave them out, a tenth of a build."""
+        self.whole = page.content
+        page.content = CELL.sub("", page.content or "")
+
+    @event_priority(-100)
+    def _with_cells(self, context: Any, *, page: Page, **_: Any) -> None:
+        page.content = self.whole
+
+    on_page_context = CombinedEvent(_without_cells, _with_cells)
+
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         """Write the pictures that a page holds as data into files, and drop the blank lines of the template."""
 
@@ -136,6 +148,8 @@ def _store(site: Path, kind: str, content: bytes) -> str:
     file.write_bytes(content)
     return path
 
+
+CELL = re.compile(r'<section class="tp-cell"[^>]* data-search-exclude>.*?</section>', re.S)
 
 PICTURE = re.compile(
     r'(?P<before><(?:image|img)\s[^>]*?(?:href|src)=")data:image/(?P<kind>\w+);base64,(?P<data>[^"]{500,})"'

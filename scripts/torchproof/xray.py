@@ -56,15 +56,17 @@ def xray(
     out otherwise there, its row says so.
     """
     links: dict[tuple[int, int], tuple[str, str]] = {}
+    states: dict[int, States] = {}
     cut = len(cell.source) - len(cell.source.lstrip("\n"))
     facts = [(f"x{next(rows.numbers)}", fact) for fact in run.facts]
     before = rows.now if cell.home == "cpu" else rows.now | rows.there
     tracked = {*before, *(fact["name"] for fact in run.facts)}
     for use in _uses(cell.source, tracked):
         last = use.line - 1 if use.rebound else use.line
-        now = _after(before, [(row, fact) for row, fact in facts if fact["line"] <= last])
-        if use.name in now:
-            links[use.line - cut, use.column] = (use.name, now[use.name])
+        if last not in states:
+            states[last] = _after(before, [(row, fact) for row, fact in facts if fact["line"] <= last])
+        if use.name in states[last]:
+            links[use.line - cut, use.column] = (use.name, states[last][use.name])
     if cell.home == "cpu":
         rows.now = _after(rows.now, facts)
     else:
@@ -80,6 +82,8 @@ def _after(states: States, facts: list[tuple[str, Fact]]) -> States:
 
 def _uses(source: str, tracked: set[str]) -> Iterator[_Use]:
     """Tracked names at module level: not in functions and classes, whose names are their own, nor in f-strings."""
+    if tracked.isdisjoint(WORD.findall(source)):
+        return
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -90,29 +94,34 @@ def _uses(source: str, tracked: set[str]) -> Iterator[_Use]:
         stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
         simple = not hasattr(statement, "body")
         for node in names:
-            column = len(lines[node.lineno - 1].encode()[: node.col_offset].decode())
+            line = lines[node.lineno - 1]
+            column = node.col_offset if line.isascii() else len(line.encode()[: node.col_offset].decode())
             rebound = simple and isinstance(node.ctx, ast.Load) and node.id in stored
             yield _Use(node.id, node.lineno, column, rebound)
 
 
 def _names(statement: ast.stmt) -> list[ast.Name]:
-    found, left = [], [statement]
+    found: list[ast.Name] = []
+    left: list[Any] = [statement]
     while left:
         node = left.pop()
-        if isinstance(node, ast.Name):
+        kind = type(node)
+        if kind is ast.Name:
             found.append(node)
-        elif not isinstance(node, OWN):
-            left += ast.iter_child_nodes(node)
+        elif kind is list:
+            left += node
+        elif isinstance(node, ast.AST) and kind not in OWN:
+            left += [getattr(node, field, None) for field in kind._fields]
     return found
 
 
-OWN = (
+OWN = {
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.JoinedStr,
     ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
-)  # fmt: skip
+}  # fmt: skip
 """What has names of its own."""
 
-TOKEN = re.compile(r"<[^>]*>|&[^;]+;|\w+|[^<&\w]")
+WORD = re.compile(r"\w+")
 
 
 def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
@@ -120,36 +129,60 @@ def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
     start = code.index("<code>") + len("<code>")
     end = code.rindex("</code>")
     lines = code[start:end].split("\n")
-    for line in {line for line, _ in links}:
-        out: list[str] = []
-        column = 0
-        for token in TOKEN.findall(lines[line - 1]):
-            if token.startswith("<"):
-                out.append(token)
-                continue
-            name, row = links.get((line, column), ("", ""))
-            out.append(f'<a class="xr" href="#{row}">{token}</a>' if token == name else token)
-            column += len(html.unescape(token)) if token[0] == "&" else len(token)
-        lines[line - 1] = "".join(out)
+    by_line: dict[int, dict[int, tuple[str, str]]] = {}
+    for (line, column), link in sorted(links.items()):
+        by_line.setdefault(line - 1, {})[column] = link
+    for line, columns in by_line.items():
+        lines[line] = _linked_line(lines[line], columns)
     return code[:start] + "\n".join(lines) + code[end:]
 
 
+def _linked_line(line: str, columns: dict[int, tuple[str, str]]) -> str:
+    out: list[str] = []
+    past = 0
+    for piece in MARKUP.split(line):
+        if piece.startswith("<"):
+            out.append(piece)
+        elif piece.startswith("&"):
+            out.append(piece)
+            past += 1
+        else:
+            done = 0
+            for column, (name, row) in columns.items():
+                if past <= column < past + len(piece) and piece.startswith(name, column - past):
+                    out += [piece[done : column - past], f'<a class="xr" href="#{row}">{name}</a>']
+                    done = column - past + len(name)
+            out.append(piece[done:])
+            past += len(piece)
+    return "".join(out)
+
+
+MARKUP = re.compile(r"(<[^>]*>|&[^;]+;)")
+"""A tag, or the name of one character."""
+
+
 def _table(facts: list[tuple[str, Fact]], elsewhere: dict[str, CellRun]) -> str:
-    others = {device: _otherwise([fact for _, fact in facts], run.facts) for device, run in elsewhere.items()}
-    others = {device: states for device, states in others.items() if any(states)}
-    rows = [
-        _row(row, fact, [states[number] for states in others.values()])
+    others = [_otherwise([fact for _, fact in facts], run.facts) for run in elsewhere.values()]
+    rows = {
+        row: [*_values(fact), *(other[number] for other in others)]
         for number, (row, fact) in enumerate(facts)
         if fact["type"] != "gone"
-    ]
+    }
     if not rows:
         return ""
-    labels = [*LABELS, *(f"on {device.upper()}" for device in others)]
-    head = "".join(f"<th>{label}</th>" for label in labels)
+    labels = [*LABELS, *(f"on {device.upper()}" for device in elsewhere)]
+    said = [number for number, column in enumerate(zip(*rows.values(), strict=True)) if any(column)]
+    head = "".join(f"<th>{labels[number]}</th>" for number in said)
+    body = "".join(
+        f'<tr id="{row}"><th>{html.escape(values[0])}</th>'
+        + "".join(f"<td>{html.escape(values[number])}</td>" for number in said[1:])
+        + "</tr>"
+        for row, values in rows.items()
+    )
     count = f"{len(rows)} tensor state{'s' if len(rows) > 1 else ''}"
     return (
         f'<details class="xr-t"><summary>X-ray: {count}</summary><div class="xr-s"><table class="xr-rows">'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
     )
 
 
@@ -166,12 +199,13 @@ def _without(texts: list[str], known: list[str]) -> list[str]:
     return [text for text in texts if text not in known]
 
 
-def _row(row: str, fact: Fact, elsewhere: list[str]) -> str:
+def _values(fact: Fact) -> list[str]:
+    """What a row says under each label; a column in which no row says anything is left out."""
     state = fact["state"]
     kind, _, shape = fact["type"].partition("[")
     memory = [text for text in state if text.startswith(("offset", "storage of")) or text in LAYOUTS]
     memory += [text for text in state if ":" in text or text in DEVICES]
-    values = (
+    return [
         fact["name"],
         str(fact["line"]),
         kind,
@@ -180,10 +214,7 @@ def _row(row: str, fact: Fact, elsewhere: list[str]) -> str:
         ", ".join(memory),
         _told("shares ", state) + _told("is ", state, "the same object: "),
         ", ".join(text.removeprefix("grad_fn ") for text in state if text.startswith(GRADIENT)),
-        *elsewhere,
-    )
-    cells = "".join(f"<td>{html.escape(value)}</td>" for value in values[1:])
-    return f'<tr id="{row}"><th>{html.escape(values[0])}</th>{cells}</tr>'
+    ]
 
 
 def _shape(sizes: str) -> str:
