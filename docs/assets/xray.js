@@ -3,15 +3,15 @@
 (() => {
   const d = document;
   let card, at, pinned, timer;
+  const on = (type, act) => d.addEventListener(type, (e) => act(e, e.target.closest?.("a.xr")), true);
+  const box = (element) => element.getBoundingClientRect();
+  const names = (link) => [...link.closest("code").querySelectorAll("a.xr")];
 
   const make = () => {
     if (card?.isConnected) return;
-    card = d.createElement("div");
-    card.id = "xr-card";
-    card.role = "tooltip";
-    card.hidden = true;
-    card.onpointerenter = () => clearTimeout(timer);
-    card.onpointerleave = later;
+    card = Object.assign(d.createElement("div"), {
+      id: "xr-card", role: "tooltip", hidden: true, onpointerenter: () => clearTimeout(timer), onpointerleave: later,
+    });
     d.querySelector("main").append(card);
   };
 
@@ -26,14 +26,13 @@
     if (!strides.length || held > 24 || count > 48 || strides.length != shape.length) return "";
     let places = [offset];
     shape.forEach((size, i) => {
-      places = places.flatMap((p) => Array.from({ length: size }, (_, k) => p + k * strides[i]));
+      places = places.flatMap((p) => [...Array(size).keys()].map((k) => p + k * strides[i]));
     });
-    let html = "";
-    for (let i = 0; i < held; i++) {
-      const first = places.indexOf(i), times = places.filter((p) => p == i).length;
-      html += `<i class="${times ? "on" : ""}">${times > 1 ? "×" + times : times ? first + 1 : ""}</i>`;
-    }
-    return `<div class="xr-walk" aria-hidden="true">${html}</div><small>storage, and the turn at which each number is read</small>`;
+    const turns = [...Array(held).keys()].map((i) => {
+      const times = places.filter((p) => p == i).length;
+      return times ? `<i class="on">${times > 1 ? "×" + times : places.indexOf(i) + 1}</i>` : "<i></i>";
+    });
+    return `<div class="xr-walk" aria-hidden="true">${turns.join("")}</div><small>storage, and the turn at which each is read</small>`;
   };
 
   const show = (link, pin) => {
@@ -50,9 +49,8 @@
       if (i > 1 && fact) facts += `<dt>${head.textContent}</dt><dd>${fact}</dd>`;
     });
     card.innerHTML = `<b>${cells.name}</b> <span>line ${cells.line}</span><dl>${facts}</dl>${walk(cells)}`;
-    const mates = (cells["shares storage with"] || "").replace(/.*: /, "").split(", ").concat(cells.name);
-    link.closest("code").querySelectorAll(".xr").forEach((other) =>
-      other.classList.toggle("xr-mate", mates.includes(other.textContent)));
+    const mates = [cells.name, ...(cells["shares storage with"] || "").replace(/.*: /, "").split(", ")];
+    names(link).forEach((other) => other.classList.toggle("xr-mate", mates.includes(other.textContent)));
     link.setAttribute("aria-describedby", card.id);
     card.hidden = false;
     place(link);
@@ -61,22 +59,22 @@
   /* Beside the code if there is room, else under it, else above it. Where the screen has too little of both,
      the page moves for a reader who asked by key or click; under a moving pointer nothing may move. */
   const place = (link) => {
-    const code = link.closest("pre").getBoundingClientRect(), name = link.getBoundingClientRect();
+    const code = box(link.closest("pre")), name = box(link);
     const room = innerWidth - code.right - 16, beside = room > 180;
-    card.className = beside ? "" : "xr-wide";
+    card.className = beside || innerWidth < 600 ? "" : "xr-wide";
     card.style.maxWidth = beside ? `min(16rem, ${room}px)` : "";
-    const w = card.offsetWidth, h = card.offsetHeight;
+    const h = card.offsetHeight;
     let left = code.right + 8, top = Math.max(56, Math.min(name.top - 12, innerHeight - h - 8));
     if (!beside) {
       const under = innerHeight - code.bottom - h - 8, above = code.top - h - 60;
       const down = under >= 0 || (above < 0 && name.top - code.top > code.bottom - name.bottom);
       const lack = Math.min(0, down ? under : above);
       if (lack && !held()) return hide();
-      left = Math.max(8, Math.min(name.left, innerWidth - w - 8));
+      left = Math.max(8, Math.min(name.left, innerWidth - card.offsetWidth - 8));
       top = down ? code.bottom + 4 : code.top - h - 4;
-      if (lack) setTimeout(scrollBy, 0, { top: down ? -lack : lack, behavior: "instant" });
+      if (lack) setTimeout(scrollBy, 0, 0, down ? -lack : lack);
     }
-    const page = card.offsetParent.getBoundingClientRect();
+    const page = box(card.offsetParent);
     card.style.left = left - page.left + "px";
     card.style.top = top - page.top + "px";
   };
@@ -86,7 +84,7 @@
     clearTimeout(timer);
     if (!at) return;
     at.removeAttribute("aria-describedby");
-    d.querySelectorAll(".xr-mate").forEach((other) => other.classList.remove("xr-mate"));
+    names(at).forEach((other) => other.classList.remove("xr-mate"));
     card.hidden = true;
     at = pinned = null;
   };
@@ -94,35 +92,30 @@
     clearTimeout(timer);
     if (!pinned) timer = setTimeout(hide, 200);
   };
-  const linkOf = (event) => event.target.closest?.("a.xr");
 
-  d.addEventListener("pointerover", (e) => {
-    const link = linkOf(e);
+  on("pointerover", (e, link) => {
     if (!link || pinned || e.pointerType != "mouse") return;
     clearTimeout(timer);
     if (link != at) timer = setTimeout(show, 80, link);
   });
-  d.addEventListener("pointerout", (e) => linkOf(e) && e.pointerType == "mouse" && later());
-  d.addEventListener("focusin", (e) => {
-    const link = linkOf(e);
+  on("pointerout", (e, link) => link && e.pointerType == "mouse" && later());
+  on("focusin", (e, link) => {
     if (link) link.matches(":focus-visible") && link != at && show(link);
     else if (at && !pinned && !card.contains(e.target)) hide();
   });
-  d.addEventListener("click", (e) => {
-    const link = linkOf(e);
+  on("click", (e, link) => {
     if (link) {
       e.preventDefault();
       e.stopPropagation();
-      if (pinned && at == link) return hide();
-      show(link, true);
+      if (pinned && at == link) hide();
+      else show(link, true);
     } else if (at && !card.contains(e.target)) hide();
-  }, true);
-  d.addEventListener("keydown", (e) => {
+  });
+  on("keydown", (e, link) => {
     if (e.key == "Escape") return hide();
-    const link = linkOf(e);
     if (!link) return;
-    const all = [...link.closest("code").querySelectorAll("a.xr")], i = all.indexOf(link);
-    const next = all[{ ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: all.length - 1 }[e.key]];
+    const all = names(link), i = all.indexOf(link), step = { Right: 1, Down: 1, Left: -1, Up: -1 }[e.key.slice(5)];
+    const next = step ? all[i + step] : { Home: all[0], End: all.at(-1) }[e.key];
     if (!next) return;
     e.preventDefault();
     link.tabIndex = -1;
@@ -135,8 +128,7 @@
   /* One stop for the Tab key in each cell; the arrows go on from there. */
   const ready = () => {
     hide();
-    d.querySelectorAll("code").forEach((code) =>
-      code.querySelectorAll("a.xr").forEach((link, i) => (link.tabIndex = i ? -1 : 0)));
+    d.querySelectorAll("a.xr").forEach((link) => (link.tabIndex = link == names(link)[0] ? 0 : -1));
   };
   window.document$ ? document$.subscribe(ready) : ready();
 })();
