@@ -18,7 +18,7 @@ from torchproof import recording
 from torchproof.accept import accept
 from torchproof.cells import Cell, read_snippet
 from torchproof.check import check_chapter
-from torchproof.runner import Runner
+from torchproof.runner import CellRun, Run, Runner
 from torchproof.site import Site
 
 SNIPPET = '''\
@@ -167,6 +167,7 @@ x RuntimeError: The size of tensor a (2) must match the size of tensor b (3) at 
 """
         in body
     )
+    assert "| running on test\n" in text
     assert "only-here" not in text
 
 
@@ -343,6 +344,12 @@ def test_a_proof_with_another_number_below_a_volatile_cell_is_recorded(chapter, 
     assert record(chapter, runners) == (True, [])
     proofs = Site.read(chapter.root).recordings["a/b"]["test"].cells["only-there"].proofs
     assert proofs == ["w.requires_grad", "w.sum() < 8"]
+
+
+def test_a_proof_that_is_not_true_is_no_line_of_a_recording():
+    cell = CellRun("a", [], [], [], 0, 0, ["", "is False"], [], 0.0)
+
+    assert recording.recorded_lines(Run({"a": cell}), {"a": ["x", "y"]}) == {"a": ["? x"]}
 
 
 def test_a_proof_is_looked_for_among_the_proofs_and_not_in_what_was_printed():
@@ -544,7 +551,7 @@ def test_how_an_editor_or_git_saves_text_is_no_tampering(chapter, resave):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b"running on", b"runn\xffing on"),
+        (b"running on", b"run\xffning on"),
         (b"= (1, 3)", b"= (1, 3)\xe2\x80\xa8"),
         (b"= (1, 3)", b"= (1, 3)\x0c"),
         (b"= (1, 3)", b"=\xc2\xa0(1, 3)"),
