@@ -2,6 +2,7 @@
 
 import base64
 import re
+import uuid
 
 import pytest
 from conftest import Project, Server, commit_transcripts, write_small_site
@@ -35,11 +36,12 @@ def pictures(once):
 
 
 def build(project, tmp_path, **changed):
-    """The site, built with other settings."""
+    """The site, built with other settings, from a file of its own: workers share the project."""
     target = Project(tmp_path / "site")
+    file = f"{uuid.uuid4().hex}.yml"
     settings = f"INHERIT: {project.root}/mkdocs.yml\ndocs_dir: {project.root}/docs\n"
-    project.write("other.yml", settings + "".join(f"{name}: {value}\n" for name, value in changed.items()))
-    built = project.run("mkdocs", "build", "--strict", "-f", "other.yml", "--site-dir", str(target.root))
+    project.write(file, settings + "".join(f"{name}: {value}\n" for name, value in changed.items()))
+    built = project.run("mkdocs", "build", "--strict", "-f", file, "--site-dir", str(target.root))
     assert built.returncode == 0, built.stdout
     return target
 
