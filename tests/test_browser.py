@@ -1,5 +1,6 @@
 """The built site in a real browser: what readers click, tap, type and print; nothing leaves the site."""
 
+import contextlib
 import gzip
 import http.server
 import io
@@ -87,7 +88,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # the browser has moved on
+            self.wfile.write(body)
 
     do_HEAD = do_GET
 
