@@ -285,6 +285,7 @@ def keep_one_chapter(project: Project) -> str:
             name = path.relative_to(project.root / folder).as_posix().partition(".")[0]
             if path.suffix and path.suffix in suffixes and name != kept:
                 path.unlink()
+    shutil.rmtree(project.root / "docs/walkthroughs")
     project.write("docs/index.md", "# Home\n")
     # the chapter may link to pages that are gone now
     config = re.sub(r"^(nav|validation):.*?(?=^\S|\Z)", "", project.read("mkdocs.yml"), flags=re.M | re.S)

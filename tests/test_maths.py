@@ -1,6 +1,7 @@
 """Formulas are rendered by the build: no script on the page, and TeX that is wrong fails at its line."""
 
 import re
+import shutil
 
 import pytest
 from conftest import ROOT, Project, copy_site, parse_html, write_small_site
@@ -24,6 +25,7 @@ def with_maths(folder, text):
     copy_site(folder)
     for path in [*(folder / "docs").rglob("*.md"), *(folder / "snippets").rglob("*.*")]:
         path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "docs/walkthroughs")
     config = project.read("mkdocs.yml")
     write_small_site(project)
     (folder / "docs/a/b.md").unlink()
