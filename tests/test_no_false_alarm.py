@@ -20,7 +20,7 @@ SNIPPETS = ROOT / "snippets"
 CHAPTERS = sorted(path.relative_to(SNIPPETS).with_suffix("").as_posix() for path in SNIPPETS.rglob("*.py"))
 
 
-RUNS = int(os.environ.get("TORCHPROOF_RUNS", "3"))
+RUNS = int(os.environ.get("TORCHPROOF_RUNS", "2"))
 """How often each chapter runs in a row; the nightly build says 10, which takes several minutes."""
 
 

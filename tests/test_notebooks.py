@@ -115,15 +115,16 @@ def test_a_class_that_solves_nothing_gets_through_the_notebook(files_to_take, ru
     unsolved = tuple(cell for cell in cells if cell.shown and "solution" not in cell.tags)
     file = files_to_take / f"{name}-class.ipynb"
     assert file.exists() == any("solution" in cell.tags for cell in cells)
+    if not file.exists():
+        return
     whole = runner.run(job_of(SITE.snippets[name], cells, SITE.claims(name), "cpu"))
     alone = runner.run(job_of(SITE.snippets[name], unsolved, {}, "cpu"))
 
     outputs = {slug: cell.outputs for slug, cell in alone.cells.items()}
     assert outputs == {cell.slug: whole.cells[cell.slug].outputs for cell in unsolved}
-    if file.exists():
-        taken = [cell.source for cell in code_cells(nbformat.read(file, 4))]
-        shown = [cell for cell in SITE.snippets[name].cells if cell.shown]
-        assert taken == [cell.shown_source for cell in shown if "solution" not in cell.tags]
+    taken = [cell.source for cell in code_cells(nbformat.read(file, 4))]
+    shown = [cell for cell in SITE.snippets[name].cells if cell.shown]
+    assert taken == [cell.shown_source for cell in shown if "solution" not in cell.tags]
 
 
 def test_nothing_tells_where_or_when_it_was_made(files_to_take):
