@@ -94,7 +94,7 @@ ENVIRONMENTS = {
         "LANG": "C",
         "LC_ALL": "C",
         "LOGNAME": "somebody",
-        "MKL_CBWR": "COMPATIBLE",
+        "MKL_CBWR": "AVX2,STRICT",
         "OMP_NUM_THREADS": "1",
         "PYTHONHASHSEED": "random",
         "PYTHONWARNINGS": "error",
