@@ -49,9 +49,8 @@ bench: $(READY) ## Compare the speed of builds with plain MkDocs
 clean: ## Remove what the build made, the environment too
 	rm -rf $(VENV) site offline notebooks .cache .pytest_cache .ruff_cache
 
-$(READY): requirements.txt pyproject.toml scripts/mkdocs
+$(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	cp scripts/mkdocs $(VENV)/bin/mkdocs
 	touch $@

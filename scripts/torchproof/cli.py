@@ -3,22 +3,27 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from . import recording, transcript
-from .accept import accept
-from .cells import TAGS, folder_of
-from .check import Checker, check_chapter
-from .devices import DEVICES, RECORDED
-from .notebooks import downloads, site_url, write
-from .problems import Problem, did_you_mean, github_lines, many, report
-from .runner import Runner, cores
-from .site import Site, find_root, transcript_file
-from .zygote import Died
+from .compare import recordings, transcript
+from .compare.accept import accept
+from .compare.check import Checker, check_chapter
+from .compare.site import Site
+from .files import find_root
+from .model.cells import TAGS
+from .model.devices import DEVICES, RECORDED
+from .model.problems import Problem, did_you_mean, github_lines, many, report
+from .progress import Progress
+from .run.environment import cores
+from .run.runner import Runner
+from .show import drawings  # noqa: F401 (what can be measured and not drawn, no command accepts)
 
 __all__ = ["main"]
+
+Outcome = tuple[str, list[Problem], float]
+"""What became of a chapter, in words; what is wrong with it; the seconds it ran."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,20 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
 def check(root: Path, options: argparse.Namespace) -> int:
     """Run every chapter and compare it with its transcript."""
     if options.device != "cpu":
-        return _on_device(root, options, write=False)
-    site, runner = Site.read(root), Runner(root, cached=False if options.no_cache else None)
+        return _on_device(root, options, is_recording=False)
+    site = Site.read(root)
     names = _chosen(site, options.k)
-    checker = Checker(site, runner)
-    try:
-        checker.start(names)
-        found = _static(site, options.k, names)
-        for number, name in enumerate(names, 1):
-            result = checker.chapter(name)
-            found += result.problems
-            _say(number, len(names), name, many(len(result.problems), "problem") if result.problems else "ok")
-    finally:
-        checker.close()
-        runner.close()
+    with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
+        found = _static(site, options.k, names) + _each(names, runner, _checks(checker, names))
     for line in _waiting(site, names):
         print(line)
     return _verdict(found, f"{many(len(names), 'chapter')} as committed")
@@ -61,63 +57,84 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
         return 2
     site = Site.read(root)
     names = _chosen(site, options.k)
-    runner, other = Runner(root, cached=False), Runner(root, other=True, cached=False)
-    found: list[Problem] = []
-    changed = 0
-    runner.zygote.start()
-    other.zygote.start()
-    try:
-        with ThreadPoolExecutor(cores()) as pool:
-            results = pool.map(lambda name: accept(site, runner, other, name), names)
-            for number, (name, (written, problems)) in enumerate(zip(names, results, strict=True), 1):
-                changed += written
-                found += problems
-                _say(number, len(names), name, "written" if written else "not accepted" if problems else "unchanged")
-    finally:
-        runner.close()
-        other.close()
+    written: list[str] = []
+
+    def accepted(name: str) -> Outcome:
+        is_changed, problems = accept(site, runner, other, name)
+        written.extend([name] * is_changed)
+        return "written" if is_changed else "not accepted" if problems else "unchanged", problems, 0.0
+
+    with Runner(root, cached=False) as runner, Runner(root, other=True, cached=False) as other:
+        runner.zygote.start()
+        other.zygote.start()
+        found = _each(names, runner, _at_once(names, accepted))
     left = _static(Site.read(root), options.k, names)
     found += [problem for problem in left if not problem.acceptable and problem not in found]
-    if changed:
-        print(f"{many(changed, 'transcript')} written. Read the diff: git diff")
+    if written:
+        print(f"{many(len(written), 'transcript')} written. Read the diff: git diff")
     return _verdict(found, "nothing left to accept")
 
 
 def record(root: Path, options: argparse.Namespace) -> int:
     """Run the chapters that have cells of a device, where that device is, and write their recordings."""
-    return _on_device(root, options, write=True)
+    return _on_device(root, options, is_recording=True)
 
 
-def _on_device(root: Path, options: argparse.Namespace, *, write: bool) -> int:
+def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -> int:
     """Compare with the recordings of a device, or make them anew: one session at a time, for they share the device."""
     site, device = Site.read(root), options.device
     names = [name for name in _chosen(site, options.k) if device in site.recordings.get(name, {}) or name == options.k]
-    runner, other = Runner(root), Runner(root, other=True)
-    found = [] if write else [p for p in site.problems if p.device == device and p.chapter in names]
-    changed = 0
-    try:
-        where = runner.provenance(device)
-        print(f"{device}: {where['gpu']}, driver {where['driver']}, torch {where['torch']}, float32 {where['float32']}")
-        for number, name in enumerate(names, 1):
-            if write:
-                written, problems = accept(site, runner, other, name, device)
-                changed += written
-                outcome = "written" if written else "not recorded" if problems else "unchanged"
-            else:
-                problems = check_chapter(site, runner, name, device).problems
-                outcome = many(len(problems), "problem") if problems else "ok"
-            found += problems
-            _say(number, len(names), name, outcome)
-    except Died as reason:
-        print(f"{device}: nothing ran: {reason}")
-        return 2
-    finally:
-        runner.close()
-        other.close()
-    if changed:
-        print(f"{many(changed, 'recording')} written. Read the diff: git diff snippets/")
-    well = "nothing left to record" if write else f"{many(len(names), 'chapter')} as recorded"
+    written: list[str] = []
+
+    def checked(name: str) -> Outcome:
+        if not is_recording:
+            problems = check_chapter(site, runner, name, device).problems
+            return many(len(problems), "problem") if problems else "ok", problems, 0.0
+        is_changed, problems = accept(site, runner, other, name, device)
+        written.extend([name] * is_changed)
+        return "written" if is_changed else "not recorded" if problems else "unchanged", problems, 0.0
+
+    with Runner(root) as runner, Runner(root, other=True) as other:
+        try:
+            where = runner.provenance(device)
+        except LookupError as reason:
+            print(f"{device}: nothing ran: {reason}")
+            return 2
+        machine, *others = DEVICES[device].facts
+        print(f"{device}: {', '.join([where[machine], *(f'{name} {where[name]}' for name in ('torch', *others))])}")
+        found = [] if is_recording else [p for p in site.problems if p.device == device and p.chapter in names]
+        found += _each(names, runner, ((name, checked(name)) for name in names))
+    if written:
+        print(f"{many(len(written), 'recording')} written. Read the diff: git diff")
+    well = "nothing left to record" if is_recording else f"{many(len(names), 'chapter')} as recorded"
     return _verdict(found, well if names else f"no chapter has cells of {device}")
+
+
+def _checks(checker: Checker, names: list[str]) -> Iterator[tuple[str, Outcome]]:
+    """The outcome of each chapter's check, as they come in."""
+    checker.start(names)
+    for done in checker.finished():
+        problems = done.problems
+        yield done.snippet.name, (many(len(problems), "problem") if problems else "ok", problems, done.run.seconds)
+
+
+def _at_once(names: list[str], work: Callable[[str], Outcome]) -> Iterator[tuple[str, Outcome]]:
+    """The outcomes of `work`, as they come in: as many at once as there are cores."""
+    with ThreadPoolExecutor(cores()) as pool:
+        futures = {pool.submit(work, name): name for name in names}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _each(names: list[str], runner: Runner, outcomes: Iterable[tuple[str, Outcome]]) -> list[Problem]:
+    """Say what becomes of each chapter; returns what is wrong, in the order of the names."""
+    last = {file.partition("/")[2].removesuffix(".py"): took for file, took in runner.cache.seconds().items()}
+    found: dict[str, list[Problem]] = {}
+    with Progress(names, last) as progress:
+        for name, (outcome, problems, took) in outcomes:
+            found[name] = problems
+            progress.say(name, outcome, took=took, is_quiet=outcome in ("ok", "unchanged"))
+    return [problem for name in names for problem in found[name]]
 
 
 def _waiting(site: Site, names: list[str]) -> Iterator[str]:
@@ -126,8 +143,9 @@ def _waiting(site: Site, names: list[str]) -> Iterator[str]:
         made = [site.recordings[name][device] for name in names if device in site.recordings.get(name, {})]
         cells, chapters = sum(m.waiting for m in made), sum(bool(m.waiting) for m in made)
         if cells:
-            command = f"torchproof record --device {device}"
-            yield f"{device}: {many(cells, 'cell')} in {many(chapters, 'chapter')} wait for a run on a GPU ({command})"
+            counts = f"{many(cells, 'cell')} in {many(chapters, 'chapter')}"
+            machine = DEVICES[device].machine
+            yield f"{device}: {counts} wait for a run on {machine} (torchproof record --device {device})"
 
 
 def explain(root: Path, options: argparse.Namespace) -> int:
@@ -135,61 +153,55 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     name, _, slug = options.cell.partition("#")
     if name not in site.snippets:
-        print(f"no file {folder_of(name)}/{name}.py; {did_you_mean(name, list(site.snippets))}")
+        print(f"no file snippets/{name}.py; {did_you_mean(name, site.snippets)}")
         return 2
     snippet = site.snippets[name]
     cell = snippet.cell(slug)
     if cell is None:
-        known = [cell.slug for cell in snippet.cells]
-        print(f"{snippet.file} has no cell '{slug}'; {did_you_mean(slug, known)}")
+        print(f"{snippet.file} has no cell '{slug}'; {did_you_mean(slug, [cell.slug for cell in snippet.cells])}")
         return 2
     if cell.home != "cpu":
         made = site.recordings[name][cell.home].cells[slug]
-        print(f"{cell.home}: {made.state} ({recording.STATES[made.state]}); compared where the device is:")
+        print(f"{cell.home}: {made.state} ({recordings.STATES[made.state]}); compared where the device is:")
         print(f"torchproof check --device {cell.home} -k {name}")
         _side("recorded", made.lines)
-        return 0 if made.shown else 1
-    runner = Runner(root)
-    try:
-        result = check_chapter(site, runner, name)
-    finally:
-        runner.close()
-    path = root / transcript_file(name)
-    old = transcript.parse(path.read_text(encoding="utf-8", errors="replace")).get(slug, []) if path.exists() else []
-    done = result.run.cells.get(slug)
-    new = done.lines() if done else [f"did not run: {result.run.died or 'a cell above it raised'}"]
+        return 0 if made.is_shown else 1
+    with Runner(root) as runner:
+        run = check_chapter(site, runner, name).run
+    block = transcript.parse(site.committed(snippet) or "").cells.get(slug)
+    old = block.lines if block else []
+    done = run.cells.get(slug)
+    new = transcript.lines_of(done) if done else [f"did not run: {run.died or 'a cell above it raised'}"]
     _side("committed", old)
     _side("this run", new)
-    if "volatile" in cell.tags:
-        names = ", ".join(normaliser.name for normaliser in transcript.VOLATILE)
-        print(f"tagged volatile, so these are masked on both sides: {names}")
+    if cell.is_volatile:
+        masked = ", ".join(normaliser.name for normaliser in transcript.VOLATILE)
+        print(f"tagged volatile, so these are masked on both sides: {masked}")
         _side("committed, masked", transcript.normalised(old))
         _side("this run, masked", transcript.normalised(new))
     elif not transcript.is_canonical():
         print("not Linux x86-64 with AVX2, so numbers count as equal within print precision")
-    equal = transcript.same(old, new, cell)
-    print("equal" if equal else "different")
-    return 0 if equal else 1
+    is_equal = transcript.same(old, new, cell)
+    print("equal" if is_equal else "different")
+    return 0 if is_equal else 1
 
 
 def notebooks(root: Path, options: argparse.Namespace) -> int:
     """Write each chapter as a notebook, one for class without solutions, and a script."""
-    site, runner = Site.read(root), Runner(root)
+    from .builders.notebooks import downloads, site_url, write  # needs nbformat, which a machine that records lacks
+
+    site = Site.read(root)
     names = _chosen(site, options.k)
-    checker = Checker(site, runner)
-    found = _static(site, options.k, names)
-    try:
-        checker.start(names)
-        for number, name in enumerate(names, 1):
-            check = checker.chapter(name)
-            found += check.problems
-            if not check.problems and name in site.pages:
-                files = downloads(check, site.pages[name], site_url(root))
+
+    def write_each(outcomes: Iterator[tuple[str, Outcome]]) -> Iterator[tuple[str, Outcome]]:
+        for name, (outcome, problems, took) in outcomes:
+            if not problems and name in site.pages:
+                files = downloads(checker.chapter(name), site.pages[name], site_url(root))
                 write((options.folder / name).parent, files)
-            _say(number, len(names), name, "left out" if check.problems else "ok")
-    finally:
-        checker.close()
-        runner.close()
+            yield name, (outcome if not problems else "left out", problems, took)
+
+    with Runner(root) as runner, Checker(site, runner) as checker:
+        found = _static(site, options.k, names) + _each(names, runner, write_each(_checks(checker, names)))
     return _verdict(found, f"{len(names)} chapters written to {options.folder}")
 
 
@@ -197,7 +209,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
     parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    tags = "tags: " + "; ".join(f"{tag}: {meaning}" for tag, meaning in TAGS.items())
+    hidden = [name for name, device in DEVICES.items() if device.internal]
+    tags = "tags: " + "; ".join(f"{tag}: {meaning}" for tag, meaning in TAGS.items() if tag not in hidden)
+    devices = f"{{{','.join(name for name in DEVICES if name not in hidden)}}}"
     for name, command in (
         ("check", check),
         ("accept", accept_),
@@ -214,9 +228,13 @@ def _parser() -> argparse.ArgumentParser:
         if name == "notebooks":
             sub.add_argument("folder", type=Path, help="where to write them")
         if name == "record":
-            sub.add_argument("--device", choices=RECORDED, required=True, help="where to run")
+            sub.add_argument(
+                "--device", choices=RECORDED, metavar=devices.replace("cpu,", ""), required=True, help="where to run"
+            )
         if name == "check":
-            sub.add_argument("--device", choices=DEVICES, default="cpu", help="where to run (default: cpu)")
+            sub.add_argument(
+                "--device", choices=DEVICES, metavar=devices, default="cpu", help="where to run (default: cpu)"
+            )
             sub.add_argument("--no-cache", action="store_true", help="run everything, as CI does")
     return parser
 
@@ -224,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
 def _chosen(site: Site, expression: str) -> list[str]:
     names = [name for name in site.snippets if expression in name]
     if not names:
-        print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, list(site.snippets))}")
+        print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, site.snippets)}")
         sys.exit(2)
     return names
 
@@ -232,13 +250,6 @@ def _chosen(site: Site, expression: str) -> list[str]:
 def _static(site: Site, expression: str, names: list[str]) -> list[Problem]:
     """What is wrong before anything runs: with the chosen chapters, or, if all are chosen, with anything."""
     return [problem for problem in site.problems if not expression or problem.chapter in names]
-
-
-def _say(number: int, count: int, name: str, outcome: str) -> None:
-    """One line for each chapter; on a terminal the lines with nothing to say replace each other."""
-    line = f"[{number}/{count}] {name}: {outcome}"
-    quiet = sys.stdout.isatty() and outcome in ("ok", "unchanged") and number < count
-    print(f"\r\x1b[K{line}" if sys.stdout.isatty() else line, end="" if quiet else "\n", flush=True)
 
 
 def _side(title: str, lines: list[str]) -> None:

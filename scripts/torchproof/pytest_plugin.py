@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from .check import check_chapter
-from .devices import DEVICES
-from .problems import Problem, github_lines, report
-from .runner import Runner
-from .site import Site, find_root
+from .compare.check import check_chapter
+from .compare.site import Site
+from .files import find_root
+from .model.devices import DEVICES
+from .model.problems import Problem, github_lines, report
+from .run.runner import Runner
 
 __all__ = ["SnippetFile"]
 

@@ -1,0 +1,116 @@
+"""This build: what is on disk, what it did, and how to end when something is wrong.
+
+In a build, anything wrong anywhere is raised as one report: by the first page with a problem, so that pages without
+any wait for their own session only. While serving, nothing stops: the problem is shown where it is.
+"""
+
+import atexit
+import logging
+import sys
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+from ..compare.check import ChapterCheck, Checker
+from ..compare.site import Site
+from ..files import find_root
+from ..model.pages import Page
+from ..model.problems import Problem, github_lines, report
+from ..run.runner import Runner
+from ..show.page import Drift, PageView, drift_html
+
+__all__ = ["Build", "build_of", "complaint", "is_serving"]
+
+log = logging.getLogger("mkdocs.torchproof")
+
+
+class Build:
+    """The state of one project between pages."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runner = Runner(root)
+        self.signature: list[tuple[str, int, int]] = []
+        self.checker: Checker | None = None
+        atexit.register(self.runner.close)
+
+    def current(self) -> Checker:
+        """The checker of the project as it is on disk now; a build reads the disk once."""
+        if self.checker is not None and not is_serving():
+            return self.checker
+        signature = [
+            (str(path), stat.st_mtime_ns, stat.st_size)
+            for folder in ("docs", "snippets")
+            for path in sorted((self.root / folder).rglob("*.*"))
+            if path.suffix in (".md", ".py", ".txt") and (stat := path.stat())
+        ]
+        if signature != self.signature:
+            self.signature = signature
+            if self.checker is not None:
+                self.checker.close()
+            self.checker = Checker(Site.read(self.root), self.runner)
+            self.checker.start()
+        return self.checker
+
+    def view(self, page: Page) -> PageView:
+        """What a page shows, after it was run and compared; in a build, the end if anything is wrong with it."""
+        checker = self.current()
+        problems = _problems_of(checker, page)
+        if problems and not is_serving():
+            self.stop()
+        for problem in problems:
+            log.warning("%s", problem)
+        return PageView(checker, page, problems)
+
+    def checks(self) -> list[ChapterCheck]:
+        """Every chapter that a page shows, checked; in a build, the end if anything is wrong with any."""
+        checker = self.current()
+        if not is_serving() and checker.problems():
+            self.stop()
+        return [checker.chapter(name) for name in checker.site.pages if name in checker.site.snippets]
+
+    def stop(self) -> NoReturn:
+        """End the build with everything that is wrong."""
+        everything = self.current().problems()
+        for line in github_lines(everything):
+            print(line, file=sys.stderr, flush=True)
+        raise Drift(report(everything))
+
+
+@cache
+def _build(root: Path) -> Build:
+    return Build(root)
+
+
+def build_of(start: Path | None = None) -> Build:
+    """The build of the project at, or above, a folder; by default the last one asked for."""
+    build = _build(find_root(start)) if start or not LAST else LAST[-1]
+    LAST[:] = [build]
+    return build
+
+
+LAST: list[Build] = []
+
+
+def complaint(drift: Drift) -> str:
+    """While serving, the block that shows it; in a build, the end."""
+    if not is_serving():
+        raise drift
+    log.warning("%s", drift)
+    return drift_html(drift)
+
+
+def is_serving() -> bool:
+    """Whether this is `mkdocs serve` or `zensical serve`."""
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "") == "serve"
+
+
+def _problems_of(checker: Checker, page: Page) -> list[Problem]:
+    """What is wrong with a page and the chapters it shows; the whole site's own problems count for every page."""
+    chapters = {embed.chapter for embed in page.embeds} & set(checker.site.snippets)
+    run = [problem for name in sorted(chapters) for problem in checker.chapter(name).problems]
+    static = checker.site.problems
+    if is_serving():
+        static = [p for p in static if p.path == page.file or p.chapter == page.name]
+        run = [p for p in run if not p.path.startswith("docs/") or p.path == page.file]
+    return static + run

@@ -1,0 +1,197 @@
+"""The Markdown side: a Python-Markdown extension that shows cells and proofs, in MkDocs or any other builder.
+
+    markdown_extensions:
+      - attr_list
+      - pymdownx.highlight
+      - pymdownx.superfences
+      - torchproof
+
+Before a page is converted, its chapters are run and compared. A fence ```` ```python exec="true" ```` is
+markdown-exec's: it runs in this process, for what is generated from this build (`torchproof.reports`), never torch.
+"""
+
+import html
+import io
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import markdown_exec
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+from pymdownx.superfences import SuperFencesException
+
+from ..model.drawings import KINDS
+from ..model.pages import Page
+from ..model.problems import did_you_mean
+from ..read.pages import scan
+from ..show.page import Drift, PageView
+from .build import Build, build_of, complaint, is_serving
+
+try:
+    from mkdocs.exceptions import BuildError
+except ImportError:  # another builder
+    BuildError = Exception
+
+__all__ = ["CellsExtension", "Stop", "makeExtension", "page_name"]
+
+
+class Stop(SuperFencesException, BuildError):
+    """Ends a build: superfences swallows every exception but its own, and MkDocs prints only its own as a message."""
+
+
+def stops(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets what ends a build pass through superfences and MkDocs."""
+
+    @wraps(function)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except Drift as drift:
+            raise Stop(str(drift)) from None
+
+    return wrapped
+
+
+class CellsExtension(Extension):
+    """Registers the fences and the proofs."""
+
+    def extendMarkdown(self, md: Markdown) -> None:
+        try:
+            fences = md.preprocessors["fenced_code_block"].extension
+        except (KeyError, AttributeError):
+            raise Stop("torchproof needs pymdownx.superfences, above it in markdown_extensions") from None
+        for name in ("cell", *KINDS):
+            fences.extend_super_fences(name, show_fence, lambda *_: True, None)
+        for name in ("py", "python"):
+            markdown_exec.formatters[name] = partial(markdown_exec.base_format, language="python", run=_generate)
+        md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
+        md.treeprocessors.register(Proofs(md), "torchproof-proofs", 1)
+
+
+def makeExtension(**options: Any) -> CellsExtension:
+    return CellsExtension(**options)
+
+
+class Prepare(Preprocessor):
+    """Runs and compares what a page shows, before it is converted."""
+
+    @stops
+    def run(self, lines: list[str]) -> list[str]:
+        self.md.torchproof = None
+        if hasattr(self.md, "_original_md"):  # markdown-exec's converter, at work on what a fence printed
+            return lines
+        try:
+            return self._prepared(lines)
+        except Drift as drift:
+            return [self.md.htmlStash.store(complaint(drift)), "", *lines]
+
+    def _prepared(self, lines: list[str]) -> list[str]:
+        found = scan("", "\n".join(lines))
+        build = _build_of(self.md)
+        checker = build.current()
+        if not (found.embeds or found.claims or found.problems):
+            if checker.site.problems and not is_serving():  # perhaps no page embeds anything
+                build.stop()
+            return lines
+        self.md.torchproof = view = build.view(_page_of(build, self.md, lines))
+        loose = view.loose()
+        return [self.md.htmlStash.store(loose), "", *lines] if loose else lines
+
+
+class Proofs(Treeprocessor):
+    """Marks the proofs of a page."""
+
+    @stops
+    def run(self, root: Element) -> None:
+        if hasattr(self.md, "_original_md"):
+            return
+        view: PageView | None = getattr(self.md, "torchproof", None)
+        elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
+        try:
+            if view is not None:
+                attributes = view.proof_attributes([_expression(element) for element in elements])
+                for element, own in zip(elements, attributes, strict=True):
+                    element.attrib.update(own)
+                _add_line(root, view.verified())
+            elif elements:
+                raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
+        except Drift as drift:
+            block = Element("p")
+            block.text = self.md.htmlStash.store(complaint(drift))
+            root.insert(0, block)
+
+
+def _add_line(root: Element, text: str) -> None:
+    """Say under the title of a chapter what was verified."""
+    title = next((place for place, element in enumerate(root) if element.tag == "h1"), None)
+    if title is not None and text:
+        line = Element("p", {"class": "tp-verified", "data-search-exclude": ""})
+        line.text = text
+        root.insert(title + 1, line)
+
+
+@stops
+def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
+    """The superfences formatter of our fences: cells, drawings and tables."""
+    view: PageView | None = getattr(md, "torchproof", None)
+    try:
+        if view is None:
+            raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
+        return view.cell(src.strip()) if language == "cell" else view.fence(language, src)
+    except Drift as drift:
+        return complaint(drift)
+    except Exception as error:  # superfences would swallow it, and show the fence as text
+        return complaint(Drift(f"{view.page.file}: the fence `{src}` was not rendered: {error!r}"))
+
+
+@stops
+def _generate(code: str, **_: Any) -> str:
+    """What a fence of Python prints; where markdown-exec would log a warning and go on, this ends the build."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            exec(compile(code, "<fence>", "exec"), {"__name__": "__fence__"})
+    except Drift:
+        raise
+    except Exception as error:
+        message = f"a Python fence with exec raises {type(error).__name__}: {error}\n{code}"
+        return complaint(Drift(message))
+    return printed.getvalue()
+
+
+def _expression(element: Element) -> str:
+    return html.unescape("".join(element.itertext())).strip()
+
+
+def _build_of(md: Markdown) -> Build:
+    """The build of the project that holds MkDocs' configuration file, else the nearest above the working folder."""
+    try:
+        return build_of(Path(md.treeprocessors["relpath"].config.config_file_path).parent)
+    except (KeyError, AttributeError, TypeError):
+        return build_of()
+
+
+def page_name(md: Markdown) -> str:
+    """The path below `docs/` of the page that is being converted, as the builder knows it; empty where it is silent."""
+    if "relpath" in md.treeprocessors:  # MkDocs
+        return md.treeprocessors["relpath"].file.src_uri
+    if "rendering_context" in md.preprocessors:  # Zensical
+        return md.preprocessors["rendering_context"].page.path
+    return ""
+
+
+def _page_of(build: Build, md: Markdown, lines: list[str]) -> Page:
+    """The page that is being converted, if the text is its own."""
+    pages = build.current().site.pages
+    name = page_name(md).removesuffix(".md")
+    if name not in pages:
+        raise Drift(f"docs/{name}.md is rendered, but torchproof did not read it; {did_you_mean(name, pages)}")
+    text = "\n".join(lines).strip()
+    if not pages[name].text.strip().endswith(text):
+        raise Drift(f"docs/{name}.md: a plugin changed the text before torchproof read it:\n{text[:200]}")
+    return pages[name]

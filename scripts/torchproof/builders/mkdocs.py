@@ -1,0 +1,167 @@
+"""The MkDocs plugin: files that belong to a page and are not in docs/, and the walk-throughs.
+
+Chapters are whole without it, as other builders show them: a picture is then data within its page.
+"""
+
+import base64
+import hashlib
+import posixpath
+import re
+import shutil
+import tempfile
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+
+from ..model.devices import DEVICES
+from .build import Build, build_of
+from .jupyter import finished, notebook_of, use_our_templates
+from .markdown import stops
+from .notebooks import colab, downloads, write
+
+log = get_plugin_logger(__name__)
+
+__all__ = ["TorchproofPlugin"]
+
+
+class TorchproofPlugin(BasePlugin):
+    """Registered as `torchproof` in `plugins:` of mkdocs.yml, before `mkdocs-jupyter`."""
+
+    def on_startup(self, **_: Any) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="torchproof-"))
+
+    def on_shutdown(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
+        """Put in place of each walk-through a page whose content mkdocs-jupyter will find in a notebook."""
+        walkthroughs = [s for s in _build(config).current().site.snippets.values() if s.is_walkthrough]
+        sources = {snippet.file for snippet in walkthroughs}
+        transcripts = {snippet.transcript(device) for snippet in walkthroughs for device in DEVICES}
+        for file in list(files):
+            if f"docs/{file.src_uri}" in transcripts:
+                files.remove(file)
+            elif f"docs/{file.src_uri}" in sources:
+                if "mkdocs-jupyter" not in config.plugins:
+                    raise PluginError(f"docs/{file.src_uri}: list mkdocs-jupyter in plugins, below torchproof")
+                files.remove(file)
+                file.abs_src_path = str(self._notebook(file))
+                files.append(file)
+
+    @stops
+    def on_pre_page(self, page: Page, *, config: MkDocsConfig, files: Files) -> None:
+        """Write the notebook of a walk-through, once its chapter has run."""
+        page.torchproof = None
+        build = _build(config)
+        site = build.current().site
+        if f"docs/{page.file.src_uri}" in {s.file for s in site.snippets.values() if s.is_walkthrough}:
+            use_our_templates()
+            page.torchproof = build.view(site.pages[_name(page)])
+            path = self._notebook(page.file)
+            page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file
+            write(path.parent, {path.name: notebook_of(page.torchproof, lambda target: _relative(target, page, files))})
+
+    def _notebook(self, file: File) -> Path:
+        return self.folder / f"{file.src_uri}.ipynb"
+
+    @stops
+    def on_page_content(self, content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+        """Finish a walk-through, and offer each chapter's files to take away."""
+        if page.torchproof:
+            content = finished(content, page.torchproof)
+        name = _name(page)
+        checker = _build(config).current()
+        if name not in checker.site.snippets:
+            return content
+        offered = downloads(checker.chapter(name), checker.site.pages[name], config.site_url)
+        write(Path(config.site_dir, posixpath.dirname(page.file.dest_uri)), offered)
+        links = _links(list(offered), colab(name, config.repo_url))
+        return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
+
+    @event_priority(100)
+    def _without_cells(self, context: Any, *, page: Page, **_: Any) -> None:
+        """Hide the cells from the search: it would read them tag by tag to leave them out, a tenth of a build."""
+        self.whole = page.content
+        page.content = CELL.sub("", page.content or "")
+
+    @event_priority(-100)
+    def _with_cells(self, context: Any, *, page: Page, **_: Any) -> None:
+        page.content = self.whole
+
+    on_page_context = CombinedEvent(_without_cells, _with_cells)
+
+    def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
+        """Write the pictures that a page holds as data into files, and drop the blank lines of the template."""
+
+        def stored(picture: re.Match[str]) -> str:
+            path = _store(Path(config.site_dir), picture["kind"], base64.b64decode(picture["data"]))
+            return picture["before"] + get_relative_url(path, page.url) + '"'
+
+        return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
+
+
+def _build(config: MkDocsConfig) -> Build:
+    return build_of(Path(config.config_file_path).parent)
+
+
+def _name(page: Page) -> str:
+    return posixpath.splitext(page.file.src_uri)[0]
+
+
+def _relative(target: str, page: Page, files: Files) -> str:
+    """Where a link of a walk-through leads, relative to its page; MkDocs does this for Markdown only."""
+    path, hash_, anchor = target.partition("#")
+    if not path or re.match(r"[a-z][a-z+.-]*:|/", target):
+        return target
+    file = files.get_file_from_path(posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), path)))
+    if file is None:
+        log.warning("docs/%s links to '%s', which is not there", page.file.src_uri, target)
+        return target
+    return file.url_relative_to(page.file) + hash_ + anchor
+
+
+def _links(names: list[str], colab: str) -> str:
+    """The line of links under the title of a chapter."""
+    links = [
+        f'<a href="{escape(name)}" download>{next(label for end, label in OFFERS.items() if name.endswith(end))}</a>'
+        for name in names
+    ]
+    links += [f'<a href="{escape(colab)}">Open in Colab</a>'] if colab else []
+    return f'<p class="tp-take" data-search-exclude>{" · ".join(links)}</p>'
+
+
+OFFERS = {
+    "-class.ipynb": "for class, without solutions",
+    ".ipynb": "Download notebook",
+    ".py": "Download script",
+}
+"""The text of a link, by the end of the file's name."""
+
+VERIFIED = re.compile(r'<p class="tp-verified"[^>]*>.*?</p>', re.S)
+
+
+def _store(site: Path, kind: str, content: bytes) -> str:
+    """Write a picture under a name that says what is in it; returns its path within the site."""
+    path = f"assets/pictures/{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+    file = site / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return path
+
+
+CELL = re.compile(r'<section class="tp-cell"[^>]* data-search-exclude>.*?</section>', re.S)
+
+PICTURE = re.compile(
+    r'(?P<before><(?:image|img)\s[^>]*?(?:href|src)=")data:image/(?P<kind>\w+);base64,(?P<data>[^"]{500,})"'
+)
+"""A picture in a page; a smaller one weighs less than the request for a file would."""
+
+BLANKS = re.compile(r"(?P<kept><article.*</article>|<script.*?</script>)|\s*\n\s*", re.S)
+"""What lies around the lines of a template: a tenth of a page's bytes. What the page itself says stays as it is."""

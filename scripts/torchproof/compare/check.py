@@ -1,0 +1,309 @@
+"""The check: run every chapter, compare with what is committed, and say what differs.
+
+The build, the command line and pytest all ask this module, so they agree on what drift is.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+
+from ..model.cells import Cell, Snippet
+from ..model.pages import Fence, Page, Proof
+from ..model.problems import Problem
+from ..model.runs import CellRun, Job, Measured, Run
+from ..run.environment import cores, installed
+from ..run.runner import Runner
+from ..run.session import MEMORY
+from . import recordings, transcript
+from .recordings import Recording
+from .site import Site
+from .transcript import Block, lines_of
+
+__all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter"]
+
+
+@dataclass(frozen=True)
+class ChapterCheck:
+    """A chapter that was run and compared."""
+
+    snippet: Snippet
+    run: Run
+    problems: list[Problem]
+    merged: str
+    """The transcript as `accept` would write it."""
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    """What is recorded of the chapter, by device."""
+
+    def result(self, slug: str, kind: str, source: str) -> Measured:
+        """What came of a claim below a cell."""
+        return self.run.cells.get(slug, CellRun(slug)).result(kind, source)
+
+    @property
+    def proofs(self) -> int:
+        """How many proofs were checked."""
+        return sum(len(cell.proofs) for cell in self.run.cells.values())
+
+
+class Checker:
+    """Checks the chapters of a site, as many at once as there are cores; a context manager."""
+
+    def __init__(self, site: Site, runner: Runner) -> None:
+        self.site = site
+        self.runner = runner
+        self.pool = ThreadPoolExecutor(cores(), thread_name_prefix="torchproof")
+        self.lock = threading.Lock()
+        self.chapters: dict[str, Future[ChapterCheck]] = {}
+
+    def start(self, names: Iterable[str] | None = None) -> None:
+        """Begin to check the chapters in the background, the longest first."""
+        last = self.runner.cache.seconds()
+        names = self.site.snippets if names is None else names
+        with self.lock:
+            for name in sorted(names, key=lambda name: -last.get(self.site.snippets[name].file, 1e9)):
+                if name not in self.chapters:
+                    self.chapters[name] = self.pool.submit(check_chapter, self.site, self.runner, name)
+
+    def chapter(self, name: str) -> ChapterCheck:
+        if name not in self.chapters:
+            self.start([name])
+        return self.chapters[name].result()
+
+    def finished(self) -> Iterator[ChapterCheck]:
+        """The chapters that were started, as they come in."""
+        return (future.result() for future in as_completed(list(self.chapters.values())))
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the site; waits for every chapter."""
+        self.start()
+        found = [problem for name in self.site.snippets for problem in self.chapter(name).problems]
+        return self.site.problems + found
+
+    def __enter__(self) -> "Checker":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+
+def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") -> ChapterCheck:
+    """Run a chapter, and once more what its page shows if some of it is hidden; compare."""
+    snippet = site.snippets[name]
+    cells = snippet.for_device(device)
+    compared = Comparison(site, snippet, device, runner.run(site.job(snippet, cells, device)))
+    problems = [*compared.failures, *compared.drift(), *compared.disagreements(), *compared.false_claims()]
+    if not compared.failures and (job := compared.shown_only()):
+        problems += compared.hidden_help(runner.run(job))
+    return ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One run of a chapter on one device, beside what is committed."""
+
+    site: Site
+    snippet: Snippet
+    device: str
+    run: Run
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return self.snippet.for_device(self.device)
+
+    @property
+    def path(self) -> str:
+        """The transcript."""
+        return self.snippet.transcript(self.device)
+
+    @cached_property
+    def committed(self) -> str | None:
+        return self.site.committed(self.snippet, self.device)
+
+    @cached_property
+    def lines(self) -> dict[str, list[str]]:
+        """What each cell that ran would have in the transcript."""
+        is_recording = self.device != "cpu"
+        return {slug: lines_of(run, is_recording=is_recording) for slug, run in self.run.cells.items()}
+
+    @cached_property
+    def merged(self) -> str:
+        """The transcript as accepting would write it: what this run equals is kept as it was."""
+        if self.device != "cpu":
+            return recordings.merge(self.committed, self.snippet, self.device, self.lines, self.run.provenance)
+        was = transcript.parse(self.committed or "")
+        blocks = {}
+        for cell in self.cells:
+            kept = was.cells[cell.slug].lines if cell.slug in was.cells else None
+            now = self.lines.get(cell.slug, kept or [])
+            blocks[cell.slug] = Block(kept if kept is not None and transcript.same(kept, now, cell) else now)
+        again = transcript.write(was.header, blocks)
+        if again == self.committed and was.provenance(self.snippet, "cpu") is not None:
+            return again  # whatever torch the header names
+        return transcript.write(transcript.header(self.snippet, "cpu", self.run.versions or installed()), blocks)
+
+    @cached_property
+    def failures(self) -> list[Problem]:
+        """The session died, a cell raised that must not, or did not raise that must, or drew what has no recording."""
+        return list(self._failures())
+
+    def _failures(self) -> Iterator[Problem]:
+        if died := self.run.died:
+            cell = self.snippet.cell(died.cell or "") or self.cells[0]
+            yield self.about(cell, str(died))
+        for cell in self.cells:
+            run = self.run.cells.get(cell.slug)
+            if run is None:
+                return
+            if run.error is not None and not cell.must_raise:
+                yield self.about(cell, f"the cell '{cell.slug}' raises {run.error}{_way_out(run.error)}", line=run.line)
+            elif run.error is None and cell.must_raise:
+                tag = "exercise" if "exercise" in cell.tags else "raises-exception"
+                yield self.about(cell, f"the cell '{cell.slug}' is tagged {tag}, but nothing raises")
+            elif run.figures and cell.home != "cpu":
+                message = f"the cell '{cell.slug}' plots, but a recording holds text only; plot where the CPU runs too"
+                yield self.about(cell, message)
+
+    def about(self, cell: Cell, message: str, **fields: object) -> Problem:
+        return self.site.about(self.snippet, cell, message, device=self.device, **fields)
+
+    def drift(self) -> Iterator[Problem]:
+        """Where the committed transcript and this run differ, cell by cell; failed cells have been reported."""
+        if self.committed is None and self.device == "cpu":  # that there is none has been reported
+            return
+        failed = {problem.slug for problem in self.failures}
+        found = bool(failed)
+        for cell in self.cells:
+            if cell.slug in failed or cell.slug not in self.lines:
+                continue
+            if message := self._drift_of(cell):
+                found = True
+                diff = transcript.diff(
+                    self._before(cell), self.lines[cell.slug], f"{self.path} (committed)", "this run"
+                )
+                yield self.about(cell, message, diff=diff if self._is_readable(cell) else "", acceptable=True)
+        if self.device != "cpu":
+            yield from self._gone()
+        elif not found and self.committed != self.merged:
+            lines = (self.committed.split("\n"), self.merged.split("\n"))
+            diff = transcript.diff(*lines, f"{self.path} (committed)", "this run")
+            yield Problem(self.path, 1, "is not what this run writes", "", diff, self.snippet.name, acceptable=True)
+
+    def _drift_of(self, cell: Cell) -> str:
+        """What is wrong with what is committed of a cell; empty where nothing is.
+
+        Numbers of a recording are compared to the last digit on its GPU and torch, within print precision on others.
+        """
+        if not self._is_readable(cell):
+            state = recordings.STATES[self.recording.cells[cell.slug].state]
+            return f"the cell '{cell.slug}' has no valid recording in {self.path}: {state}"
+        if self.device == "cpu":
+            is_same = self._is_committed(cell) and transcript.same(self._before(cell), self.lines[cell.slug], cell)
+        else:
+            there, here = self.recording.provenance, self.run.provenance
+            exact = all(there.get(name) == here.get(name) for name in ("gpu", "torch"))
+            is_same = transcript.same(self._before(cell), self.lines[cell.slug], cell, exact=exact)
+        return "" if is_same else f"the cell '{cell.slug}' has drifted from {self.path}"
+
+    @cached_property
+    def recording(self) -> Recording:
+        """What is committed, read as a recording."""
+        made = self.site.recordings.get(self.snippet.name, {}).get(self.device)
+        return made or recordings.read(None, self.snippet, self.device, "")
+
+    @cached_property
+    def _parsed(self) -> transcript.Transcript:
+        return transcript.parse(self.committed or "")
+
+    def _is_committed(self, cell: Cell) -> bool:
+        return cell.slug in self._parsed.cells
+
+    def _before(self, cell: Cell) -> list[str]:
+        """The committed lines of a cell."""
+        return self._parsed.cells[cell.slug].lines if self._is_committed(cell) else []
+
+    def _is_readable(self, cell: Cell) -> bool:
+        """Whether what is committed of a cell can be compared at all."""
+        return self.device == "cpu" or self.recording.cells[cell.slug].is_shown
+
+    def _gone(self) -> Iterator[Problem]:
+        for slug, recorded in self.recording.cells.items():
+            if recorded.state == "gone":
+                message = f"holds the cell '{slug}', which is not in the session of {self.device}"
+                yield Problem(self.path, 1, message, chapter=self.snippet.name, acceptable=True, device=self.device)
+
+    def disagreements(self) -> Iterator[Problem]:
+        """Cells whose tensors came out otherwise than recorded on a device, though the code and torch are the same."""
+        made = self.site.recordings.get(self.snippet.name, {}) if self.device == "cpu" else {}
+        for device, recording in made.items():
+            for slug, recorded in recording.cells.items():
+                cell, here = self.snippet.cell(slug), self.run.cells.get(slug)
+                if recorded.state != "fresh" or here is None or "facts-differ" in cell.tags:
+                    continue
+                if diff := recordings.disagreements(cell, here, recorded, device):
+                    message = f"the tensors of the cell '{slug}' are in other states on {device} than on the CPU"
+                    way_out = 'if they should be, tag it: tags=["facts-differ"]'
+                    yield self.about(cell, f"{message}\n{way_out}", diff="\n".join(diff))
+
+    def false_claims(self) -> Iterator[Problem]:
+        """Proofs that are not true and fences that could not be measured, of every page that shows the chapter."""
+        for page in self.site.pages.values():
+            for claim in page.claims:
+                if (cell := self._evaluated(claim)) and (problem := self._problem_of(claim)):
+                    yield self._false_claim(page, claim, cell, problem)
+
+    def _problem_of(self, claim: Proof | Fence) -> str:
+        return self.run.cells[claim.after.slug].result(claim.kind, claim.source).problem
+
+    def _false_claim(self, page: Page, claim: Proof | Fence, cell: Cell, problem: str) -> Problem:
+        if claim.kind == "proof":
+            where = f"after the cell '{cell.slug}', {self.snippet.file}:{cell.line - 1}"
+            message = f"the proof `{claim.source}` {problem} ({where})"
+        else:
+            noun = "table" if claim.kind == "table" else f"drawing `{claim.kind}`"
+            message = f"the {noun}: {problem} (after the cell '{cell.slug}')"
+        return Problem(page.file, claim.line, message, chapter=self.snippet.name, slug=cell.slug)
+
+    def _evaluated(self, claim: Proof | Fence) -> Cell | None:
+        """The cell above a claim, if the session came past it as it should and evaluated what stands under it."""
+        after = claim.after
+        if after is None or after.chapter != self.snippet.name or after.slug not in self.run.cells:
+            return None
+        cell = self.snippet.cell(after.slug)
+        is_expected = self.run.cells[after.slug].error is None or cell.must_raise
+        return cell if is_expected and cell.home == self.device else None
+
+    def shown_only(self) -> Job | None:
+        """The job of a reader, who runs only what the page shows; None where that is all of it."""
+        shown = tuple(cell for cell in self.cells if cell.is_shown)
+        return self.site.job(self.snippet, shown, self.device) if len(shown) < len(self.cells) else None
+
+    def hidden_help(self, replay: Run) -> Iterator[Problem]:
+        """The first cell that comes out differently for a reader, whose run is `replay`."""
+        for cell in self.cells:
+            if not cell.is_shown:
+                continue
+            expected = lines_of(self.run.cells[cell.slug])
+            alone = replay.cells.get(cell.slug)
+            lines = lines_of(alone) if alone else [f"x {replay.died}"]
+            if not transcript.same(expected, lines, cell):
+                message = (
+                    f"the cell '{cell.slug}' comes out differently without the hidden cells (remove-cell) above it"
+                )
+                diff = transcript.diff(expected, lines, "with the hidden cells", "as a reader runs it")
+                yield self.about(cell, message, diff=diff)
+                return
+
+
+def _way_out(error: str) -> str:
+    """What to do about a cell that raises and should not."""
+    if re.search(r"MemoryError\b|(can't|Cannot) allocate memory", error):
+        return f"\na session may allocate {MEMORY >> 30} GiB"
+    if error.startswith("PermissionError: snippets run"):
+        return ""
+    return '\nif it should, tag it: tags=["raises-exception"]'

@@ -1,0 +1,184 @@
+"""Recordings: transcripts of a device that the build does not have, made where there is one.
+
+A recorded cell is shown only if it is whole and of the code that stands above it now. Both are known without the
+device: its title line holds the hash of the code of all cells up to it, and a checksum of the header and its lines.
+"""
+
+import ast
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ..model.cells import Cell, Snippet
+from ..model.devices import DEVICES
+from ..model.runs import CellRun, Fact
+from . import transcript
+from .transcript import Block, Transcript, read_run, write, write_fact
+
+__all__ = ["STATES", "Recorded", "Recording", "code_hashes", "disagreements", "merge", "read"]
+
+STATES = {
+    "fresh": "of this code, under this torch",
+    "older torch": "of this code, under another torch",
+    "stale": "the code changed since it was recorded",
+    "missing": "not recorded yet",
+    "tampered": "not what was recorded",
+    "gone": "in the recording only",
+}
+"""What a cell of a recording can be; the first two are shown."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One cell of a recording."""
+
+    state: str
+    """One of `STATES`."""
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def is_shown(self) -> bool:
+        return self.state in ("fresh", "older torch")
+
+    @property
+    def proofs(self) -> list[str]:
+        """The expressions that came out true after the cell."""
+        return [line[2:] for line in self.lines if line.startswith("? ")]
+
+    def run(self, cell: Cell) -> CellRun:
+        """What the cell did there, as if it had been done here."""
+        return read_run(cell, self.lines)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A chapter's recording on one device, and what can be believed of it now."""
+
+    device: str
+    provenance: dict[str, str]
+    """The names of `Device.provenance`; empty when there is no recording, or none whose header can be read."""
+    cells: dict[str, Recorded]
+    """Every cell of the device's session, and every other that the file holds."""
+    problem: str = ""
+    """What is wrong with the file as a whole; empty when nothing is."""
+
+    def runs(self, snippet: Snippet) -> dict[str, CellRun]:
+        """What the cells that only this device runs did there, where that can be shown."""
+        cells = (cell for cell in snippet.for_device(self.device) if cell.home == self.device)
+        return {cell.slug: self.cells[cell.slug].run(cell) for cell in cells if self.cells[cell.slug].is_shown}
+
+    def count(self, *states: str) -> int:
+        """How many cells are in one of the states."""
+        return sum(cell.state in states for cell in self.cells.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many cells wait for a run on the device."""
+        return self.count("stale", "missing", "tampered")
+
+    @property
+    def origin(self) -> str:
+        """Where and when it was recorded, for a reader."""
+        said = self.provenance
+        return f"{said[DEVICES[self.device].facts[0]]} · torch {said['torch']} · {said['date']}" if said else ""
+
+
+def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recording:
+    """What the text of a recording says about the snippet as it is now; `torch` is the version of the build."""
+    hashes = code_hashes(snippet.for_device(device))
+    cells = {slug: Recorded("missing") for slug in hashes}
+    if text is None:
+        return Recording(device, {}, cells)
+    parsed = transcript.parse(text)
+    provenance = parsed.provenance(snippet, device)
+    if provenance is None:
+        message = f"is no recording of {snippet.file} on {device}: its first line says otherwise"
+        return Recording(device, {}, dict.fromkeys(cells, Recorded("tampered")), message)
+    same_torch = provenance["torch"].partition("+")[0] == torch
+    for slug in parsed.cells:
+        cells[slug] = _recorded(parsed, slug, hashes.get(slug), "fresh" if same_torch else "older torch")
+    problem = ""
+    if changed := [slug for slug, cell in cells.items() if cell.state == "tampered"]:
+        problem = f"holds text that no recording wrote (in '{changed[0]}')"
+    elif write(parsed.header, parsed.cells) != text:
+        problem = "holds text that no recording wrote"
+    return Recording(device, provenance, cells, problem)
+
+
+def _recorded(parsed: Transcript, slug: str, code: str | None, whole: str) -> Recorded:
+    """A cell of a recording whose code now has the hash `code`; `whole` is its state if nothing is wrong with it."""
+    block = parsed.cells[slug]
+    if slug in parsed.repeated or not block.code or block.body != _checksum(parsed.header, slug, block):
+        return Recorded("tampered")
+    if code is None:
+        return Recorded("gone")
+    return Recorded(whole if block.code == code else "stale", block.lines)
+
+
+def merge(
+    old: str | None, snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]
+) -> str:
+    """The recording of this run: the old text where nothing in it would change but the date.
+
+    All of it is of one run, on the machine and the day that its header names: no line is kept from another.
+    """
+    cells = snippet.for_device(device)
+    was = read(old, snippet, device, "")
+    before = {slug: cell.lines for slug, cell in was.cells.items()}
+    again = _written(snippet, device, before, provenance | {"date": was.provenance.get("date", "")})
+    if again == old and all(transcript.same(before[c.slug], lines.get(c.slug, []), c, exact=True) for c in cells):
+        return old
+    return _written(snippet, device, lines, provenance | {"date": datetime.now(UTC).date().isoformat()})
+
+
+def _written(snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]) -> str:
+    header = transcript.header(snippet, device, provenance)
+    blocks = {}
+    for slug, code in code_hashes(snippet.for_device(device)).items():
+        block = Block(lines.get(slug, []), code)
+        blocks[slug] = Block(block.lines, code, _checksum(header, slug, block))
+    return write(header, blocks)
+
+
+def _checksum(header: str, slug: str, block: Block) -> str:
+    return hashlib.sha256("\n".join([header, slug, block.code, *block.lines]).encode()).hexdigest()[:12]
+
+
+def disagreements(cell: Cell, here: CellRun, recorded: Recorded, device: str) -> list[str]:
+    """A diff of a cell's facts between CPU and device, the device's own name aside; empty when they agree."""
+    runs = (here, recorded.run(cell))
+    sides = [[_without_device(fact, device) for fact in run.facts] for run in runs]
+    return transcript.diff(*sides, "cpu", device).split("\n") if sides[0] != sides[1] else []
+
+
+def _without_device(fact: Fact, device: str) -> str:
+    return write_fact(fact, without=("device",) if fact.device.partition(":")[0] == device else ())
+
+
+def code_hashes(cells: tuple[Cell, ...]) -> dict[str, str]:
+    """For each cell, the hash of what ran up to its end: parsed code, comments and layout dropped.
+
+    The same on every Python that the engine supports (`ast.dump` and `ast.unparse` are not).
+    """
+    digest = hashlib.sha256()
+    hashes = {}
+    for cell in cells:
+        try:
+            code = _dump(ast.parse(cell.source))
+        except SyntaxError:
+            code = cell.source
+        digest.update(f"{code}{cell.must_raise}\0".encode())
+        hashes[cell.slug] = digest.hexdigest()[:12]
+    return hashes
+
+
+def _dump(node: Any) -> str:
+    if isinstance(node, list):
+        return f"[{','.join(map(_dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 has empty pieces where others have none
+        node.values = [piece for piece in node.values if getattr(piece, "value", None) != ""]
+    fields = [f"{name}={_dump(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({','.join(fields)})"

@@ -1,0 +1,127 @@
+"""The site as it is on disk: its snippets, pages and recordings, and what is wrong before anything runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..files import names, read_text
+from ..model.cells import Cell, Snippet
+from ..model.devices import DEVICES, RECORDED
+from ..model.pages import Page
+from ..model.problems import Problem
+from ..model.runs import Claim, Job, Step
+from ..read.pages import check_page, read_page
+from ..read.snippets import read_snippet
+from ..read.walkthroughs import find_walkthroughs, read_walkthrough
+from ..run.environment import installed
+from . import recordings
+from .recordings import Recording
+
+__all__ = ["Site"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """All snippets and pages of a project, as they are on disk now."""
+
+    root: Path
+    snippets: dict[str, Snippet]
+    pages: dict[str, Page]
+    misplaced: tuple[Problem, ...] = field(default=())
+
+    @classmethod
+    def read(cls, root: Path) -> "Site":
+        snippets = {name: read_snippet(root, name) for name in names(root / "snippets", ".py")}
+        pages = {name: read_page(root, name) for name in names(root / "docs", ".md")}
+        misplaced = []
+        for name in find_walkthroughs(root):
+            snippet = read_snippet(root, name, "docs")
+            if name in snippets or name in pages:
+                other = snippets[name].file if name in snippets else pages[name].file
+                misplaced.append(Problem(snippet.file, 1, f"has the name of {other}; rename one"))
+                continue
+            snippets[name] = snippet
+            pages[name] = read_walkthrough(snippet)
+        return cls(root, snippets, pages, tuple(misplaced))
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong before anything runs."""
+        found = [*self.misplaced]
+        found += [problem for snippet in self.snippets.values() for problem in snippet.problems]
+        found += [problem for page in self.pages.values() for problem in check_page(page, self.snippets)]
+        for name, snippet in self.snippets.items():
+            if name not in self.pages:
+                found.append(Problem(snippet.file, 1, f"no page shows it; write docs/{name}.md", chapter=name))
+            if self.committed(snippet) is None:
+                found.append(Problem(snippet.transcript(), 1, "no transcript yet", chapter=name, acceptable=True))
+        return [*found, *self._orphans(), *self._unbelievable()]
+
+    def _orphans(self) -> Iterator[Problem]:
+        """Transcripts without a snippet."""
+        known = {snippet.transcript(device) for snippet in self.snippets.values() for device in DEVICES}
+        for folder in ("snippets", "docs"):
+            for name in names(self.root / folder, ".txt"):
+                stem, _, device = name.rpartition(".")
+                if f"{folder}/{name}.txt" not in known and (folder == "snippets" or device in DEVICES):
+                    message = f"a transcript without its snippet {folder}/{stem}.py; delete it, or rename it along"
+                    yield Problem(f"{folder}/{name}.txt", 1, message)
+
+    def _unbelievable(self) -> Iterator[Problem]:
+        """Recordings that hold what no run wrote."""
+        for name, made in self.recordings.items():
+            for device, recording in made.items():
+                if recording.problem:
+                    file = self.snippets[name].transcript(device)
+                    yield Problem(file, 1, recording.problem, chapter=name, acceptable=True, device=device)
+
+    @cached_property
+    def recordings(self) -> dict[str, dict[str, Recording]]:
+        """The recordings of each chapter that has, or waits for, one: by chapter and device."""
+        found: dict[str, dict[str, Recording]] = {}
+        torch = installed().get("torch", "none")
+        for name, snippet in self.snippets.items():
+            for device in RECORDED:
+                text = self.committed(snippet, device)
+                if text is not None or any(cell.home == device for cell in snippet.cells):
+                    found.setdefault(name, {})[device] = recordings.read(text, snippet, device, torch)
+        return found
+
+    def committed(self, snippet: Snippet, device: str = "cpu") -> str | None:
+        """The transcript of a snippet on a device; None where there is none."""
+        path = self.root / snippet.transcript(device)
+        return read_text(path)[0] if path.exists() else None
+
+    def job(self, snippet: Snippet, cells: tuple[Cell, ...], device: str) -> Job:
+        """What a session of some of a snippet's cells gets: what runs, and what to evaluate after it."""
+        steps = (
+            Step(cell.slug, cell.source, cell.line, cell.must_raise, self.claims(snippet, cell, device))
+            for cell in cells
+        )
+        return Job(snippet.file, snippet.text, tuple(steps), device)
+
+    def claims(self, snippet: Snippet, cell: Cell, device: str) -> tuple[Claim, ...]:
+        """What all pages claim after a cell, each once; it is evaluated on one device, the cell's home."""
+        if cell.home != device:
+            return ()
+        found = (
+            Claim(claim.kind, claim.source)
+            for page in self.pages.values()
+            for claim in page.claims
+            if claim.after and (claim.after.chapter, claim.after.slug) == (snippet.name, cell.slug)
+        )
+        return tuple(dict.fromkeys(found))
+
+    def place(self, chapter: str, slug: str) -> str:
+        """Where a reader sees a cell: on its own page first."""
+        pages = sorted(self.pages.values(), key=lambda page: page.name != chapter)
+        return next((place for page in pages if (place := page.place(chapter, slug))), "")
+
+    def about(self, snippet: Snippet, cell: Cell, message: str, *, line: int = 0, **fields: Any) -> Problem:
+        """A problem of a cell: at its title, or at `line` of it."""
+        place = self.place(snippet.name, cell.slug)
+        return Problem(
+            snippet.file, cell.line - 1 + line, message, place, chapter=snippet.name, slug=cell.slug, **fields
+        )

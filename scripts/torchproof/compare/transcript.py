@@ -1,0 +1,305 @@
+"""Transcripts: what every cell printed, showed or raised, as text made to be read in a pull request.
+
+The CPU's transcript and the recording of another device have one format, one writer and one parser. The first line
+names snippet, device and what was run with; a title line begins each cell, in a recording with two checksums
+(`recordings.py`); facts and errors are placed by statement, so comments and layout may change.
+
+Comparing is merging: lines of the old transcript that this run equals are kept, the others replaced.
+The run has drifted exactly when the merged text is not the old text, so nothing in the file escapes.
+"""
+
+import difflib
+import platform
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..model.cells import Cell, Snippet
+from ..model.devices import DEVICES
+from ..model.runs import MARKS, CellRun, Fact, Output
+
+__all__ = [
+    "Block",
+    "Transcript",
+    "diff",
+    "lines_of",
+    "normalised",
+    "parse",
+    "read_run",
+    "same",
+    "words",
+    "write",
+    "write_fact",
+]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The lines of one cell."""
+
+    lines: list[str] = field(default_factory=list)
+    code: str = ""
+    """In a recording: the hash of the code up to the cell."""
+    body: str = ""
+    """In a recording: the checksum of the header and the lines."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A transcript, taken apart."""
+
+    header: str
+    """Its first line."""
+    cells: dict[str, Block]
+    """By slug; of two blocks with one slug, the last."""
+    repeated: frozenset[str] = frozenset()
+    """The slugs of more than one block."""
+
+    def provenance(self, snippet: Snippet, device: str) -> dict[str, str] | None:
+        """What the header says it was run with; None where it is no header of this snippet on this device."""
+        start, names = _start(snippet, device), DEVICES[device].provenance
+        fields = self.header.split(" · ")
+        if fields[:3] != start or len(fields) != 3 + len(names):
+            return None
+        values = [value.removeprefix(f"{name} ") for name, value in zip(names, fields[3:], strict=True)]
+        found = dict(zip(names, values, strict=True))
+        return found if self.header == header(snippet, device, found) else None
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def header(snippet: Snippet, device: str, provenance: dict[str, str]) -> str:
+    """First line of a transcript: format, snippet, device, and what it was run with."""
+    bare = (*DEVICES[device].facts[:1], "date")
+    fields = [
+        provenance[name] if name in bare else f"{name} {provenance[name]}"
+        for name in DEVICES[device].provenance
+        if name in provenance
+    ]
+    return " · ".join([*_start(snippet, device), *fields])
+
+
+def _start(snippet: Snippet, device: str) -> list[str]:
+    return ["torchproof 2", snippet.file, device]
+
+
+def write(header: str, cells: dict[str, Block]) -> str:
+    """The text of a transcript."""
+    titles = {
+        slug: f"%% {slug} code={block.code} body={block.body}" if block.code else f"%% {slug}"
+        for slug, block in cells.items()
+    }
+    return "\n\n".join([header, *("\n".join([titles[slug], *cells[slug].lines]) for slug in cells)]) + "\n"
+
+
+def lines_of(run: CellRun, *, is_recording: bool = False) -> list[str]:
+    """The lines of a cell; in a recording, which nothing checks again, with the proofs that were true."""
+    lines = [f"~ {write_fact(fact)}" for fact in run.facts]
+    for output in run.outputs:
+        place = [f"statement {run.statement}"] if output.mark == "x" else []
+        text = [*place, *output.text.removesuffix("\n").split("\n")]
+        lines += [f"{output.mark} {line}" if line else output.mark for line in text]
+    lines += [f"# {line}" for figure in run.figures for line in figure.lines]
+    lines += [f"@ {line}" for drawing in run.drawings if drawing.data for line in drawing.lines]
+    return lines + [f"? {proof.source}" for proof in run.proofs if is_recording and not proof.problem]
+
+
+WORDS: dict[str, tuple[str, Any]] = {
+    "device": ("on ", str),
+    "layout": ("layout ", str),
+    "strides": ("strides ", lambda text: tuple(map(int, re.findall(r"-?\d+", text)))),
+    "in_bytes": ("in bytes", None),
+    "offset": ("offset ", int),
+    "storage": ("storage of ", int),
+    "order": ("", str),
+    "requires_grad": ("requires_grad", None),
+    "leaf": ("leaf", None),
+    "grad_fn": ("grad_fn ", str),
+    "retains_grad": ("retains_grad", None),
+    "grad": ("grad ", str),
+    "same": ("is ", lambda text: tuple(text.split(", "))),
+    "shares": ("shares ", lambda text: tuple(text.split(", "))),
+    "gone": ("gone", None),
+}
+"""How each field of a fact is said, where it is not its default: the words before it, and how the rest is read."""
+
+SIZES = re.compile(r"(?:(?P<type>.+) )?(?P<dtype>\w+)\[(?P<shape>[\d, ]*)\]")
+
+
+def write_fact(fact: Fact, *, without: tuple[str, ...] = ()) -> str:
+    """A fact as text: statement, name, dtype and shape, then its words; `without` the fields of these names."""
+    sizes = [] if fact.gone else [f"{fact.sizes:<15}"]
+    said = [word for name, word in words(fact).items() if name not in without]
+    return "  ".join([f"{fact.statement} {fact.name:<8}", *sizes, *said])
+
+
+def words(fact: Fact) -> dict[str, str]:
+    """What is said of a fact besides its name, dtype and shape: a word for each field that is not its default."""
+    found = {}
+    for name, (prefix, read) in WORDS.items():
+        value = getattr(fact, name)
+        if value != getattr(NOTHING, name):
+            value = ", ".join(value) if name in ("same", "shares") else value
+            found[name] = f"{prefix}{value}" if read else prefix
+    return found
+
+
+NOTHING = Fact(0, "")
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Transcript:
+    """Take a transcript apart; whatever is malformed simply equals no run."""
+    cells: dict[str, Block] = {}
+    repeated: set[str] = set()
+    for block in re.split(r"^%% ", text, flags=re.M)[1:]:
+        title, *lines = block.rstrip("\n").split("\n")
+        found = TITLE.fullmatch(title)
+        slug = title.split(" ")[0]
+        repeated |= {slug} & cells.keys()
+        cells[slug] = Block(lines, found["code"], found["body"]) if found else Block(lines)
+    return Transcript(text.partition("\n")[0], cells, frozenset(repeated))
+
+
+TITLE = re.compile(r"\S+ code=(?P<code>[0-9a-f]{12}) body=(?P<body>[0-9a-f]{12})")
+
+
+def read_run(cell: Cell, lines: list[str]) -> CellRun:
+    """What a cell did, from its lines, as if it had been done here; figures and drawings are not recorded.
+
+    Raises:
+        ValueError: a line is none that is written.
+    """
+    outputs: list[list[str]] = []
+    facts: list[Fact] = []
+    statement = line_raised = 0
+    for line in lines:
+        mark, text = line[:1], line[2:]
+        follows = bool(outputs) and outputs[-1][0] == mark
+        if mark == "~":
+            facts.append(read_fact(text))
+        elif mark == "x" and not follows:
+            statement = int(text.removeprefix("statement "))
+            line_raised = cell.line_of(statement)
+            outputs.append(["x", ""])
+        elif mark in MARKS:
+            if not follows:
+                outputs.append([mark, ""])
+            outputs[-1][1] += f"{text}\n"
+        elif mark not in "#@?":
+            raise ValueError(f"no mark '{mark}'")
+    pieces = (Output(mark, text.removesuffix("\n") if mark in "=x" else text) for mark, text in outputs)
+    return CellRun(cell.slug, tuple(pieces), tuple(facts), (), statement, line_raised)
+
+
+def read_fact(text: str) -> Fact:
+    """What `write_fact` wrote."""
+    head, *words = re.split(r" {2,}", text)
+    statement, _, name = head.partition(" ")
+    fields: dict[str, Any] = {}
+    if words and (sizes := SIZES.fullmatch(words[0])):
+        shape = tuple(map(int, re.findall(r"\d+", sizes["shape"])))
+        fields = {"type": sizes["type"] or "Tensor", "dtype": sizes["dtype"], "shape": shape}
+        words = words[1:]
+    for word in words:
+        said = ((name, prefix, read) for name, (prefix, read) in WORDS.items() if prefix and word.startswith(prefix))
+        field, prefix, read = next(said, ("order", "", str))
+        fields[field] = read(word.removeprefix(prefix)) if read else True
+    return Fact(int(statement), name, **fields)
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """What may differ between two runs of a volatile cell."""
+
+    name: str
+    pattern: re.Pattern[str]
+    replacement: str
+
+
+MAKERS = "|".join(maker for device in DEVICES.values() for maker in device.makers)
+
+VOLATILE = (
+    Normaliser("memory address", re.compile(r"0x[0-9a-f]+"), "0x…"),
+    Normaliser("GPU name", re.compile(rf"\b(?:{MAKERS})[ \w-]+"), "GPU"),
+    Normaliser("temporary path", re.compile(r"/[\w./-]*torchproof-\w+"), "/tmp"),
+    Normaliser("time unit", re.compile(r"(?<=\d)( ?)(?:ns|us|µs|μs|ms|s)\b"), r"\1s"),
+    Normaliser("number", re.compile(r"(?<![A-Za-z_])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"), "0"),
+    Normaliser("padding", re.compile(r"[ \t]+"), " "),
+)
+"""Applied, in this order, to both sides of a cell tagged volatile; every other cell is compared as it is."""
+
+EXACT = ("~", "?")
+"""Marks of lines whose numbers may never differ: facts, and proofs as a page has them."""
+
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![\w])")
+
+GUESS = re.compile(r"\. Did you mean:? '[^'\n]*'\?$")
+"""What Python adds to the message of an error, each version another: no drift, where it ends a line of an error."""
+
+
+def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = None) -> bool:
+    """Whether a run's lines of a cell equal the committed ones.
+
+    `exact` compares numbers to the last digit, as is done by default where they come out to it.
+    """
+    old, new = ([GUESS.sub("", line) if line[:1] == "x" else line for line in lines] for lines in (old, new))
+    if old == new:
+        return True
+    if cell.is_volatile:
+        return normalised(old) == normalised(new)
+    exact = is_canonical() if exact is None else exact
+    return not exact and len(old) == len(new) and all(map(_close, old, new))
+
+
+def normalised(lines: list[str]) -> list[str]:
+    """Lines of a volatile cell with everything masked that may change; facts and proofs stay as they are."""
+    out = []
+    for line in lines:
+        for normaliser in VOLATILE if line[:1] not in EXACT else ():
+            line = line[:2] + normaliser.pattern.sub(normaliser.replacement, line[2:])
+        out.append(line)
+    return out
+
+
+def diff(old: list[str], new: list[str], old_name: str, new_name: str) -> str:
+    """Unified diff from `old` to `new`."""
+    return "\n".join(difflib.unified_diff(old, new, old_name, new_name, lineterm="", n=2))
+
+
+@cache
+def is_canonical() -> bool:
+    """Whether numbers come out to the last digit here: Linux on x86-64 with AVX2, instruction sets pinned."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        return False
+    return bool(re.search(r"\bavx2\b", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
+
+
+def _close(old: str, new: str) -> bool:
+    """Equal within print precision: words alike, floats within half a printed unit, 1e-3 or 2e-4."""
+    if old == new:
+        return True
+    if old[:1] != new[:1] or old[:1] in EXACT or _words(old) != _words(new):
+        return False
+    return all(map(_close_numbers, NUMBER.findall(old), NUMBER.findall(new)))
+
+
+def _words(line: str) -> list[str]:
+    return NUMBER.sub(" 0 ", line).split()
+
+
+def _close_numbers(old: str, new: str) -> bool:
+    if not re.search(r"[.e]", old + new):
+        return old == new
+    a, b = float(old), float(new)
+    digits = len(old.partition("e")[0].partition(".")[2])
+    exponent = int(old.partition("e")[2] or 0)
+    return abs(a - b) <= max(10.0 ** (exponent - digits), 2e-4, 1e-3 * abs(a))

@@ -1,0 +1,75 @@
+"""What a page embeds and claims, as it was read."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .problems import Problem
+
+__all__ = ["Embed", "Fence", "Page", "Proof"]
+
+
+@dataclass(frozen=True)
+class Embed:
+    """A fence that shows a cell."""
+
+    chapter: str
+    slug: str
+    line: int
+    nested: bool = False
+    """Whether it stands indented, inside an admonition or another block."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """An expression in the prose that must be true right after the cell embedded above it."""
+
+    source: str
+    line: int
+    after: Embed | None
+    kind: str = "proof"
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fence that shows what is measured right after the cell embedded above it: a drawing, or a table."""
+
+    kind: str
+    """One of `drawings.KINDS`."""
+    source: str
+    line: int
+    after: Embed | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one Markdown file embeds and claims."""
+
+    name: str
+    """Path below `docs/` without its suffix; a chapter's page has its snippet's name."""
+    text: str
+    """Its Markdown."""
+    embeds: tuple[Embed, ...]
+    proofs: tuple[Proof, ...]
+    fences: tuple[Fence, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    suffix: str = ".md"
+
+    @property
+    def file(self) -> str:
+        return f"docs/{self.name}{self.suffix}"
+
+    @property
+    def claims(self) -> tuple[Proof | Fence, ...]:
+        """All that a session evaluates for the page."""
+        return *self.proofs, *self.fences
+
+    @cached_property
+    def title(self) -> str:
+        """Its first heading, else its name."""
+        lines = (line for line in self.text.split("\n") if line.startswith("# "))
+        return next(lines, self.name).removeprefix("# ")
+
+    def place(self, chapter: str, slug: str) -> str:
+        """Where this page shows a cell, as `docs/x.md:40`; empty when it does not."""
+        lines = [e.line for e in self.embeds if (e.chapter, e.slug) == (chapter, slug)]
+        return f"{self.file}:{lines[0]}" if lines else ""

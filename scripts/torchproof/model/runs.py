@@ -1,0 +1,286 @@
+"""What a session is asked to do (`Job`), what it says while it does it (the messages), and what came of it (`Run`)."""
+
+from dataclasses import dataclass, field
+
+from .drawings import Data
+
+__all__ = [
+    "MARKS",
+    "CellRun",
+    "Claim",
+    "Died",
+    "Done",
+    "Ended",
+    "Fact",
+    "Figure",
+    "Job",
+    "Mark",
+    "Measured",
+    "Message",
+    "Output",
+    "Run",
+    "Running",
+    "Started",
+    "Step",
+    "Stopped",
+]
+
+# --- what is asked ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a page asks of a session right after a cell."""
+
+    kind: str
+    """`proof`, or one of `drawings.KINDS`."""
+    source: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One cell to run, and what to evaluate after it."""
+
+    slug: str
+    source: str
+    line: int
+    must_raise: bool
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a session needs to know; nothing about pages."""
+
+    file: str
+    text: str
+    steps: tuple[Step, ...]
+    device: str
+    folder: str = ""
+    """Where it runs: its working folder, of its own."""
+    root: str = ""
+    """The project's folder."""
+    seed: int | None = None
+    """Where unseeded random streams start, if not where they start by themselves."""
+
+
+# --- what came of it --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A kind of output: how a transcript begins its lines, and how page and notebook show it."""
+
+    label: str
+    """What a page writes over it."""
+    style: str
+    """The end of its CSS class."""
+    jupyter: str
+    """Jupyter's type of output, or name of the stream."""
+
+
+MARKS = {
+    "|": Mark("Output", "stdout", "stdout"),
+    "!": Mark("Warning", "stderr", "stderr"),
+    "=": Mark("Value", "value", "execute_result"),
+    "x": Mark("Error", "error", "error"),
+}
+"""By the first character of a transcript's line. The other lines: `~` a fact, `#` a figure, `@` what was measured
+for a page, `?` a proof (in a recording)."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One piece of what a cell printed, warned, showed or raised."""
+
+    mark: str
+    """One of `MARKS`."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """The state of one tensor or array after the statement that created, rebound or changed it.
+
+    Only what is discrete: values belong to the output. `compare/transcript.py` has the words of each field,
+    `show/xray.py` its column.
+    """
+
+    statement: int
+    """Statement of the cell, counted from 1; 0 where the cell is no Python."""
+    name: str
+    type: str = "Tensor"
+    """The class."""
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    device: str = "cpu"
+    layout: str = "strided"
+    """torch's name of it; `opaque` for a tensor inside a transform, which has no state of its own."""
+    strides: tuple[int, ...] | None = None
+    """In elements (in bytes: see `in_bytes`); None where the layout has none."""
+    in_bytes: bool = False
+    """Whether the strides count bytes, as NumPy's do."""
+    offset: int = 0
+    """Elements of the storage before the first one."""
+    storage: int | None = None
+    """Elements that the storage holds, where they are not as many as the tensor's."""
+    order: str = ""
+    """`contiguous`, `channels_last` or `not contiguous`; empty where the layout has no strides."""
+    requires_grad: bool = False
+    leaf: bool = False
+    """Said of tensors that require a gradient only: all others are leaves."""
+    grad_fn: str = ""
+    retains_grad: bool = False
+    grad: str = ""
+    """Dtype and shape of `.grad`, as `float32[2, 3]`; empty where there is none."""
+    same: tuple[str, ...] = ()
+    """Other names of this very object."""
+    shares: tuple[str, ...] = ()
+    """Names of other objects that read the same memory."""
+    gone: bool = False
+    """Whether the name is no longer bound to a tensor."""
+
+    @property
+    def sizes(self) -> str:
+        """Dtype and shape with the class, unless that is Tensor: `int64[2, 3]`, `Parameter float32[]`."""
+        text = f"{self.dtype}{list(self.shape)}"
+        return text if self.type == "Tensor" else f"{self.type} {text}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a cell left open in pyplot."""
+
+    lines: tuple[str, ...]
+    """What is plotted, as facts."""
+    svg: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of a claim."""
+
+    kind: str
+    source: str
+    problem: str = ""
+    """What is wrong: empty where a proof is true, and where a fence has its data."""
+    data: Data | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """What a transcript holds of it."""
+        return [f"{self.kind} {self.source}".replace("\n", " ; "), *(f"  {line}" for line in self.data.lines())]
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What one cell did."""
+
+    slug: str
+    outputs: tuple[Output, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    statement: int = 0
+    """Statement that raised, counted from 1; 0 when none did, or when the cell is no Python."""
+    line: int = 0
+    """Line of the cell that raised, counted from 1; 0 when none did. For messages: no transcript holds it."""
+    measured: tuple[Measured, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def error(self) -> str | None:
+        """The type and message of what it raised; None when it raised nothing."""
+        return next((output.text for output in self.outputs if output.mark == "x"), None)
+
+    @property
+    def proofs(self) -> tuple[Measured, ...]:
+        return tuple(result for result in self.measured if result.kind == "proof")
+
+    @property
+    def drawings(self) -> tuple[Measured, ...]:
+        """What was measured for the fences below it."""
+        return tuple(result for result in self.measured if result.kind != "proof")
+
+    def result(self, kind: str, source: str) -> Measured:
+        """What came of one claim."""
+        found = (result for result in self.measured if (result.kind, result.source) == (kind, source))
+        return next(found, Measured(kind, source, "was not evaluated"))
+
+
+@dataclass(frozen=True)
+class Died:
+    """Why a session ended early, in the words of the person who wrote the snippet."""
+
+    what: str
+    why: str = ""
+    cell: str | None = None
+    """The cell that was running; empty before the first, None where no session was."""
+
+    def __str__(self) -> str:
+        where = {None: "", "": " before its first cell"}.get(self.cell, f" in the cell '{self.cell}'")
+        return f"{self.what}{where}{self.why}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one session did."""
+
+    cells: dict[str, CellRun] = field(default_factory=dict)
+    died: Died | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of Python and what the session imported of torch, numpy and matplotlib."""
+    provenance: dict[str, str] = field(default_factory=dict)
+    """torch, and where it ran (see `Device.facts`)."""
+    files: tuple[str, ...] = ()
+    """Files of the project that it read, relative to the root."""
+    modules: tuple[str, ...] = ()
+    """Top-level modules that it had imported."""
+
+    @property
+    def seconds(self) -> float:
+        return sum(cell.seconds for cell in self.cells.values())
+
+
+# --- what a session says ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Started:
+    """The session's process is there."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cell begins; its `CellRun` follows."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The session ends itself; `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """All cells ran; the fields are those of `Run`."""
+
+    versions: dict[str, str]
+    provenance: dict[str, str]
+    files: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The session's process is gone."""
+
+    status: int
+    """Exit status; below 0, the signal that killed it."""
+
+
+Message = Started | Running | CellRun | Stopped | Done | Ended

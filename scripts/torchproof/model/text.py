@@ -1,0 +1,51 @@
+"""Text as it may be shown: nothing invisible in it, and errors without what torch says about its own sources."""
+
+import re
+import unicodedata
+
+__all__ = ["clean", "error_text", "visible"]
+
+
+def visible(text: str) -> str:
+    """The text with every control, bidirectional or unpaired character spelled out.
+
+    Tab and newline stay; C0 controls become their pictures (ESC: U+241B), others `⟨U+202E⟩`.
+    """
+    return INVISIBLE.sub(_spell, text)
+
+
+def error_text(error: BaseException) -> str:
+    """Type and message, as Python's last line has them: without C++ frames, and without what a version of Python adds
+    to them when it prints ("Did you mean …").
+    """
+    kind = type(error)
+    name = (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    try:
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+    except Exception:
+        message = f"<unprintable {kind.__name__} object>"
+    lines = [f"{name}: {message}" if message else name, *map(str, getattr(error, "__notes__", []))]
+    return clean("\n".join(lines))
+
+
+def clean(text: str) -> str:
+    """The text without what torch says about its own sources."""
+    text = re.sub(r"\s*\(Triggered internally at [^)]*\)", "", text)
+    return re.sub(r"\nException raised from .*", "", text, flags=re.S)
+
+
+INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def _spell(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    assert unicodedata.category(match[0])[0] in "CZ", match[0]
+    return f"⟨U+{code:04X}⟩"

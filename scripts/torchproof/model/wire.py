@@ -1,0 +1,51 @@
+"""Dataclasses as JSON and back: between host and session, and in the cache.
+
+A dataclass becomes an object that names its class under `_`; every list comes back as a tuple.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+from . import drawings, runs
+
+__all__ = ["dump", "load"]
+
+
+def dump(value: Any) -> str:
+    """A dataclass of this room, as one line of JSON."""
+    return json.dumps(value, default=_fields)
+
+
+def load(text: str | bytes) -> Any:
+    """What `dump` wrote.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        return _read(json.loads(text))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not written by torchproof: {error!r}") from None
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    kind = type(value)
+    return {"_": kind.__name__} | {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_read, value))
+    if not isinstance(value, dict):
+        return value
+    fields = {name: _read(part) for name, part in value.items()}
+    return CLASSES[fields.pop("_")](**fields) if "_" in fields else fields
+
+
+CLASSES = {
+    kind.__name__: kind
+    for module in (drawings, runs)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+}

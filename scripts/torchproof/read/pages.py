@@ -1,0 +1,238 @@
+"""Read what a page embeds and claims, and check it against the snippets.
+
+A page embeds cells by ```` ```cell ```` fences, shows drawings and tables by fences of `drawings.KINDS`,
+and claims proofs by `` `expr`{.proof} ``. This scanner reads Markdown without rendering it, so that a machine with
+torch and the standard library can record; the price is that two readers must agree, so the renderer refuses a page
+on which it does not find exactly what was found here.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..files import read_text
+from ..model.cells import Cell, Snippet
+from ..model.drawings import KINDS
+from ..model.pages import Embed, Fence, Page, Proof
+from ..model.problems import Problem, did_you_mean
+
+__all__ = ["CODE", "FENCE", "Block", "blocks", "check_page", "read_page", "scan"]
+
+
+@dataclass
+class Block:
+    """A line of prose, or a fence."""
+
+    line: int
+    """Counted from 1."""
+    text: str
+    info: str = ""
+    """What follows the opening mark of a fence; empty for prose, and for a fence of nothing."""
+    mark: str = ""
+    """The opening mark of a fence; empty for prose."""
+    body: list[str] = field(default_factory=list)
+    """The lines within a fence."""
+    closed: bool = True
+
+
+def blocks(lines: Sequence[str]) -> Iterator[Block]:
+    """The lines of prose and the fences of a Markdown text, in order."""
+    fence: Block | None = None
+    for number, line in enumerate(lines, 1):
+        mark = FENCE.match(line)
+        if fence is not None:
+            if mark and mark["fence"].startswith(fence.mark) and not mark["info"].strip():
+                yield fence
+                fence = None
+            else:
+                fence.body.append(line)
+        elif mark:
+            fence = Block(number, line, mark["info"].strip(), mark["fence"])
+        else:
+            yield Block(number, line)
+    if fence is not None:
+        fence.closed = False
+        yield fence
+
+
+def read_page(root: Path, name: str) -> Page:
+    """Read `docs/<name>.md`."""
+    text, not_utf8 = read_text(root / "docs" / f"{name}.md")
+    page = scan(name, text)
+    if not_utf8:
+        wrong = Problem(page.file, not_utf8, "not UTF-8; save the file as UTF-8")
+        page = replace(page, problems=(*page.problems, wrong))
+    return page
+
+
+def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = ()) -> Page:
+    """Find the embeds, proofs and fences of a page, in order.
+
+    A claim belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
+    `places` are the lines of the file that the lines of `text` come from, where they are not 1, 2, 3, ….
+    """
+    found = _Found(name, f"docs/{name}{suffix}")
+    prose = _Prose()
+    for block in blocks(_without_comments(text).split("\n")):
+        line = places[block.line - 1] if places else block.line
+        if not block.mark:
+            found.read_prose(line, block.text, is_literal=prose.is_literal(block.text))
+        elif block.closed:
+            found.read_fence(line, block)
+        else:
+            found.wrong(line, f"the fence {block.mark} is never closed")
+    for claim in [*found.proofs, *found.fences]:
+        if claim.after is None:
+            what = claim.kind if claim.kind in ("proof", "table") else "drawing"
+            message = f"the {what} `{claim.source}` stands above every cell, so there is nothing to evaluate it in"
+            found.wrong(claim.line, message)
+    parts = (found.embeds, found.proofs, found.fences, found.problems)
+    return Page(name, text, *map(tuple, parts), suffix)
+
+
+@dataclass
+class _Found:
+    """What a scan has met so far."""
+
+    name: str
+    file: str
+    embeds: list[Embed] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)
+    fences: list[Fence] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def wrong(self, line: int, message: str) -> None:
+        self.problems.append(Problem(self.file, line, message))
+
+    def last(self) -> Embed | None:
+        """The cell that a claim here is about."""
+        own = [embed for embed in self.embeds if embed.chapter == self.name] or self.embeds
+        return own[-1] if own else None
+
+    def read_prose(self, line: int, text: str, *, is_literal: bool) -> None:
+        for source in _proofs_in(text):
+            if is_literal:
+                self.wrong(line, f"the proof `{source}` {LITERAL}")
+            else:
+                self.proofs.append(Proof(source, line, self.last()))
+        if LOOSE.search(CODE.sub("", text)):
+            self.wrong(line, f"`{{.proof}}` {UNTIED}")
+
+    def read_fence(self, line: int, block: Block) -> None:
+        body = [text.strip() for text in block.body]
+        if block.info in KINDS:
+            source = ("\n" if block.info == "table" else " ").join(body).strip()
+            self.fences.append(Fence(block.info, source, line, self.last()))
+        if block.info != "cell":
+            return
+        chapter, hash_, slug = "".join(body).partition("#")
+        if len(body) == 1 and chapter and hash_ and slug:
+            self.embeds.append(Embed(chapter, slug, line, nested=block.text[:1] in " \t>"))
+        else:
+            message = f"a cell fence holds one line, `chapter#cell-title`, such as `{self.name}#first-cell`"
+            self.wrong(line, message)
+
+
+def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
+    """What is wrong with the embeds of a page: unknown, hidden, twice, out of order, left out."""
+    own = page.name if page.name in snippets else ""
+    problems = list(page.problems)
+    seen: list[str] = []
+    for embed in page.embeds:
+        message = _wrong_embed(embed, snippets, own, seen)
+        if message:
+            known = embed.chapter in snippets and snippets[embed.chapter].cell(embed.slug)
+            problems.append(Problem(page.file, embed.line, message, chapter=own, slug=embed.slug if known else ""))
+        if embed.chapter == own and snippets[own].cell(embed.slug):
+            seen.append(embed.slug)
+    for fence in page.fences:
+        cell = _cell_of(fence.after, snippets)
+        if cell and cell.home != "cpu":
+            message = f"the drawing `{fence.source}` stands below the cell '{cell.slug}', which the CPU does not run"
+            problems.append(Problem(page.file, fence.line, f"{message}; draw below one that it runs", chapter=own))
+    for cell in snippets[own].cells if own else ():
+        if cell.is_shown and cell.slug not in seen:
+            message = f"no page shows the cell '{cell.slug}'; embed it in {page.file}, or tag it remove-cell"
+            problems.append(Problem(snippets[own].file, cell.line - 1, message, chapter=own, slug=cell.slug))
+    return problems
+
+
+def _cell_of(embed: Embed | None, snippets: dict[str, Snippet]) -> Cell | None:
+    return snippets[embed.chapter].cell(embed.slug) if embed and embed.chapter in snippets else None
+
+
+def _wrong_embed(embed: Embed, snippets: dict[str, Snippet], own: str, seen: list[str]) -> str:
+    """What is wrong with an embed on the page of the chapter `own` that has shown the cells `seen`, or nothing."""
+    snippet = snippets.get(embed.chapter)
+    if snippet is None:
+        return f"no file snippets/{embed.chapter}.py; {did_you_mean(embed.chapter, snippets)}"
+    slugs = [cell.slug for cell in snippet.cells]
+    if embed.slug not in slugs:
+        return f"{snippet.file} has no cell '{embed.slug}'; {did_you_mean(embed.slug, slugs)}"
+    if not snippet.cell(embed.slug).is_shown:
+        return f"the cell '{embed.slug}' is tagged remove-cell, so no page may show it"
+    if embed.chapter != own:
+        return ""
+    if embed.slug in seen:
+        return f"the cell '{embed.slug}' is shown twice; a reader would run it twice"
+    if seen and slugs.index(embed.slug) < slugs.index(seen[-1]):
+        return f"the cell '{embed.slug}' runs before '{seen[-1]}', so the page must show it before"
+    return ""
+
+
+FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
+COMMENT = re.compile(
+    r"(?P<fence>^[ \t>]*(?P<mark>`{3,}|~{3,})[^`\n]*\n.*?^[ \t>]*(?P=mark)[`~]*[ \t]*$)|<!--.*?-->", re.S | re.M
+)
+CODE = re.compile(r"(?<![`\\])(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)(?:\{:?(?P<attrs>[^}\n]*)\})?")
+
+
+LOOSE = re.compile(r"\{:?[^}]*\.proof\b")
+UNTIED = "follows no code, so nobody would evaluate it; keep a proof and its braces together, on one line"
+LITERAL = "stands in indented code or raw HTML, which Markdown does not read; move it into the prose"
+OPENER = re.compile(r"(?:[-*+]|\d+\.|:)\s|!!!|\?\?\?|===|\[\^[^]]+\]:")
+HTML = re.compile(r"<(article|aside|blockquote|center|details|div|dl|figure|h[1-6]|ol|p|pre|section|table|ul)\b")
+
+
+class _Prose:
+    """Tells prose from what Markdown leaves as it is: indented code and raw HTML."""
+
+    def __init__(self) -> None:
+        self.indents: list[int] = []
+        self.blank, self.code = True, False
+        self.tag = ""
+
+    def is_literal(self, line: str) -> bool:
+        """Whether Markdown leaves this line, the next of the page, as it is."""
+        text = line.strip()
+        if not self.tag and (html := HTML.match(text)) and "markdown" not in text:
+            self.tag = html[1]
+        if self.tag:
+            self.tag = "" if f"</{self.tag}" in text else self.tag
+            return True
+        if not text:
+            self.blank = True
+            return False
+        opener = OPENER.match(text)
+        wide = line.expandtabs(4)
+        indent = len(wide) - len(wide.lstrip())
+        while self.indents and indent < self.indents[-1] and (self.blank or opener):
+            self.indents.pop()
+        base = self.indents[-1] if self.indents else 0
+        self.code = indent - base >= 4 and (self.blank or self.code)
+        self.blank = False
+        if opener and not self.code:
+            self.indents.append(base + 4)
+        return self.code
+
+
+def _without_comments(text: str) -> str:
+    """The text with HTML comments blanked, line for line; fences keep theirs."""
+    return COMMENT.sub(lambda m: m[0] if m["fence"] else re.sub(r"[^\n]", " ", m[0]), text)
+
+
+def _proofs_in(line: str) -> list[str]:
+    if ".proof" not in line:
+        return []
+    return [m["code"].strip() for m in CODE.finditer(line) if ".proof" in (m["attrs"] or "").split()]

@@ -1,0 +1,90 @@
+"""Cut a percent-format snippet file into titled cells.
+
+A cell runs from a line such as `# %% Row plus column` to the next such line.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..files import read_text
+from ..model.cells import TAGS, Cell, Snippet, slug_of
+from ..model.problems import Problem, did_you_mean
+
+__all__ = ["HEAD", "MARKDOWN", "read_snippet"]
+
+HEAD = re.compile(r"# %%(?!%)(.*)$", re.M)
+MARKDOWN = re.compile(r"# %%\s*\[(markdown|md)\]\s*$")
+"""Starts a cell of prose, in a walk-through."""
+
+TAGS_AT_END = re.compile(r"\btags=(\[.*\])\s*$")
+
+
+def read_snippet(root: Path, name: str, folder: str = "snippets") -> Snippet:
+    """Read `<folder>/<name>.py`; whatever is wrong with it is in `.problems`."""
+    file = f"{folder}/{name}.py"
+    text, not_utf8 = read_text(root / file)
+    found: list[Problem | Cell] = list(_cells(text, is_walkthrough=folder == "docs"))
+    problems = [Problem(file, part.line, part.message) for part in found if isinstance(part, Problem)]
+    if not_utf8:
+        problems.insert(0, Problem(file, not_utf8, "not UTF-8; save the file as UTF-8"))
+    cells: dict[str, Cell] = {}
+    for cell in (part for part in found if isinstance(part, Cell)):
+        if cell.slug in cells:
+            message = f"a second cell '{cell.slug}' (the first: line {cells[cell.slug].line - 1}); rename one"
+            problems.append(Problem(file, cell.line - 1, message))
+        cells.setdefault(cell.slug, cell)
+    own = (Problem(file, problem.line, problem.message, chapter=name) for problem in problems)
+    return Snippet(name, file, text, tuple(cells.values()), tuple(own))
+
+
+def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:
+    """The cells of a file in order, and what is wrong, at its line."""
+    lines = text.split("\n")
+    heads = [i for i, line in enumerate(lines) if HEAD.match(line)]
+    above = "\n".join(lines[: heads[0] if heads else len(lines)])
+    if line := _first_statement(above):
+        yield Problem("", line, "code above the first cell never runs; put `# %% Title` above it")
+    elif not heads:
+        yield Problem("", 1, "no cell; start one with a line `# %% Title`")
+    for head, end in zip(heads, [*heads[1:], len(lines)], strict=False):
+        if is_walkthrough and MARKDOWN.match(lines[head]):
+            continue
+        title, tags, complaint = _read_head(lines[head])
+        if complaint:
+            yield Problem("", head + 1, complaint)
+        if slug := slug_of(title):
+            yield Cell(title, slug, "\n".join(lines[head + 1 : end]), head + 2, frozenset(tags))
+        else:
+            yield Problem("", head + 1, "a cell needs a title, by which pages embed it: `# %% Title`")
+
+
+def _read_head(line: str) -> tuple[str, list[str], str]:
+    """Title, tags and complaint of a line such as `# %% Title tags=["volatile"]`."""
+    rest = HEAD.match(line)[1].strip()
+    if rest.startswith("["):
+        return rest, [], "only code cells: prose belongs on the page"
+    found = TAGS_AT_END.search(rest)
+    title = rest[: found.start()].strip() if found else rest
+    if "tags=" in title:
+        return title, [], 'tags end the line, as a list: `# %% Title tags=["volatile"]`'
+    try:
+        tags = ast.literal_eval(found[1]) if found else []
+    except (SyntaxError, ValueError):
+        return title, [], f"cannot read the tags {found[1]}; write them as a list of strings"
+    for tag in tags:
+        if tag not in TAGS:
+            return title, [], f"no tag '{tag}'; {did_you_mean(str(tag), TAGS)}"
+    return title, tags, ""
+
+
+def _first_statement(source: str) -> int:
+    """Line of the first statement that is not a docstring; 0 when there is none."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        return error.lineno or 1
+    docstring = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    body = body[1:] if docstring else body
+    return body[0].lineno if body else 0

@@ -1,0 +1,36 @@
+"""What a page may print of this build, from a fence of markdown-exec:
+
+    ```python exec="true"
+    from torchproof import reports
+
+    print(reports.counts())
+    ```
+
+Each function returns Markdown, waits for every chapter, and ends the build where something is wrong.
+"""
+
+from .builders.build import build_of
+from .show import summary
+
+__all__ = ["chapters", "counts", "environment", "recordings"]
+
+
+def counts() -> str:
+    """How many outputs, states and proofs this build compared, as a sentence."""
+    return summary.counts(build_of().checks())
+
+
+def chapters() -> str:
+    """A table with a row for each chapter."""
+    build = build_of()
+    return summary.chapters(build.checks(), build.current().site.pages)
+
+
+def environment() -> str:
+    """The versions that the CPU's sessions ran with."""
+    return summary.environment(build_of().checks())
+
+
+def recordings() -> str:
+    """The machines that recorded other devices, and what waits for one."""
+    return summary.recordings(build_of().checks())

@@ -1,0 +1,96 @@
+"""Runs of sessions on disk: content-addressed, so an edit of anything that matters is a miss. CI never reads it.
+
+A session runs as one unit, so one entry holds one session. Its key is the job, Python, the pinned environment and
+the code that runs inside a session; the entry names the files that the session read and the distributions that it
+imported, and is no answer once one of them has changed. A torn or foreign entry is a miss, never an answer.
+"""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from ..files import write_whole
+from ..model import wire
+from ..model.runs import Job, Run
+from .environment import ENVIRONMENT, distributions, version_of
+
+__all__ = ["Cache"]
+
+KEEP = 500
+"""Entries that are kept, the latest ones."""
+
+
+class Cache:
+    """The runs below one folder."""
+
+    def __init__(self, root: Path, *, keep: int = KEEP) -> None:
+        self.root = root
+        self.folder = root / ".cache" / "torchproof"
+        self.keep = keep
+
+    def load(self, job: Job) -> Run | None:
+        """The run of a job; None where it is missing, torn or out of date."""
+        key = _key(job)
+        try:
+            digest, _, body = (self.folder / key).read_text(encoding="utf-8").partition("\n")
+            if digest != _hash(key + body):
+                return None
+            packages, files, run = json.loads(body)
+            current = all(version_of(name) == version for name, version in packages.items())
+            return wire.load(run) if current and files == self._digests(files) else None
+        except (OSError, ValueError):
+            return None
+
+    def save(self, job: Job, run: Run) -> None:
+        """Keep a run that came to its end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        key = _key(job)
+        body = json.dumps([distributions(run.modules), self._digests(run.files), wire.dump(run)])
+        write_whole(self.folder / key, f"{_hash(key + body)}\n{body}")
+        write_whole(self.folder / "seconds.json", json.dumps(self.seconds() | {job.file: run.seconds}))
+        for path in sorted(self.folder.iterdir(), key=_age)[: -self.keep]:
+            path.unlink(missing_ok=True)
+
+    def seconds(self) -> dict[str, float]:
+        """How long each snippet's session took when it last ran, by file."""
+        try:
+            return json.loads((self.folder / "seconds.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def _digests(self, files: Iterable[str]) -> dict[str, str]:
+        return {file: self._digest(file) for file in files}
+
+    def _digest(self, file: str) -> str:
+        try:
+            return hashlib.sha256((self.root / file).read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+
+def _age(path: Path) -> float:
+    """When a file was written; 0 when another run has taken it away meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _key(job: Job) -> str:
+    return _hash(_engine() + wire.dump(job))[:32]
+
+
+@cache
+def _engine() -> str:
+    """Hash of what every run depends on besides its job: what runs inside a session, and where."""
+    files = [path for room in ("model", "run") for path in sorted((Path(__file__).parents[1] / room).glob("*.py"))]
+    sources = [path.read_text(encoding="utf-8") for path in files]
+    return _hash(json.dumps([sources, sys.version, platform.machine(), ENVIRONMENT]))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,107 @@
+"""Capture what a session writes: Python's streams and, beneath them, the file descriptors.
+
+What C and C++ write counts too, so descriptors 1 and 2 lead into files;
+every write from Python first collects what has gathered there, which keeps the order.
+"""
+
+import contextlib
+import ctypes
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+
+from ..model.runs import Output
+from ..model.text import visible
+
+__all__ = ["LIMIT", "Capture"]
+
+LIMIT = 100_000
+"""Characters that one cell may print."""
+
+
+class Capture:
+    """The output of the running cell, in order."""
+
+    def __init__(self, give_up: Callable[[str], None]) -> None:
+        """Take over stdin, stdout and stderr; `give_up(reason)` is called when a cell floods."""
+        self.give_up = give_up
+        self.pid = os.getpid()
+        self.parts: list[list[str]] = []
+        """Mark and text of each piece."""
+        self.size = 0
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        self.files = {"|": _redirect(1), "!": _redirect(2)}
+        sys.stdout, sys.stderr = Stream(self, "|", 1), Stream(self, "!", 2)
+
+    def add(self, mark: str, text: str) -> None:
+        """Append to the output, joining what follows on from the same source."""
+        if not text:
+            return
+        self.size += len(text)
+        if self.size > LIMIT:
+            self.give_up(f"it printed more than {LIMIT:,} characters")
+        if self.parts and self.parts[-1][0] == mark and mark in "|!":
+            self.parts[-1][1] += text
+        else:
+            self.parts.append([mark, text])
+
+    def drain(self) -> None:
+        """Collect what was written past Python: by C, C++ or a child process."""
+        _flush_c()
+        for mark, file in self.files.items():
+            while chunk := os.read(file, LIMIT):
+                self.add(mark, chunk.decode("utf-8", "replace"))
+
+    def take(self) -> list[Output]:
+        """The output since the last call, every character visible."""
+        self.drain()
+        parts, self.parts, self.size = self.parts, [], 0
+        return [Output(mark, visible(text)) for mark, text in parts]
+
+
+class Stream(io.TextIOBase):
+    """`sys.stdout` or `sys.stderr` of a session."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, capture: Capture, mark: str, descriptor: int) -> None:
+        self.capture, self.mark, self.descriptor = capture, mark, descriptor
+        self.buffer = io.FileIO(descriptor, "w", closefd=False)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def write(self, text: str) -> int:
+        if os.getpid() == self.capture.pid:
+            self.capture.drain()
+            self.capture.add(self.mark, text)
+        else:  # a forked child: its memory is not ours, its descriptors are
+            os.write(self.descriptor, text.encode("utf-8", "replace"))
+        return len(text)
+
+
+def _redirect(descriptor: int) -> int:
+    """Lead a descriptor into a nameless file; return another descriptor, which reads it from the start."""
+    writer, path = tempfile.mkstemp()
+    reader = os.open(path, os.O_RDONLY)
+    with contextlib.suppress(OSError):  # Windows keeps open files
+        os.unlink(path)
+    os.dup2(writer, descriptor)
+    return reader
+
+
+def _flush_c() -> None:
+    if _libc is not None:
+        _libc.fflush(None)
+
+
+try:
+    _libc = ctypes.CDLL(None)
+except (OSError, TypeError):  # Windows
+    _libc = None

@@ -1,0 +1,68 @@
+"""Where sessions run: the variables that are pinned in them, what is installed, how many run at once."""
+
+import importlib.metadata
+import os
+from collections.abc import Iterable
+from functools import cache
+
+__all__ = ["ENVIRONMENT", "INHERITED", "OTHER", "cores", "distributions", "installed", "version_of"]
+
+ENVIRONMENT = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "COMPATIBLE",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "KINETO_LOG_LEVEL": "99",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "MPLBACKEND": "agg",
+    "COLUMNS": "80",
+    "LINES": "24",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC+12",
+}
+"""What is pinned in every session; with it, runs are byte-identical on Linux x86-64 with AVX2.
+
+MKL takes other paths on Intel's processors than on AMD's, whatever instruction set it is told to use;
+`COMPATIBLE` is the one that both have (measured: two cells of linear algebra differed under `AVX2,STRICT`).
+"""
+
+INHERITED = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "SYSTEMROOT")
+"""What sessions get from the caller; nothing else of the caller's environment reaches them."""
+
+OTHER = {"PYTHONHASHSEED": "1", "MALLOC_PERTURB_": "165", "TZ": "UTC-14"}
+"""What the second run of an accept changes, so that hash order, fresh memory and the date show."""
+
+
+def cores() -> int:
+    """How many sessions run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def installed() -> dict[str, str]:
+    """Versions of what sessions use, without the build suffix: `{"torch": "2.13.0", …}`."""
+    found = {name: version_of(name).partition("+")[0] for name in ("torch", "numpy", "matplotlib")}
+    return {name: version for name, version in found.items() if version}
+
+
+@cache
+def version_of(distribution: str) -> str:
+    """The version of an installed distribution; empty where it is not installed."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def distributions(modules: Iterable[str]) -> dict[str, str]:
+    """The installed distributions that top-level modules come from, with their versions."""
+    known = _packages()
+    names = {name for module in modules for name in known.get(module, ())}
+    return {name: version_of(name) for name in sorted(names)}
+
+
+@cache
+def _packages() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())

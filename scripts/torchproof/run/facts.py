@@ -1,0 +1,150 @@
+"""Facts: the state of every tensor and array that a statement created, rebound or changed.
+
+Only what is discrete is a fact (shape, dtype, strides, sharing, who has a gradient): values belong to the output.
+This module runs inside the session and looks, without touching: it starts no operation and keeps nothing alive.
+"""
+
+import sys
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..model.runs import Fact
+
+__all__ = ["Tracker"]
+
+
+class Tracker:
+    """Remembers the state of the named tensors of a namespace, and tells what a statement changed."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+        self.known: dict[str, tuple] = {}
+
+    def changes(self, statement: int) -> list[Fact]:
+        """Facts about the names that changed since the last call: by the cell's statement of that number."""
+        named = dict(self._named())
+        now = {name: _state(name, value) for name, value in named.items()}
+        facts = []
+        for name, value in named.items():
+            was = self.known.get(name)
+            if was is None or was[0]() is not value or was[1:] != now[name][1:]:
+                facts.append(replace(now[name][1], statement=statement, **_sharing(name, value, named)))
+        facts += [Fact(statement, name, gone=True) for name in self.known if name not in now]
+        self.known = now
+        return facts
+
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        for name, value in list(self.namespace.items()):
+            if not name.startswith("_") and (_is_tensor(value) or _is_array(value)):
+                yield _on_one_line(name), value
+
+
+def _on_one_line(name: str) -> str:
+    """The name with single blanks: `globals()` and `type` take any text, and transcripts are lines of fields."""
+    return " ".join(name.split())
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray) and value.dtype != object
+
+
+def _state(name: str, value: Any) -> tuple:
+    """A weak reference to the object, its fact without who shares, and what else makes it look changed."""
+    if _is_array(value):
+        return weakref.ref(value), _fact_of_array(name, value), _memory(value)
+    grad = _grad(value)
+    seen_grad = None if grad is None else (id(grad), _version(grad))
+    return weakref.ref(value), _fact_of_tensor(name, value), _memory(value), _version(value), seen_grad
+
+
+def _version(tensor: Any) -> int | None:
+    try:
+        return tensor._version
+    except RuntimeError:  # inference tensors do not count
+        return None
+
+
+def _grad(tensor: Any) -> Any:
+    """The tensor's `.grad`, without the warning that reading it on a non-leaf gives."""
+    return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+
+
+def _sizes(name: str, value: Any) -> Fact:
+    """What every tensor and array has: class, dtype and shape."""
+    dtype = str(value.dtype).removeprefix("torch.")
+    return Fact(0, name, _on_one_line(type(value).__name__), dtype, tuple(value.shape))
+
+
+def _fact_of_array(name: str, array: Any) -> Fact:
+    order = "contiguous" if array.flags.c_contiguous else "not contiguous"
+    return replace(_sizes(name, array), strides=array.strides, in_bytes=True, order=order)
+
+
+def _fact_of_tensor(name: str, tensor: Any) -> Fact:
+    fact = _sizes(name, tensor)
+    try:
+        fact = replace(fact, device=str(tensor.device), **_layout(tensor))
+        if tensor.requires_grad:
+            made_by = {"leaf": True} if tensor.is_leaf else {"grad_fn": tensor.grad_fn.name()}
+            fact = replace(fact, requires_grad=True, retains_grad=tensor.retains_grad, **made_by)
+        grad = _grad(tensor)
+        return fact if grad is None else replace(fact, grad=_sizes("", grad).sizes)
+    except (RuntimeError, NotImplementedError):  # a tensor inside a transform has no state of its own
+        return replace(_sizes(name, tensor), layout="opaque")
+
+
+def _layout(tensor: Any) -> dict[str, Any]:
+    """The fields of a fact that say how its numbers lie in memory."""
+    torch = sys.modules["torch"]
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return {"layout": str(tensor.layout).removeprefix("torch.")}
+    order = "not contiguous"
+    if tensor.is_contiguous():
+        order = "contiguous"
+    elif tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
+        order = "channels_last"
+    held = tensor.untyped_storage().nbytes() // tensor.element_size()
+    return {
+        "strides": tuple(tensor.stride()),
+        "offset": tensor.storage_offset(),
+        "storage": held if held != tensor.numel() else None,
+        "order": order,
+    }
+
+
+def _sharing(name: str, value: Any, named: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Which other names are this very object, and which read the same memory."""
+    others = [other for other in named if other != name]
+    same = tuple(other for other in others if named[other] is value)
+    mine = _memory(value)
+    shares = tuple(other for other in others if other not in same and _overlap(mine, _memory(named[other])))
+    return {"same": same, "shares": shares}
+
+
+def _memory(value: Any) -> tuple[str, int, int]:
+    """Device and byte range of the memory behind a tensor (its storage) or an array (its outermost base)."""
+    if _is_array(value):
+        while _is_array(value.base):
+            value = value.base
+        low, high = sys.modules["numpy"].lib.array_utils.byte_bounds(value)
+        return "cpu", low, high if value.size else low
+    if hasattr(value, "fake_mode"):  # a FakeTensor warns when asked for its memory, of which it has none
+        return str(value.device), 0, 0
+    try:
+        storage = value.untyped_storage()
+        start = storage.data_ptr()
+    except (RuntimeError, NotImplementedError):  # sparse, meta, functorch: no memory of its own to look at
+        return str(value.device), 0, 0
+    return str(value.device), start, start + storage.nbytes() if start else start
+
+
+def _overlap(a: tuple[str, int, int], b: tuple[str, int, int]) -> bool:
+    return a[0] == b[0] and a[1] < b[2] and b[1] < a[2]

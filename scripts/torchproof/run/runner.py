@@ -1,0 +1,56 @@
+"""Run jobs, or answer from the cache."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+from ..files import settings
+from ..model.runs import Job, Run
+from .cache import Cache
+from .host import Zygote
+
+__all__ = ["Runner"]
+
+SECONDS = 60.0
+"""CPU time that a session may take, unless pyproject.toml says `[tool.torchproof] time-limit`."""
+
+
+class Runner:
+    """Runs jobs in one zygote; safe to use from several threads; a context manager."""
+
+    def __init__(self, root: Path, *, other: bool = False, cached: bool | None = None) -> None:
+        """`other` is the second run of an accept: another zygote, another hash seed, no cache."""
+        self.cache = Cache(root)
+        self.is_cached = not os.environ.get("CI") if cached is None else cached
+        self.zygote = Zygote(root, settings(root).get("time-limit", SECONDS), other=other)
+
+    def run(self, job: Job) -> Run:
+        """Run a job, or answer from the cache; what a device does is never answered from it."""
+        is_cached = self.is_cached and job.device == "cpu"
+        if is_cached and (run := self.cache.load(job)):
+            return run
+        run = self.zygote.run(job)
+        if is_cached and not run.died:
+            self.cache.save(job, run)
+        return run
+
+    def provenance(self, device: str) -> dict[str, str]:
+        """Where sessions of a device run.
+
+        Raises:
+            LookupError: the device is not here; says why.
+        """
+        run = self.zygote.run(Job("", "", (), device))
+        if run.died:
+            raise LookupError(str(run.died))
+        return run.provenance
+
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop every session, and the zygote."""
+        self.zygote.close()

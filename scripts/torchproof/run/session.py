@@ -1,0 +1,309 @@
+"""Run the cells of one snippet, as a notebook would, in a process that exists for nothing else.
+
+The process is a fork of the zygote (or a fresh interpreter where there is no fork).
+It reads one job as a line of JSON and writes one line for each cell, so that a crash costs the rest and no more.
+It needs the standard library; torch, numpy and matplotlib only where a cell does.
+"""
+
+import __future__
+
+import ast
+import contextlib
+import io
+import linecache
+import multiprocessing
+import os
+import sys
+import time
+import tokenize
+import traceback
+import types
+import warnings
+from functools import reduce
+from operator import or_
+from typing import IO, Any
+
+from ..model import wire
+from ..model.devices import DEVICES
+from ..model.drawings import measure
+from ..model.runs import CellRun, Claim, Done, Job, Measured, Message, Running, Step, Stopped
+from ..model.text import clean, error_text, visible
+from . import figures
+from .capture import Capture
+from .facts import Tracker
+
+__all__ = ["MEMORY", "run_job"]
+
+MEMORY = 2 << 30
+"""Bytes that a session may allocate."""
+
+FILES = 64 << 20
+"""Bytes that a session may write to one file."""
+
+FUTURES = reduce(or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
+
+
+def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
+    """Run the job that `reader` brings; ends the process."""
+    job: Job = wire.load(reader.readline())
+    session = Session(job, writer)
+    for step in job.steps:
+        result = session.run(step)
+        session.send(result)
+        if result.error is not None and not step.must_raise:
+            break
+    modules = sorted({name.partition(".")[0] for name in sys.modules})
+    session.send(Done(_versions(), session.provenance, tuple(sorted(session.opened)), tuple(modules)))
+    os._exit(0)
+
+
+class Session:
+    """The state that the cells of one snippet share."""
+
+    def __init__(self, job: Job, writer: IO[bytes]) -> None:
+        self.writer = writer
+        self.file = job.file
+        self.device = DEVICES[job.device]
+        self.flags = 0
+        self.opened: set[str] = set()
+        os.chdir(job.folder)
+        os.environ.update(TMPDIR=job.folder, HOME=job.folder)
+        for device in DEVICES.values():
+            os.environ.update(device.hide if device is not self.device else {})
+        sys.argv = [self.file]
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        main.__file__ = self.file
+        self.namespace = main.__dict__
+        self.tracker = Tracker(self.namespace)
+        lines = job.text.splitlines(keepends=True)
+        linecache.cache[self.file] = (len(job.text), None, lines, self.file)
+        self._set_limits()
+        if job.seed is not None:
+            _seed(job.seed)
+        self.capture = Capture(self.give_up)
+        self.provenance = self._probe()
+        warnings.showwarning = self._show_warning
+        warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
+        with contextlib.suppress(RuntimeError, ValueError):  # where there is no fork, spawn
+            multiprocessing.set_start_method("fork", force=True)
+        sys.addaudithook(_guard(job.root, self.opened))
+
+    def run(self, step: Step) -> CellRun:
+        """Run one cell and then evaluate what pages claim under it."""
+        start = time.perf_counter()
+        self.send(Running(step.slug))
+        facts, drawn = [], ()
+        line, raised, number = 1, 0, 0
+        try:
+            for number, (statement, is_shown) in enumerate(self._statements(step), 1):
+                line = statement.lineno - step.line + 1
+                value = self._execute(statement, is_shown)
+                facts += self.tracker.changes(number)
+                if value is not None:
+                    self.capture.drain()
+                    self.capture.add("=", repr(value))
+            drawn = figures.take()
+        except BaseException as error:
+            raised = _line_of(error, self.file, step.line) or line
+            facts += self.tracker.changes(number)
+            self.capture.drain()
+            self.capture.add("x", error_text(error))
+            figures.discard()
+        return CellRun(
+            step.slug,
+            tuple(self.capture.take()),
+            tuple(facts),
+            tuple(drawn),
+            number if raised else 0,
+            raised,
+            self._measure_claims(step.claims if not raised or step.must_raise else ()),
+            time.perf_counter() - start,
+        )
+
+    def send(self, message: Message) -> None:
+        self.writer.write(wire.dump(message).encode() + b"\n")
+        self.writer.flush()
+
+    def give_up(self, reason: str) -> None:
+        """End this session, saying why."""
+        if os.getpid() == self.capture.pid:
+            self.send(Stopped(reason))
+        os._exit(3)
+
+    def _probe(self) -> dict[str, str]:
+        """torch, and where this session runs; names the device to the cells, as `TORCHPROOF_DEVICE`."""
+        os.environ["TORCHPROOF_DEVICE"] = self.device.name
+        torch = sys.modules.get("torch")
+        try:
+            facts = dict(zip(self.device.facts, self.device.probe(torch), strict=True))
+        except LookupError as error:
+            self.give_up(str(error))
+        return {"torch": torch.__version__ if torch else "none", **facts}
+
+    def _statements(self, step: Step) -> list[tuple[ast.stmt, bool]]:
+        """The statements of a cell with the line numbers of the file, and which one's value is shown."""
+        tree = ast.parse(step.source, self.file)
+        ast.increment_lineno(tree, step.line - 1)
+        last = tree.body[-1] if tree.body and not _ends_silently(step.source) else None
+        return [(node, node is last and isinstance(node, ast.Expr)) for node in tree.body]
+
+    def _execute(self, statement: ast.stmt, is_shown: bool) -> Any:
+        tree = ast.Expression(statement.value) if is_shown else ast.Module([statement], [])
+        mode = "eval" if is_shown else "exec"
+        code = compile(tree, self.file, mode, flags=self.flags, dont_inherit=True)
+        self.flags |= code.co_flags & FUTURES
+        return eval(code, self.namespace)
+
+    def _measure_claims(self, claims: tuple[Claim, ...]) -> tuple[Measured, ...]:
+        """What came of each claim.
+
+        Evaluated in a fork, so that nothing they draw, change, print or warn reaches the cells below;
+        in this process where there is no fork, or where it could not use the device.
+        """
+        if not claims:
+            return ()
+        if not (hasattr(os, "fork") and self.device.forks):
+            results = tuple(map(self._measure, claims))
+            self.capture.take()
+            return results
+        reader, writer = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
+            pid = os.fork()
+        if pid == 0:
+            with open(writer, "w", encoding="utf-8") as pipe:
+                pipe.write(wire.dump(tuple(map(self._measure, claims))))
+            os._exit(0)
+        os.close(writer)
+        with open(reader, encoding="utf-8") as pipe:
+            text = pipe.read()
+        os.waitpid(pid, 0)
+        self.capture.take()
+        return wire.load(text) if text else tuple(Measured(claim.kind, claim.source, ENDED) for claim in claims)
+
+    def _measure(self, claim: Claim) -> Measured:
+        if claim.kind == "proof":
+            return Measured(claim.kind, claim.source, self._disproof(claim.source))
+        try:
+            data = measure(claim.kind, claim.source, self._value, self.namespace)
+        except ValueError as error:
+            return Measured(claim.kind, claim.source, visible(str(error)))
+        except BaseException as error:
+            return Measured(claim.kind, claim.source, f"raises {error_text(error)}")
+        return Measured(claim.kind, claim.source, "", data)
+
+    def _value(self, expression: str) -> Any:
+        code = compile(expression.strip(), "<page>", "eval", flags=self.flags, dont_inherit=True)
+        return eval(code, self.namespace)
+
+    def _disproof(self, expression: str) -> str:
+        """What is wrong with a proof; empty where it is true."""
+        try:
+            value = self._value(expression)
+            truth = _truth(value)
+        except BaseException as error:
+            return f"raises {error_text(error)}"
+        if truth is None:
+            return f"is not a bool but {visible(repr(value))[:200]}"
+        return "" if truth else f"is False{self._sides(expression)}"
+
+    def _sides(self, expression: str) -> str:
+        """The values left and right of a comparison that came out false."""
+        node = ast.parse(expression.strip(), mode="eval").body
+        if not isinstance(node, ast.Compare) or len(node.ops) > 1:
+            return ""
+        try:
+            left, right = (self._value(ast.unparse(side)) for side in (node.left, node.comparators[0]))
+            return f": left is {visible(repr(left))[:200]}, right is {visible(repr(right))[:200]}"
+        except BaseException:
+            return ""
+
+    def _show_warning(self, message: Any, category: type, *_: Any, **__: Any) -> None:
+        sys.stderr.write(f"{category.__name__}: {clean(str(message))}\n")
+
+    def _set_limits(self) -> None:
+        try:
+            import resource
+        except ImportError:  # Windows
+            return
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
+        if self.device.forks:  # a CUDA context maps far more than it uses
+            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+
+
+ENDED = "ended the process that evaluated it"
+
+
+def _ends_silently(source: str) -> bool:
+    """Whether the last token is a semicolon, which hides the value, as in Jupyter."""
+    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [token.string for token in tokens if token.type not in skipped][-1:] == [";"]
+
+
+def _truth(value: Any) -> bool | None:
+    """True or False for a bool or a non-empty tensor or array of bools, else None."""
+    kind = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
+    if kind not in ("bool", "bool_"):
+        return None
+    if not hasattr(value, "all"):
+        return bool(value)
+    return bool(value.all()) if value.size != 0 and 0 not in value.shape else None
+
+
+def _line_of(error: BaseException, file: str, first: int) -> int:
+    """Line of the cell, counted from 1, where the error left it; 0 when no frame says so."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno or 0
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_code.co_filename == file]
+    inside = [line - first + 1 for line in lines if line >= first]
+    return inside[0] if inside else 0
+
+
+def _seed(seed: int) -> None:
+    """Start every random stream elsewhere, so that an unseeded draw shows."""
+    import random
+
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
+def _guard(root: str, opened: set[str]) -> Any:
+    """An audit hook that keeps the session off the network and notes the project's files it reads."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str):
+            path = os.path.abspath(arguments[0])
+            if path.startswith(root + os.sep) and not path.startswith(NOT_READ):
+                opened.add(os.path.relpath(path, root))
+        elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
+            address = arguments[1]
+            if isinstance(address, tuple) and not _is_local(address[0]):
+                raise PermissionError(f"snippets run without a network, so not even {address[0]} can be reached")
+        elif event in LOOKUPS and not _is_local(arguments[0]):
+            raise PermissionError(f"snippets run without a network, so {arguments[0]} cannot be looked up")
+
+    return hook
+
+
+NOT_READ = (sys.prefix + os.sep, os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+"""Folders below the project's root that are no part of it: the environment, and this engine."""
+
+
+LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+
+
+def _is_local(host: Any) -> bool:
+    host = host.decode() if isinstance(host, bytes) else str(host or "localhost")
+    return host in ("localhost", "::1", "0.0.0.0", "::") or host.startswith("127.")
+
+
+def _versions() -> dict[str, str]:
+    modules = [(name, sys.modules.get(name)) for name in ("torch", "numpy", "matplotlib")]
+    found = {name: str(module.__version__).partition("+")[0] for name, module in modules if module}
+    return {"python": ".".join(map(str, sys.version_info[:3])), **found}

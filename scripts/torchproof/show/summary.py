@@ -1,0 +1,111 @@
+"""What was verified, as text and Markdown: a line for each chapter, the counts, the table of all, the recordings."""
+
+from ..compare.check import ChapterCheck
+from ..compare.recordings import STATES, Recording
+from ..model.devices import DEVICES, RECORDED
+from ..model.pages import Page
+from ..model.problems import many
+
+__all__ = ["chapter_line", "chapters", "counts", "environment", "recordings"]
+
+
+def chapter_line(check: ChapterCheck) -> str:
+    """What was compared on a chapter's page, and with which versions."""
+    versions = " · ".join(f"{name} {version}" for name, version in check.run.versions.items() if name != "matplotlib")
+    counts = f"{many(_outputs(check), 'output')} compared, {many(check.proofs, 'proof')} checked"
+    line = f"{_state(check) if check.problems else counts} · CPU · {versions}"
+    return " · ".join([line, *map(_recorded_line, check.recordings.values())])
+
+
+def counts(checks: list[ChapterCheck]) -> str:
+    """How much was compared in this build, as a sentence."""
+    outputs = sum(map(_outputs, checks))
+    proofs = sum(check.proofs for check in checks)
+    versions = checks[0].run.versions if checks else {}
+    torch = f" under torch {versions['torch']}" if "torch" in versions else ""
+    return (
+        f"**{outputs}** outputs and **{sum(map(_facts, checks))}** tensor states compared, "
+        f"**{proofs}** proofs checked{torch} on CPU, in this build."
+    )
+
+
+def chapters(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
+    """A table with a row for each chapter."""
+    devices = [device for device in RECORDED if any(device in check.recordings for check in checks)]
+    heads = "".join(f" {DEVICES[device].label} |" for device in devices)
+    rows = [
+        f"| chapter | cells | outputs | states | drawings | proofs | seconds | state |{heads}",
+        f"| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |{' --- |' * len(devices)}",
+    ]
+    for check in checks:
+        cells, page = check.run.cells.values(), pages[check.snippet.name]
+        drawings = sum(len(cell.drawings) + len(cell.figures) for cell in cells)
+        numbers = (len(check.snippet.cells), _outputs(check), _facts(check), drawings, check.proofs)
+        title = f"[{page.title}]({page.file.removeprefix('docs/')})"
+        row = [title, *map(str, numbers), f"{check.run.seconds:.1f}", _state(check).replace(" ", "\u00a0")]
+        row += [_recorded(check.recordings.get(device)) for device in devices]
+        rows.append(f"| {' | '.join(row)} |")
+    return "\n".join(rows)
+
+
+def environment(checks: list[ChapterCheck]) -> str:
+    """What the CPU's sessions ran with."""
+    versions = checks[0].run.versions if checks else {}
+    rows = ["| device | " + " | ".join(versions) + " |", "| --- |" + " --- |" * len(versions)]
+    return "\n".join([*rows, "| CPU | " + " | ".join(versions.values()) + " |"])
+
+
+def recordings(checks: list[ChapterCheck]) -> str:
+    """For each device a table of the machines that recorded, and what waits for one."""
+    found = [_recordings_of(device, checks) for device in RECORDED]
+    return "\n\n".join(filter(None, found)) or "No chapter has cells of another device."
+
+
+def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
+    made = [check.recordings[device] for check in checks if device in check.recordings]
+    if not made:
+        return ""
+    cells: dict[tuple[str, ...], int] = {}
+    for recording in made:
+        if recording.provenance:
+            row = (DEVICES[device].label, *recording.provenance.values())
+            cells[row] = cells.get(row, 0) + recording.count("fresh", "older torch")
+    waiting, chapters = sum(r.waiting for r in made), sum(bool(r.waiting) for r in made)
+    text = f"{many(waiting, 'cell')} of {many(chapters, 'chapter')} wait for {DEVICES[device].run}."
+    if not cells:
+        return text
+    names = [name.upper() if name == "gpu" else name for name in DEVICES[device].provenance[:-1]]
+    head = f"| device | {' | '.join(names)} | recorded | cells |\n|{' --- |' * (len(names) + 2)} ---: |"
+    rows = [f"| {' | '.join(row)} | {count} |" for row, count in sorted(cells.items())]
+    return "\n".join([head, *rows, "", text if waiting else f"No cell waits for {DEVICES[device].run}."])
+
+
+def _recorded_line(made: Recording) -> str:
+    """What is recorded of a chapter on a device, and what is not."""
+    device = DEVICES[made.device]
+    waiting = f"{many(made.waiting, 'cell')} waiting for {device.run}"
+    shown = made.count("fresh", "older torch")
+    if not shown:
+        return f"{device.label}: {waiting}"
+    line = f"{device.label}: {many(shown, 'cell')} recorded on {made.origin}"
+    return f"{line}, {waiting}" if made.waiting else line
+
+
+def _recorded(made: Recording | None) -> str:
+    """The states of a chapter's recorded cells, as `12 fresh, 1 stale`."""
+    counts = [(made.count(state), state) for state in STATES] if made else []
+    return ", ".join(f"{count} {state}" for count, state in counts if count) or "–"
+
+
+def _outputs(check: ChapterCheck) -> int:
+    """How many things the chapter's cells printed, showed, raised or plotted."""
+    return sum(len(cell.outputs) + len(cell.figures) for cell in check.run.cells.values())
+
+
+def _facts(check: ChapterCheck) -> int:
+    """How many tensor states the chapter's cells left."""
+    return sum(len(cell.facts) for cell in check.run.cells.values())
+
+
+def _state(check: ChapterCheck) -> str:
+    return many(len(check.problems), "problem") if check.problems else "as committed"
