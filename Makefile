@@ -28,8 +28,8 @@ notebooks: $(READY) ## Write every chapter as a notebook and a script into noteb
 kernels: $(READY) ## Run every notebook in a Jupyter kernel and compare it with what is committed
 	$(RUN) TORCHPROOF_KERNELS=all pytest tests/test_kernels.py
 
-test: lint ## All that CI runs: style, the tests, every snippet
-	$(RUN) pytest -n auto --dist loadgroup
+test: lint check ## All that CI runs: style, every snippet, the tests
+	$(RUN) pytest tests -n auto --dist loadgroup
 
 check: $(READY) ## Run every snippet and compare it with what is committed
 	$(RUN) torchproof check

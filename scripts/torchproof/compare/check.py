@@ -19,9 +19,9 @@ from ..run.environment import cores, installed
 from ..run.runner import Runner
 from ..run.session import MEMORY
 from . import recordings, transcript
-from .recordings import Recording
+from .recordings import Recorded, Recording
 from .site import Site
-from .transcript import Block, lines_of
+from .transcript import lines_of
 
 __all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter"]
 
@@ -134,18 +134,8 @@ class Comparison:
     @cached_property
     def merged(self) -> str:
         """The transcript as accepting would write it: what this run equals is kept as it was."""
-        if self.device != "cpu":
-            return recordings.merge(self.committed, self.snippet, self.device, self.lines, self.run.provenance)
-        was = transcript.parse(self.committed or "")
-        blocks = {}
-        for cell in self.cells:
-            kept = was.cells[cell.slug].lines if cell.slug in was.cells else None
-            now = self.lines.get(cell.slug, kept or [])
-            blocks[cell.slug] = Block(kept if kept is not None and transcript.same(kept, now, cell) else now)
-        again = transcript.write(was.header, blocks)
-        if again == self.committed and was.provenance(self.snippet, "cpu") is not None:
-            return again  # whatever torch the header names
-        return transcript.write(transcript.header(self.snippet, "cpu", self.run.versions or installed()), blocks)
+        made = self.run.provenance if self.device != "cpu" else self.run.versions or installed()
+        return recordings.merge(self.committed, self.snippet, self.device, self.lines, made)
 
     @cached_property
     def failures(self) -> list[Problem]:
@@ -173,20 +163,25 @@ class Comparison:
         return self.site.about(self.snippet, cell, message, device=self.device, **fields)
 
     def drift(self) -> Iterator[Problem]:
-        """Where the committed transcript and this run differ, cell by cell; failed cells have been reported."""
+        """Where what is committed and this run differ, cell by cell; failed cells have been reported."""
         if self.committed is None and self.device == "cpu":  # that there is none has been reported
             return
         failed = {problem.slug for problem in self.failures}
         found = bool(failed)
         for cell in self.cells:
-            if cell.slug in failed or cell.slug not in self.lines:
+            was, now = self.recording.cells[cell.slug], self.lines.get(cell.slug)
+            if cell.slug in failed or now is None or self._is_same(cell, was, now):
                 continue
-            if message := self._drift_of(cell):
-                found = True
-                diff = transcript.diff(
-                    self._before(cell), self.lines[cell.slug], f"{self.path} (committed)", "this run"
+            found = True
+            if was.is_shown or self.device == "cpu":
+                diff = transcript.diff(was.lines, now, f"{self.path} (committed)", "this run")
+                yield self.about(
+                    cell, f"the cell '{cell.slug}' has drifted from {self.path}", diff=diff, acceptable=True
                 )
-                yield self.about(cell, message, diff=diff if self._is_readable(cell) else "", acceptable=True)
+            else:
+                state = recordings.STATES[was.state]
+                message = f"the cell '{cell.slug}' has no valid recording in {self.path}: {state}"
+                yield self.about(cell, message, acceptable=True)
         if self.device != "cpu":
             yield from self._gone()
         elif not found and self.committed != self.merged:
@@ -194,42 +189,20 @@ class Comparison:
             diff = transcript.diff(*lines, f"{self.path} (committed)", "this run")
             yield Problem(self.path, 1, "is not what this run writes", "", diff, self.snippet.name, acceptable=True)
 
-    def _drift_of(self, cell: Cell) -> str:
-        """What is wrong with what is committed of a cell; empty where nothing is.
+    def _is_same(self, cell: Cell, was: Recorded, now: list[str]) -> bool:
+        """Whether a cell did what is committed of it.
 
         Numbers of a recording are compared to the last digit on its GPU and torch, within print precision on others.
         """
-        if not self._is_readable(cell):
-            state = recordings.STATES[self.recording.cells[cell.slug].state]
-            return f"the cell '{cell.slug}' has no valid recording in {self.path}: {state}"
-        if self.device == "cpu":
-            is_same = self._is_committed(cell) and transcript.same(self._before(cell), self.lines[cell.slug], cell)
-        else:
-            there, here = self.recording.provenance, self.run.provenance
-            exact = all(there.get(name) == here.get(name) for name in ("gpu", "torch"))
-            is_same = transcript.same(self._before(cell), self.lines[cell.slug], cell, exact=exact)
-        return "" if is_same else f"the cell '{cell.slug}' has drifted from {self.path}"
+        there, here = self.recording.provenance, self.run.provenance
+        exact = all(there.get(name) == here.get(name) for name in ("gpu", "torch")) if self.device != "cpu" else None
+        return was.is_shown and transcript.same(was.lines, now, cell, exact=exact)
 
     @cached_property
     def recording(self) -> Recording:
-        """What is committed, read as a recording."""
+        """What is committed, cell by cell."""
         made = self.site.recordings.get(self.snippet.name, {}).get(self.device)
-        return made or recordings.read(None, self.snippet, self.device, "")
-
-    @cached_property
-    def _parsed(self) -> transcript.Transcript:
-        return transcript.parse(self.committed or "")
-
-    def _is_committed(self, cell: Cell) -> bool:
-        return cell.slug in self._parsed.cells
-
-    def _before(self, cell: Cell) -> list[str]:
-        """The committed lines of a cell."""
-        return self._parsed.cells[cell.slug].lines if self._is_committed(cell) else []
-
-    def _is_readable(self, cell: Cell) -> bool:
-        """Whether what is committed of a cell can be compared at all."""
-        return self.device == "cpu" or self.recording.cells[cell.slug].is_shown
+        return made or recordings.read(self.committed, self.snippet, self.device, "")
 
     def _gone(self) -> Iterator[Problem]:
         for slug, recorded in self.recording.cells.items():

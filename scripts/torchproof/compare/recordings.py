@@ -1,7 +1,8 @@
-"""Recordings: transcripts of a device that the build does not have, made where there is one.
+"""What is committed of a chapter on one device: the CPU's transcript, or the recording of a device that is not here.
 
-A recorded cell is shown only if it is whole and of the code that stands above it now. Both are known without the
-device: its title line holds the hash of the code of all cells up to it, and a checksum of the header and its lines.
+The CPU's cells run again in every build, so nothing but the run vouches for their lines. A recorded cell is shown
+only if it is whole and of the code that stands above it now. Both are known without the device: its title line holds
+the hash of the code of all cells up to it, and a checksum of the header and its lines.
 """
 
 import ast
@@ -91,6 +92,9 @@ def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recordi
     if text is None:
         return Recording(device, {}, cells)
     parsed = transcript.parse(text)
+    if device == "cpu":
+        found = {slug: Recorded("fresh" if slug in hashes else "gone", b.lines) for slug, b in parsed.cells.items()}
+        return Recording(device, {}, cells | found)
     provenance = parsed.provenance(snippet, device)
     if provenance is None:
         message = f"is no recording of {snippet.file} on {device}: its first line says otherwise"
@@ -119,17 +123,36 @@ def _recorded(parsed: Transcript, slug: str, code: str | None, whole: str) -> Re
 def merge(
     old: str | None, snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]
 ) -> str:
-    """The recording of this run: the old text where nothing in it would change but the date.
+    """The transcript of this run: the old text where nothing in it would change but what it was run with.
 
-    All of it is of one run, on the machine and the day that its header names: no line is kept from another.
+    Of the CPU's, lines that this run equals are kept, and cells that did not run. All of a recording is of one run,
+    on the machine and the day that its header names: no line is kept from another.
     """
     cells = snippet.for_device(device)
     was = read(old, snippet, device, "")
+    if device == "cpu":
+        return _merged(
+            old, snippet, {cell.slug: _kept(was.cells[cell.slug], lines, cell) for cell in cells}, provenance
+        )
     before = {slug: cell.lines for slug, cell in was.cells.items()}
     again = _written(snippet, device, before, provenance | {"date": was.provenance.get("date", "")})
     if again == old and all(transcript.same(before[c.slug], lines.get(c.slug, []), c, exact=True) for c in cells):
         return old
     return _written(snippet, device, lines, provenance | {"date": datetime.now(UTC).date().isoformat()})
+
+
+def _kept(was: Recorded, lines: dict[str, list[str]], cell: Cell) -> Block:
+    """The old lines of a cell where this run equals them, or did not come to it; else the new ones."""
+    now = lines.get(cell.slug, was.lines)
+    return Block(was.lines if was.is_shown and transcript.same(was.lines, now, cell) else now)
+
+
+def _merged(old: str | None, snippet: Snippet, blocks: dict[str, Block], versions: dict[str, str]) -> str:
+    """The CPU's transcript, under the old header where that is all that differs."""
+    was = transcript.parse(old or "")
+    again = write(was.header, blocks)
+    is_whole = again == old and was.provenance(snippet, "cpu") is not None
+    return again if is_whole else write(transcript.header(snippet, "cpu", versions), blocks)
 
 
 def _written(snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]) -> str:

@@ -19,18 +19,23 @@ class Runner:
     """Runs jobs in one zygote; safe to use from several threads; a context manager."""
 
     def __init__(self, root: Path, *, other: bool = False, cached: bool | None = None) -> None:
-        """`other` is the second run of an accept: another zygote, another hash seed, no cache."""
+        """`other` is the second run of an accept: another zygote, another hash seed, no cache.
+
+        `cached` says whether runs are answered from the cache, and kept there; by default kept always, and answered
+        unless `CI` is set.
+        """
         self.cache = Cache(root)
-        self.is_cached = not os.environ.get("CI") if cached is None else cached
+        self.reads = not os.environ.get("CI") if cached is None else cached
+        self.writes = cached is not False and not other
         self.zygote = Zygote(root, settings(root).get("time-limit", SECONDS), other=other)
 
     def run(self, job: Job) -> Run:
         """Run a job, or answer from the cache; what a device does is never answered from it."""
-        is_cached = self.is_cached and job.device == "cpu"
-        if is_cached and (run := self.cache.load(job)):
+        is_cpu = job.device == "cpu"
+        if self.reads and is_cpu and (run := self.cache.load(job)):
             return run
         run = self.zygote.run(job)
-        if is_cached and not run.died:
+        if self.writes and is_cpu and not run.died:
             self.cache.save(job, run)
         return run
 

@@ -9,6 +9,7 @@ import __future__
 
 import ast
 import contextlib
+import importlib.util
 import io
 import linecache
 import multiprocessing
@@ -279,6 +280,9 @@ def _guard(root: str, opened: set[str]) -> Any:
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str):
             path = os.path.abspath(arguments[0])
+            if path.endswith(".pyc"):  # what counts is the source
+                with contextlib.suppress(ValueError):
+                    path = importlib.util.source_from_cache(path)
             if path.startswith(root + os.sep) and not path.startswith(NOT_READ):
                 opened.add(os.path.relpath(path, root))
         elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
