@@ -16,7 +16,7 @@ __all__ = ["highlighted"]
 @cache
 def highlighted(source: str) -> str:
     """The HTML of Python code, in the markup that Material styles."""
-    return highlight(source, PythonLexer(), LeanFormatter(cssclass="highlight", wrapcode=True)).strip()
+    return highlight(source, *_tools()).strip()
 
 
 COLOURS = {
@@ -38,6 +38,12 @@ class LeanFormatter(HtmlFormatter):
 
     def format_unencoded(self, tokensource: Iterable[Token], outfile: TextIO) -> Any:
         return super().format_unencoded(_joined(tokensource), outfile)
+
+
+@cache
+def _tools() -> tuple[PythonLexer, LeanFormatter]:
+    """Made once: making them takes longer than most cells."""
+    return PythonLexer(), LeanFormatter(cssclass="highlight", wrapcode=True)
 
 
 def _joined(tokens: Iterable[Token]) -> Iterator[Token]:
