@@ -21,7 +21,7 @@ from ..run.session import MEMORY
 from . import recordings, transcript
 from .recordings import Recording
 from .site import Site
-from .transcript import Block, lines_of
+from .transcript import lines_of
 
 __all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter"]
 
@@ -136,16 +136,8 @@ class Comparison:
         """The transcript as accepting would write it: what this run equals is kept as it was."""
         if self.device != "cpu":
             return recordings.merge(self.committed, self.snippet, self.device, self.lines, self.run.provenance)
-        was = transcript.parse(self.committed or "")
-        blocks = {}
-        for cell in self.cells:
-            kept = was.cells[cell.slug].lines if cell.slug in was.cells else None
-            now = self.lines.get(cell.slug, kept or [])
-            blocks[cell.slug] = Block(kept if kept is not None and transcript.same(kept, now, cell) else now)
-        again = transcript.write(was.header, blocks)
-        if again == self.committed and was.provenance(self.snippet, "cpu") is not None:
-            return again  # whatever torch the header names
-        return transcript.write(transcript.header(self.snippet, "cpu", self.run.versions or installed()), blocks)
+        versions = self.run.versions or installed()
+        return transcript.merge(self.committed or "", self.snippet, self.lines, versions)
 
     @cached_property
     def failures(self) -> list[Problem]:
