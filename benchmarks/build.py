@@ -9,7 +9,6 @@ the fastest counts; and only what is too slow in the median and also at its fast
 """
 
 import argparse
-import contextlib
 import os
 import re
 import shutil
@@ -18,14 +17,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from torchproof.cells import Snippet
-from torchproof.check import Checker
-from torchproof.runner import Run, Runner, cores, job_of
-from torchproof.site import Site
+from torchproof.compare.check import Checker
+from torchproof.compare.site import Site
+from torchproof.model.cells import Snippet
+from torchproof.model.runs import Job, Run
+from torchproof.run.environment import cores
+from torchproof.run.runner import Runner
 
 __all__ = ["Comparison", "Round", "Sites", "compare", "main", "measure", "write_sites"]
 
@@ -122,7 +123,7 @@ def write_sites(folder: Path, chapters: int) -> Sites:
         _write(sites.proof / f"docs/{name}.md", FENCE.sub(lambda fence, name=name: _cell(name, fence[1]), text))
     _command(sites.proof, "torchproof", "accept")
     site = Site.read(sites.proof)
-    with _zygote(site) as runner:
+    with Runner(site.root, cached=False) as runner:
         for name, run in _runs(site, runner).items():
             _write_plain(sites.plain, site.snippets[name], run)
     for root in (sites.plain, sites.proof):
@@ -136,8 +137,8 @@ def measure(sites: Sites) -> Round:
     cold = _timed(lambda: _build(sites.proof))
     stored = _stored(sites.proof)
     site = Site.read(sites.proof)
-    with _zygote(site) as runner:
-        imports = _timed(lambda: runner.run(job_of(EMPTY, (), {}, "cpu")))
+    with Runner(site.root, cached=False) as runner:
+        imports = _timed(lambda: runner.run(EMPTY))
         seconds = {name: run.seconds for name, run in _runs(site, runner).items()}
     short = (lambda: _build(sites.plain)), (lambda: _build(sites.proof)), (lambda: _run(sites.proof, "-c", BARE))
     plain, warm, bare = map(min, zip(*([_timed(build) for build in short] for _ in range(REPEATED)), strict=True))
@@ -212,24 +213,11 @@ def _run(root: Path, *arguments: str) -> None:
         sys.exit(f"python {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
 
 
-@contextlib.contextmanager
-def _zygote(site: Site) -> Iterator[Runner]:
-    """A runner with a zygote of its own and no cache."""
-    runner = Runner(site.root, cached=False)
-    try:
-        yield runner
-    finally:
-        runner.close()
-
-
 def _runs(site: Site, runner: Runner) -> dict[str, Run]:
     """Each chapter's run, as many at once as there are cores."""
-    checker = Checker(site, runner)
-    checker.start()
-    try:
+    with Checker(site, runner) as checker:
+        checker.start()
         return {name: checker.chapter(name).run for name in site.snippets}
-    finally:
-        checker.close()
 
 
 def _stored(root: Path) -> set[Path]:
@@ -255,11 +243,11 @@ def _write_plain(root: Path, snippet: Snippet, run: Run) -> None:
     def typed(_: re.Match[str]) -> str:
         cell = next(cells)
         done = run.cells[cell.slug]
-        output = "\n".join(text.removesuffix("\n") for _, text in done.outputs)
+        output = "\n".join(output.text.removesuffix("\n") for output in done.outputs)
         parts = [f"```python\n{cell.shown_source}\n```"] + [f"```text\n{output}\n```"] * bool(output)
         for number, figure in enumerate(done.figures, 1):
             picture = pictures.with_name(f"{pictures.name}-{cell.slug}-{number}.svg")
-            _write(picture, figure["svg"])
+            _write(picture, figure.svg)
             parts.append(f"![{cell.title}]({picture.name})")
         return "\n\n".join(parts)
 
@@ -277,10 +265,10 @@ REPEATED = 5
 
 BARE = """
 import sys
-import torchproof.html
+import torchproof.show.card
 from mkdocs.__main__ import cli
 
-torchproof.html.xray = lambda cell, code, *_: (code, "")
+torchproof.show.card.xray = lambda cell, code, *_: (code, "")
 sys.argv = ["mkdocs", "build", "-q"]
 cli()
 """
@@ -289,7 +277,7 @@ cli()
 NOT_A_USER = ("CI", "GITHUB_ACTIONS", "PYTHONDONTWRITEBYTECODE")
 """Variables that would make a build something else than on an author's machine."""
 
-EMPTY = Snippet("empty", "", ())
+EMPTY = Job("snippets/empty.py", "", (), "cpu")
 
 FENCE = re.compile(r"```python\n(.*?)\n```", re.S)
 

@@ -59,7 +59,7 @@ def test_cuda_is_recorded_the_same_twice_and_passes_its_check(project):
     assert project.read("snippets/a/b.cuda.txt") == text
     assert checked.returncode == 0, checked.stdout
     assert "device='cuda:0'" in text
-    assert re.search(r"^~ 1 there  float32\[3, 2\]  cuda:0  strides ", text, re.M)
+    assert re.search(r"^~ 1 there +float32\[3, 2\] +on cuda:0  strides ", text, re.M)
     assert "? there.is_cuda" in text
 
 

@@ -5,28 +5,39 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import BIN, Project, processes, wait_for
-from torchproof import transcript
-from torchproof.cells import read_snippet
-from torchproof.runner import Runner, installed, job_of
-from torchproof.zygote import Zygote
+from conftest import BIN, Project, lines_by_cell, processes, wait_for
+from torchproof.compare import transcript
+from torchproof.model.runs import Claim, Died, Job, Step
+from torchproof.read.snippets import read_snippet
+from torchproof.run import host
+from torchproof.run.environment import installed
+from torchproof.run.host import Zygote
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
 LIMIT = 8
-"""Seconds a session may take; all but the endless ones need far less, on a busy machine too."""
+"""Seconds of CPU time that a session may take; all but the endless ones need far less."""
 
-LATE = f"the session was stopped in the cell 'deed': it ran longer than {LIMIT} s"
+LATE = f"the session was stopped in the cell 'deed': it took more than {LIMIT} s of CPU time"
 FLOOD = "the session was stopped in the cell 'deed': it printed more than 100,000 characters"
 NO_MEMORY = "a session may allocate 2 GiB"
 
 HARMFUL = {
     "loops-for-ever": ("while True:\n    pass", LATE),
-    "stops-itself": ("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", LATE),
+    "lets-a-child-loop": (
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'while True: pass'])",
+        LATE,
+    ),
+    "lets-children-loop-in-turn": (
+        "import subprocess, sys\nwhile True:\n"
+        "    subprocess.run([sys.executable, '-c', 'import time\\nwhile time.process_time() < 1: pass'])",
+        LATE,
+    ),
     "exits": ("import os\nos._exit(0)", "the session ended itself in the cell 'deed', with exit status 0"),
     "exits-politely": ("import sys\nsys.exit(0)", "the cell 'deed' raises SystemExit: 0"),
     "crashes": (
@@ -121,8 +132,8 @@ def check_of_all(once):
         deeds = {name: (deed, []) for name, (deed, _) in HARMFUL.items()} | HARMLESS
         for name, (deed, lines) in deeds.items():
             write_chapter(project, name, deed)
-            run = {"before": ["| here"], "deed": lines}
-            committed = transcript.merge("", read_snippet(project.root, name), "cpu", run, installed())
+            ran = {"before": ["| here"], "deed": lines}
+            committed = transcript.merge("", read_snippet(project.root, name), ran, installed())
             project.write(f"snippets/{name}.cpu.txt", committed)
         done = project.run("torchproof", "check", "--no-cache", TMPDIR=str(temporary))
         left = {"processes": processes(str(temporary)), "files": os.listdir(temporary)}
@@ -218,35 +229,51 @@ def test_an_interrupted_check_leaves_nothing(endless_check):
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory):
-    runner = new_runner(tmp_path_factory.mktemp("project"))
-    yield runner
-    runner.close()
+def zygote(tmp_path_factory):
+    yield from started(Zygote(tmp_path_factory.mktemp("project"), 60))
 
 
-def new_runner(root: Path, limit: float = 60) -> Runner:
-    (root / "docs").mkdir()
-    (root / "snippets").mkdir()
-    (root / "pyproject.toml").write_text(f"[tool.torchproof]\ntime-limit = {limit}\n", encoding="utf-8")
-    return Runner(root, cached=False)
+def started(zygote):
+    zygote.start()
+    yield zygote
+    zygote.close()
 
 
-def play(runner: Runner, *cells: str, proofs: dict | None = None):
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """A zygote whose sessions may take half a second of CPU time."""
+    yield from started(Zygote(tmp_path_factory.mktemp("short"), 0.5))
+
+
+@pytest.fixture
+def spawning(tmp_path):
+    """One that starts every session in a fresh process, as where there is no fork."""
+    yield from started(Zygote(tmp_path, 60, fork=False))
+
+
+def play(zygote: Zygote, *cells: str, proofs: dict | None = None):
     """Run the cells, called cell-1, cell-2 and so on, in one session."""
-    text = "\n\n".join(f"# %% Cell {number}\n{cell}" for number, cell in enumerate(cells, 1))
-    (runner.root / "snippets/played.py").write_text(text, encoding="utf-8")
-    snippet = read_snippet(runner.root, "played")
-    claims = {slug: {"proofs": expressions, "drawings": []} for slug, expressions in (proofs or {}).items()}
-    return runner.run(job_of(snippet, snippet.cells, claims, "cpu"))
+    steps, text = [], ""
+    for number, source in enumerate(cells, 1):
+        text += f"# %% Cell {number}\n"
+        claims = tuple(Claim("proof", proof) for proof in (proofs or {}).get(f"cell-{number}", ()))
+        steps.append(Step(f"cell-{number}", source, text.count("\n") + 1, False, claims))
+        text += f"{source}\n\n"
+    return zygote.run(Job("snippets/played.py", text, tuple(steps), "cpu"))
 
 
-def test_the_zygote_has_one_thread(runner):
-    play(runner, "import torch\n(torch.ones(300, 300) @ torch.ones(300, 300)).sum()")
+def problems(cell):
+    """What is wrong with each proof."""
+    return [proof.problem for proof in cell.proofs]
 
-    assert len(os.listdir(f"/proc/{runner.zygote.process.pid}/task")) == 1
+
+def test_the_zygote_has_one_thread(zygote):
+    play(zygote, "import torch\n(torch.ones(300, 300) @ torch.ones(300, 300)).sum()")
+
+    assert len(os.listdir(f"/proc/{zygote.process.pid}/task")) == 1
 
 
-def test_what_a_session_changes_the_next_does_not_see(runner):
+def test_what_a_session_changes_the_next_does_not_see(zygote):
     look = """\
 import os, sys, warnings
 import numpy, torch, matplotlib
@@ -273,14 +300,14 @@ sys.path.append("/")
 matplotlib.rcParams["lines.linewidth"] = 9
 warnings.simplefilter("error")
 """
-    before = play(runner, look)
+    before = play(zygote, look)
 
-    changed = play(runner, change, look)
-    after = play(runner, look)
+    changed = play(zygote, change, look)
+    after = play(zygote, look)
 
-    assert before.lines()["cell-1"] == after.lines()["cell-1"]
-    assert changed.lines()["cell-2"] != before.lines()["cell-1"]
-    assert before.lines()["cell-1"][0].startswith("| torch.float32 True 1 ")
+    assert lines_by_cell(before)["cell-1"] == lines_by_cell(after)["cell-1"]
+    assert lines_by_cell(changed)["cell-2"] != lines_by_cell(before)["cell-1"]
+    assert lines_by_cell(before)["cell-1"][0].startswith("| torch.float32 True 1 ")
 
 
 @pytest.mark.parametrize(
@@ -297,31 +324,31 @@ warnings.simplefilter("error")
         pytest.param("datagram.sendmsg([b'x'], [], 0, ('192.0.2.1', 80))", id="sends a message"),
     ],
 )
-def test_a_snippet_that_uses_the_network_is_told_that_there_is_none(runner, call):
+def test_a_snippet_that_uses_the_network_is_told_that_there_is_none(zygote, call):
     run = play(
-        runner,
+        zygote,
         "import socket, urllib.request\ndatagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
         call,
     )
 
-    assert run.cells["cell-2"].raised, run.lines()
-    assert "snippets run without a network" in run.lines()["cell-2"][-1]
+    assert run.cells["cell-2"].error, lines_by_cell(run)
+    assert "snippets run without a network" in lines_by_cell(run)["cell-2"][-1]
 
 
-def test_a_snippet_may_talk_to_itself(runner):
+def test_a_snippet_may_talk_to_itself(zygote):
     run = play(
-        runner,
+        zygote,
         "import socket\nserver = socket.create_server(('127.0.0.1', 0))\n"
         "client = socket.create_connection(('localhost', server.getsockname()[1]))\n"
         "client.sendall(b'hello')\nprint(server.accept()[0].recv(5))",
     )
 
-    assert run.lines() == {"cell-1": ["| b'hello'"]}
+    assert lines_by_cell(run) == {"cell-1": ["| b'hello'"]}
 
 
-def test_what_a_cell_defines_can_be_pickled_inspected_and_sent_to_workers(runner):
+def test_what_a_cell_defines_can_be_pickled_inspected_and_sent_to_workers(zygote):
     run = play(
-        runner,
+        zygote,
         """\
 import dataclasses, inspect, pickle
 import torch
@@ -351,7 +378,7 @@ print(inspect.getsource(Point).splitlines()[1])
 """,
     )
 
-    assert run.lines()["cell-2"] == [
+    assert lines_by_cell(run)["cell-2"] == [
         "| [[0, 1, 4], [9, 16, 25]]",
         "| 6 Point(x=1, y=0)",
         "| 8",
@@ -361,16 +388,16 @@ print(inspect.getsource(Point).splitlines()[1])
     ]
 
 
-def test_what_a_proof_changes_draws_prints_or_ends_reaches_no_cell_below(runner):
+def test_what_a_proof_changes_draws_prints_or_ends_reaches_no_cell_below(zygote):
     cells = ("import torch\ntorch.manual_seed(0)\nx = torch.zeros(2)", "print(x.tolist(), torch.rand(1).item())")
     meddling = ["bool((x.add_(1) == 1).all())", "torch.rand(1).item() < 2", "print('seen') is None"]
-    alone = play(runner, *cells)
-    claimed = play(runner, *cells, proofs={"cell-1": meddling})
-    ended = play(runner, *cells, proofs={"cell-1": ["__import__('os')._exit(0)"]})
+    alone = play(zygote, *cells)
+    claimed = play(zygote, *cells, proofs={"cell-1": meddling})
+    ended = play(zygote, *cells, proofs={"cell-1": ["__import__('os')._exit(0)"]})
 
-    assert claimed.cells["cell-1"].proofs == ["", "", ""]
-    assert ended.cells["cell-1"].proofs == ["ended the process that evaluated it"]
-    assert claimed.lines() == ended.lines() == alone.lines()
+    assert problems(claimed.cells["cell-1"]) == ["", "", ""]
+    assert problems(ended.cells["cell-1"]) == ["ended the process that evaluated it"]
+    assert lines_by_cell(claimed) == lines_by_cell(ended) == lines_by_cell(alone)
 
 
 LESSON = (
@@ -392,55 +419,147 @@ grid.sum()
 PROOFS = {"cell-1": ["grid.stride() == (0, 1)", "row.numel() == 4", "no_such_name"]}
 
 
-def test_a_spawned_session_gives_the_same_result_as_a_forked_one(runner, tmp_path):
-    spawning = new_runner(tmp_path)
-    spawning.zygote = Zygote(tmp_path, fork=False)
-
-    forked = play(runner, *LESSON, proofs=PROOFS)
+def test_a_spawned_session_gives_the_same_result_as_a_forked_one(zygote, spawning):
+    forked = play(zygote, *LESSON, proofs=PROOFS)
     spawned = play(spawning, *LESSON, proofs=PROOFS)
-    spawning.close()
 
-    assert forked.died == spawned.died == ""
+    assert forked.died is spawned.died is None
     assert without_times(spawned) == without_times(forked)
-    assert forked.cells["cell-1"].proofs[1] == "is False: left is 3, right is 4"
+    assert problems(forked.cells["cell-1"])[1] == "is False: left is 3, right is 4"
 
 
 def without_times(run):
     return [replace(cell, seconds=0) for cell in run.cells.values()]
 
 
-def test_a_spawned_session_is_stopped_at_its_time_limit_too(tmp_path):
-    spawning = new_runner(tmp_path, limit=0.5)
-    spawning.zygote = Zygote(tmp_path, fork=False)
-
-    run = play(spawning, "import time\ntime.sleep(20)")
-    spawning.close()
-
-    assert run.died == "the session was stopped in the cell 'cell-1': it ran longer than 0.5 s"
-
-
-def test_a_spawned_session_that_crashes_is_told_as_a_forked_one(runner, tmp_path):
-    spawning = new_runner(tmp_path)
-    spawning.zygote = Zygote(tmp_path, fork=False)
+def test_a_spawned_session_that_crashes_is_told_as_a_forked_one(zygote, spawning):
     crash = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)"
 
-    run = play(spawning, crash)
-    spawning.close()
+    died = play(spawning, crash).died
 
-    assert run.died == play(runner, crash).died == "the session was killed by SIGSEGV in the cell 'cell-1'"
+    assert died == play(zygote, crash).died == Died("the session was killed by SIGSEGV", "", "cell-1")
 
 
-def test_a_session_that_kills_the_zygote_is_the_only_one_lost(tmp_path):
-    runner = new_runner(tmp_path)
+def test_a_session_that_kills_the_zygote_is_the_only_one_lost(short):
+    lost = play(short, "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(20)")
+    following = play(short, "print('here')")
+
+    assert str(lost.died) == "the session was lost in the cell 'cell-1': its zygote was killed"
+    assert (following.died, lines_by_cell(following)) == (None, {"cell-1": ["| here"]})
+
+
+# --- limits ---
+
+BUSY = "while True:\n    pass"
+TOO_LONG = Died("the session was stopped", ": it took more than 0.5 s of CPU time", "cell-2")
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        pytest.param(BUSY, id="the cell"),
+        pytest.param("import os\nif os.fork() == 0:\n    while True: pass\nos.wait()", id="a fork"),
+        pytest.param(
+            "import threading\nthreading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()\n", id="a thread"
+        ),
+        pytest.param("import time\nwhile True: time.sleep(0.001); sum(range(100000))", id="now and then"),
+    ],
+)
+def test_what_is_busy_for_the_limit_is_stopped(short, busy):
+    run = play(short, "print('here')", f"{busy}\nimport time\ntime.sleep(20)")
+
+    assert run.died == TOO_LONG
+
+
+def test_a_spawned_session_is_stopped_at_its_limit_too(spawning):
+    spawning.seconds = 0.5
+
+    assert play(spawning, "1", BUSY).died == TOO_LONG
+
+
+def test_a_cell_that_sleeps_longer_than_the_limit_is_not_stopped(short):
+    run = play(short, "import time\ntime.sleep(1.5)\nprint('awake')")
+
+    assert (run.died, lines_by_cell(run)) == (None, {"cell-1": ["| awake"]})
+
+
+def test_a_busy_machine_stops_no_session_that_is_within_its_limit(tmp_path):
+    core, limit, rivals = {min(os.sched_getaffinity(0))}, 2.0, []
+    zygote = Zygote(tmp_path, limit)
+    cell = f"import time\nbegin = time.monotonic()\nwhile time.process_time() < {limit / 2}:\n    pass\n"
     try:
-        lost = play(runner, "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(20)")
-        following = play(runner, "print('here')")
+        play(zygote, "1")
+        os.sched_setaffinity(zygote.process.pid, core)
+        for _ in range(4):
+            rivals.append(subprocess.Popen([sys.executable, "-c", BUSY], start_new_session=True))
+            os.sched_setaffinity(rivals[-1].pid, core)
+        run = play(zygote, f"{cell}print(time.monotonic() - begin > {limit})")
     finally:
-        runner.close()
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+        zygote.close()
 
-    assert "in the cell 'cell-1'" in lost.died
-    assert "None" not in lost.died
-    assert (following.died, following.lines()) == ("", {"cell-1": ["| here"]})
+    assert run.died is None
+    assert lines_by_cell(run) == {"cell-1": ["| True"]}, "the machine was not busy enough to show anything"
+
+
+@pytest.mark.parametrize(
+    "idle",
+    ["import time\ntime.sleep(900)", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"],
+    ids=["sleeps", "stopped"],
+)
+def test_what_does_nothing_is_stopped_by_the_clock_at_a_multiple_of_the_limit(short, idle):
+    died = play(short, "1", idle).died
+
+    assert died == Died("the session was stopped", f": it ran longer than {0.5 * host.PATIENCE:g} s", "cell-2")
+
+
+@pytest.mark.parametrize(
+    ("deed", "says"),
+    [
+        pytest.param("print('x' * 99_999)", None, id="prints as much as it may"),
+        pytest.param("print('x' * 100_000)", "it printed more than 100,000 characters", id="prints more"),
+        pytest.param(
+            "print('x' * 60_000)\n'x' * 60_000", "it printed more than 100,000 characters", id="prints and shows more"
+        ),
+    ],
+)
+def test_a_cell_may_print_up_to_its_limit(zygote, deed, says):
+    run = play(zygote, "print('x' * 90_000)", deed)
+
+    assert run.died == (says and Died("the session was stopped", f": {says}", "cell-2"))
+
+
+@pytest.mark.parametrize(("size", "fits"), [(64 << 20, True), ((64 << 20) + 1, False)])
+def test_a_session_may_write_files_up_to_its_limit(zygote, size, fits):
+    run = play(zygote, f"file = open('large', 'wb', buffering=0)\nassert file.write(bytes({size})) == {size}")
+
+    assert (run.cells["cell-1"].error is None) == fits, run
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1 << 30, True), (3 << 30, False)])
+def test_a_session_may_allocate_up_to_its_limit(zygote, size, fits):
+    run = play(zygote, f"kept = bytearray({size})\nlen(kept)")
+
+    assert run.cells["cell-1"].error == (None if fits else "MemoryError")
+
+
+def test_a_zygote_with_threads_refuses_to_fork(tmp_path, monkeypatch):
+    threaded = tmp_path / "python"  # an interpreter whose first import starts a thread
+    start = "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    run = "import runpy, sys; sys.argv = sys.argv[3:]; runpy.run_module(sys.argv[0], run_name='__main__')"
+    threaded.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{start}; {run}" "$@"\n', encoding="utf-8")
+    threaded.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(threaded))
+    zygote = Zygote(tmp_path, 60)
+
+    died = play(zygote, "1").died
+    zygote.close()
+
+    assert (
+        str(died) == "no session could start: the zygote has 2 threads after its imports, and a fork of it could hang"
+    )
 
 
 # --- accept ---

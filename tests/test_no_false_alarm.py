@@ -11,10 +11,11 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import BIN, ROOT, Project, copy_site, keep_one_chapter
-from torchproof.cells import read_snippet
-from torchproof.check import Site, check_chapter
-from torchproof.runner import Runner, job_of
+from conftest import BIN, ROOT, Project, copy_site, keep_one_chapter, lines_by_cell
+from torchproof.compare.check import check_chapter
+from torchproof.compare.site import Site
+from torchproof.model.runs import Job, Step
+from torchproof.run.runner import Runner
 
 SNIPPETS = ROOT / "snippets"
 CHAPTERS = sorted(path.relative_to(SNIPPETS).with_suffix("").as_posix() for path in SNIPPETS.rglob("*.py"))
@@ -47,10 +48,9 @@ def copied(tmp_path_factory):
     """A copy of the real site, and a runner for it."""
     project = Project(tmp_path_factory.mktemp("false alarm") / "site")
     copy_site(project.root)
-    runner = Runner(project.root, cached=False)
-    runner.zygote.start()
-    yield project, runner
-    runner.close()
+    with Runner(project.root, cached=False) as runner:
+        runner.zygote.start()
+        yield project, runner
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +197,9 @@ def test_runs_in_a_row_are_one_and_the_same(name, copied):
     first = check_chapter(Site.read(site.root), noting, name)
     assert first.problems == []
 
-    again = [runner.run(noting.jobs[0]).lines() for _ in range(RUNS - 1)]
+    again = [lines_by_cell(runner.run(noting.jobs[0])) for _ in range(RUNS - 1)]
 
-    assert again == [first.run.lines()] * (RUNS - 1)
+    assert again == [lines_by_cell(first.run)] * (RUNS - 1)
 
 
 def test_two_builds_at_once_in_one_folder_make_the_same_site(chapter, tmp_path):
@@ -233,9 +233,7 @@ class Small(Project):
         self.folder = root / ".cache" / "torchproof"
 
     def job(self, code):
-        self.write("snippets/a.py", f"# %% A cell\n{code}\n")
-        snippet = read_snippet(self.root, "a")
-        return job_of(snippet, snippet.cells, {}, "cpu")
+        return Job("snippets/a.py", f"# %% A cell\n{code}\n", (Step("a-cell", code, 2, False),), "cpu")
 
     def entry(self, job):
         """The file that running a job adds to the cache."""
@@ -245,7 +243,7 @@ class Small(Project):
         return added
 
     def printed(self, job, runner=None):
-        return (runner or self.runner).run(job).lines()["a-cell"]
+        return lines_by_cell((runner or self.runner).run(job))["a-cell"]
 
 
 @pytest.fixture(scope="module")
@@ -376,12 +374,9 @@ def test_ci_never_reads_the_cache(small, tmp_path, monkeypatch):
     small.entry(job)
     (tmp_path / "numbers.txt").write_text("2")
     monkeypatch.setenv("CI", "true")
-    runner = Runner(small.root)
 
-    try:
+    with Runner(small.root) as runner:
         assert small.printed(job, runner) == ["| 2"]
-    finally:
-        runner.close()
 
 
 def test_many_runs_at_once_share_one_cache(small):

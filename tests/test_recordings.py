@@ -14,12 +14,14 @@ import time
 
 import pytest
 from conftest import BIN, Project, parse_html, processes, wait_for, write_small_site
-from torchproof import recording
-from torchproof.accept import accept
-from torchproof.cells import Cell, read_snippet
-from torchproof.check import check_chapter
-from torchproof.runner import CellRun, Run, Runner
-from torchproof.site import Site
+from torchproof.compare import recordings, transcript
+from torchproof.compare.accept import accept
+from torchproof.compare.check import check_chapter
+from torchproof.compare.site import Site
+from torchproof.model.cells import Cell
+from torchproof.model.runs import CellRun, Measured
+from torchproof.read.snippets import read_snippet
+from torchproof.run.runner import Runner
 
 SNIPPET = '''\
 """A chapter for two devices."""
@@ -94,7 +96,7 @@ class Chapter(Project):
         made = site.recordings["a/b"]["test"]
         lines = {slug: cell.lines for slug, cell in made.cells.items()}
         told = {name: value for name, value in made.provenance.items() if name != "date"}
-        text = recording.merge(None, site.snippets["a/b"], "test", lines, told | provenance)
+        text = recordings.merge(None, site.snippets["a/b"], "test", lines, told | provenance)
         self.write(FILE, text)
 
 
@@ -125,10 +127,8 @@ def chapter(template, tmp_path):
 def runners(tmp_path_factory):
     """Two warm runners; sessions do not depend on where they start."""
     root = tmp_path_factory.mktemp("runners")
-    pair = Runner(root), Runner(root, other=True)
-    yield pair
-    for runner in pair:
-        runner.close()
+    with Runner(root) as one, Runner(root, other=True) as other:
+        yield one, other
 
 
 def check(chapter, runners, device="test"):
@@ -147,15 +147,15 @@ def test_a_recording_reads_as_a_transcript_placed_by_statement_with_its_provenan
     header, _, body = text.partition("\n")
 
     assert re.fullmatch(
-        r"torchproof 1 · snippets/a/b\.py · test · torch \S+ · no hardware · driver none · float32 as on the CPU · \d{4}-\d\d-\d\d",
+        r"torchproof 2 · snippets/a/b\.py · test · torch \S+ · no hardware · driver none · float32 as on the CPU · \d{4}-\d\d-\d\d",
         header,
     )
     body = re.sub(r"=[0-9a-f]{12}\b", "=…", body)
     assert (
         """
 %% only-there code=… body=…
-~ 1 z  float32[3]  strides (1,)  contiguous  requires_grad  leaf
-~ 2 w  float32[3]  strides (1,)  contiguous  requires_grad  grad_fn MulBackward0
+~ 1 z         float32[3]       strides (1,)  contiguous  requires_grad  leaf
+~ 2 w         float32[3]       strides (1,)  contiguous  requires_grad  grad_fn MulBackward0
 | [2.0, 2.0, 2.0]
 = tensor(6., grad_fn=<SumBackward0>)
 ? w.requires_grad
@@ -180,7 +180,7 @@ def test_what_was_recorded_comes_back_as_it_was_run(chapter, runners):
         back, ran = made.cells[slug].run(site.snippets["a/b"].cell(slug)), there.cells[slug]
         assert back.outputs == ran.outputs
         assert back.facts == ran.facts
-        assert (back.statement, bool(back.raised)) == (ran.statement, bool(ran.raised))
+        assert (back.statement, back.error) == (ran.statement, ran.error)
 
 
 ODD = r"""
@@ -272,18 +272,13 @@ def test_whatever_a_cell_does_comes_back_as_it_was_run(odd, title):
 
     assert recorded.state == "fresh"
     assert without_end(back.outputs) == without_end(ran.outputs)
-    assert without_line(back.facts) == without_line(ran.facts)
-    assert (back.statement, bool(back.raised)) == (ran.statement, bool(ran.raised))
+    assert back.facts == ran.facts
+    assert (back.statement, bool(back.error)) == (ran.statement, bool(ran.error))
 
 
 def without_end(outputs):
     """Outputs up to their last line's end."""
-    return [[mark, text.rstrip("\n")] for mark, text in outputs]
-
-
-def without_line(facts):
-    """Facts by statement; where a loop raised, the recorded line is where the name was bound last."""
-    return [{name: value for name, value in fact.items() if name != "line"} for fact in facts]
+    return [(output.mark, output.text.rstrip("\n")) for output in outputs]
 
 
 def dated(chapter, date, **provenance):
@@ -292,7 +287,7 @@ def dated(chapter, date, **provenance):
     made = site.recordings["a/b"]["test"]
     lines = {slug: cell.lines for slug, cell in made.cells.items()}
     told = made.provenance | {"date": date} | provenance
-    chapter.write(FILE, recording._written(site.snippets["a/b"], "test", lines, told))
+    chapter.write(FILE, recordings._written(site.snippets["a/b"], "test", lines, told))
 
 
 def test_recording_again_changes_no_byte_not_even_on_another_day(chapter, runners):
@@ -347,27 +342,28 @@ def test_a_proof_with_another_number_below_a_volatile_cell_is_recorded(chapter, 
 
 
 def test_a_proof_that_is_not_true_is_no_line_of_a_recording():
-    cell = CellRun("a", [], [], [], 0, 0, ["", "is False"], [], 0.0)
+    run = CellRun("a", measured=(Measured("proof", "x"), Measured("proof", "y", "is False")))
 
-    assert recording.recorded_lines(Run({"a": cell}), {"a": ["x", "y"]}) == {"a": ["? x"]}
+    assert transcript.lines_of(run, is_recording=True) == ["? x"]
+    assert transcript.lines_of(run) == []
 
 
 def test_a_proof_is_looked_for_among_the_proofs_and_not_in_what_was_printed():
-    assert recording.Recorded("fresh", ["| ? x", "= ? y", "? z"]).proofs == ["z"]
+    assert recordings.Recorded("fresh", ["| ? x", "= ? y", "? z"]).proofs == ["z"]
 
 
 # --- states -------------------------------------------------------------------------------------------------------------
 
 
 def test_only_what_is_of_this_code_is_shown():
-    assert [state for state in recording.STATES if recording.Recorded(state).shown] == ["fresh", "older torch"]
+    assert [state for state in recordings.STATES if recordings.Recorded(state).is_shown] == ["fresh", "older torch"]
 
 
 def test_all_but_what_is_shown_waits(chapter):
-    cells = {state: recording.Recorded(state) for state in recording.STATES}
+    cells = {state: recordings.Recorded(state) for state in recordings.STATES}
 
-    assert recording.Recording("test", {}, cells).waiting == 3
-    assert [state for state in cells if recording.Recording("test", {}, {"a": cells[state]}).waiting] == [
+    assert recordings.Recording("test", {}, cells).waiting == 3
+    assert [state for state in cells if recordings.Recording("test", {}, {"a": cells[state]}).waiting] == [
         "stale",
         "missing",
         "tampered",
@@ -401,14 +397,20 @@ def test_facts_keep_their_place_when_the_layout_changes(chapter):
     site = Site.read(chapter.root)
     run = site.recordings["a/b"]["test"].cells["only-there"].run(site.snippets["a/b"].cell("only-there"))
 
-    assert [(fact["name"], fact["line"]) for fact in run.facts] == [("z", 3), ("w", 4)]
+    cell = site.snippets["a/b"].cell("only-there")
+
+    assert [(fact.name, cell.line_of(fact.statement, fact.name)) for fact in run.facts] == [("z", 3), ("w", 4)]
 
 
 def test_a_fact_stands_where_its_statement_binds_the_name():
     cell = Cell("A", "a", "if True:\n    x = 1\n\n    y = 2", 1)
-    run = recording.Recorded("fresh", ["~ 1 x  int64[1]", "~ 1 y  int64[1]", "~ 1 z  int64[1]"]).run(cell)
+    run = recordings.Recorded("fresh", ["~ 1 x  int64[1]", "~ 1 y  int64[1]", "~ 1 z  int64[1]"]).run(cell)
 
-    assert [(fact["name"], fact["line"]) for fact in run.facts] == [("x", 2), ("y", 4), ("z", 1)]
+    assert [(fact.name, cell.line_of(fact.statement, fact.name)) for fact in run.facts] == [
+        ("x", 2),
+        ("y", 4),
+        ("z", 1),
+    ]
 
 
 @pytest.mark.parametrize("changed", range(len(SLUGS)))
@@ -434,7 +436,7 @@ def test_a_cell_that_must_raise_no_longer_is_stale(chapter):
 def test_other_code_that_is_no_python_is_stale():
     cells = [Cell("A", "a", source, 1, frozenset(["raises-exception"])) for source in ("1 +* 2", "2 +* 2")]
 
-    assert recording.code_hashes((cells[0],)) != recording.code_hashes((cells[1],))
+    assert recordings.code_hashes((cells[0],)) != recordings.code_hashes((cells[1],))
 
 
 def test_a_new_cell_is_missing_and_an_old_one_gone(chapter):
@@ -471,7 +473,7 @@ match F:
 with (T() as U, V): assert (W := 1) < 2 <= 3 is not None
 """
     ast.parse(source)
-    hashes = recording.code_hashes((Cell("A", "a", source, 1), Cell("B", "b", "x = 1", 1)))
+    hashes = recordings.code_hashes((Cell("A", "a", source, 1), Cell("B", "b", "x = 1", 1)))
 
     assert hashes == {"a": "7ce062b4f19b", "b": "b53831e9f230"}
 
@@ -486,7 +488,7 @@ def test_no_line_of_a_recording_can_be_changed_left_out_or_doubled(chapter):
     for number, line in enumerate(lines):
         for changed in ([f"{line} "], [f"x{line}"], [], [line, line]):
             tampered = "\n".join(lines[:number] + changed + lines[number + 1 :])
-            made = recording.read(tampered, site.snippets["a/b"], "test", "")
+            made = recordings.read(tampered, site.snippets["a/b"], "test", "")
             assert made.problem or tampered == text, (number, changed)
 
 
@@ -496,7 +498,7 @@ def test_no_digit_of_a_recording_can_be_changed(chapter):
     for found in re.finditer(r"\d", text):
         digit = str((int(found[0]) + 1) % 10)
         tampered = text[: found.start()] + digit + text[found.end() :]
-        made = recording.read(tampered, site.snippets["a/b"], "test", "")
+        made = recordings.read(tampered, site.snippets["a/b"], "test", "")
         assert made.problem, tampered[found.start() - 40 : found.end()]
 
 
@@ -511,7 +513,7 @@ def test_no_two_lines_of_a_recording_can_change_places(chapter):
     site = Site.read(chapter.root)
     for number in range(len(lines) - 1):
         swapped = [*lines[:number], lines[number + 1], lines[number], *lines[number + 2 :]]
-        made = recording.read("\n".join(swapped), site.snippets["a/b"], "test", "")
+        made = recordings.read("\n".join(swapped), site.snippets["a/b"], "test", "")
         assert made.problem or swapped == lines, number
 
 
@@ -531,8 +533,8 @@ def test_of_a_recording_cut_short_only_whole_cells_are_believed(chapter, whole):
     lines = {slug: cell.lines for slug, cell in site.recordings["a/b"]["test"].cells.items()}
     ends = [found.end() for found in re.finditer("\n", text)] if whole else range(0, len(text), 7)
     for end in ends:
-        made = recording.read(text[:end], site.snippets["a/b"], "test", "")
-        assert all(cell.lines == lines[slug] for slug, cell in made.cells.items() if cell.shown)
+        made = recordings.read(text[:end], site.snippets["a/b"], "test", "")
+        assert all(cell.lines == lines[slug] for slug, cell in made.cells.items() if cell.is_shown)
         assert made.problem or made.waiting or end == len(text), end
 
 
@@ -633,7 +635,7 @@ def test_a_recording_of_another_device_is_none(chapter):
     text = chapter.read(FILE)
     snippet = Site.read(chapter.root).snippets["a/b"]
 
-    assert recording.read(text, snippet, "cuda", "").problem.startswith("is no recording of snippets/a/b.py on cuda")
+    assert recordings.read(text, snippet, "cuda", "").problem.startswith("is no recording of snippets/a/b.py on cuda")
 
 
 def test_the_cpus_transcript_below_a_recordings_header_is_still_no_recording(chapter):
@@ -719,14 +721,13 @@ def test_an_older_torch_is_shown_with_a_badge(chapter):
 
 def test_the_xray_says_what_is_otherwise_there(chapter):
     text = chapter.read(FILE)
-    there = re.sub(r"(~ 1 y  int64\[3, 2\])", r"\1  test:0", text)
+    there = re.sub(r"(~ 1 y +int64\[3, 2\])", r"\1  on test:0", text)
     chapter.write(FILE, there)
     site = Site.read(chapter.root)
     snippet = site.snippets["a/b"]
-    lines = recording.transcript.parse(there)
-    lines = {title.split(" ")[0]: body for title, body in lines.items()}
+    lines = {slug: block.lines for slug, block in transcript.parse(there).cells.items()}
     told = {k: v for k, v in site.recordings["a/b"]["test"].provenance.items() if k != "date"}
-    chapter.write(FILE, recording.merge(None, snippet, "test", lines, told))
+    chapter.write(FILE, recordings.merge(None, snippet, "test", lines, told))
     table = chapter.card("the-same-everywhere").one("table")
 
     assert [head.text for head in table.all("th")][-2:] == ["on TEST", "y"]
@@ -794,8 +795,17 @@ def test_digits_of_a_volatile_cell_make_no_tab(chapter):
     assert chapter.card("last").one(".tp-device").text == "Same on TEST"
 
 
+GENERATED = """
+```python exec="true"
+from torchproof import reports
+
+print(reports.{}())
+```
+"""
+
+
 def test_the_verification_page_counts_states_and_names_machines(chapter):
-    chapter.write("docs/v.md", "# V\n\n```torchproof\nchapters\n```\n\n```torchproof\nrecordings\n```\n")
+    chapter.write("docs/v.md", "# V\n\n" + "".join(map(GENERATED.format, ("chapters", "recordings"))))
     chapter.replace("snippets/a/b.py", "x * 0.1", "x * 0.2")
     chapter.run("torchproof", "accept")
     chapter.shown()
@@ -829,8 +839,8 @@ def test_tensors_that_come_out_in_other_states_on_a_device_must_be_declared(chap
 
     assert "the-same-everywhere" in problem.message
     assert "facts-differ" in problem.message
-    assert "-2 u  int64[2, 3]  strides (3, 1)  contiguous  is x  shares y" in problem.diff
-    assert "+2 u  int64[2, 3]  strides (3, 1)  contiguous" in problem.diff
+    assert "-2 u         int64[2, 3]      strides (3, 1)  contiguous  is x  shares y" in problem.diff
+    assert "+2 u         int64[2, 3]      strides (3, 1)  contiguous" in problem.diff
     chapter.replace("snippets/a/b.py", "# %% The same everywhere", '# %% The same everywhere tags=["facts-differ"]')
     assert check(chapter, runners, "cpu") == []
 
@@ -848,21 +858,21 @@ def test_only_the_same_code_under_the_same_torch_can_disagree(chapter, runners):
 
 def test_a_fact_of_another_statement_is_a_disagreement():
     cell = Cell("A", "a", "x = 1\nx = 1", 1)
-    here, there = (recording.Recorded("fresh", [f"~ {n} x  int64[2]  strides (1,)"]) for n in (1, 2))
+    here, there = (recordings.Recorded("fresh", [f"~ {n} x  int64[2]  strides (1,)"]) for n in (1, 2))
 
-    assert recording.disagreements(cell, here.run(cell), there, "cuda") != []
+    assert recordings.disagreements(cell, here.run(cell), there, "cuda") != []
 
 
 def test_a_device_in_the_state_is_no_disagreement():
     cell = Cell("A", "a", "x = 1", 1)
-    here = recording.Recorded("fresh", ["~ 1 x  int64[2]  strides (1,)  contiguous"])
-    there = recording.Recorded("fresh", ["~ 1 x  int64[2]  cuda:0  strides (1,)  contiguous"])
-    other = recording.Recorded("fresh", ["~ 1 x  int64[2]  meta  strides (1,)  contiguous"])
+    here = recordings.Recorded("fresh", ["~ 1 x  int64[2]  strides (1,)  contiguous"])
+    there = recordings.Recorded("fresh", ["~ 1 x  int64[2]  on cuda:0  strides (1,)  contiguous"])
+    other = recordings.Recorded("fresh", ["~ 1 x  int64[2]  on meta  strides (1,)  contiguous"])
 
-    assert recording.disagreements(cell, here.run(cell), there, "cuda") == []
-    assert recording.disagreements(cell, here.run(cell), other, "cuda") != []
-    named = recording.Recorded("fresh", ["~ 1 x  int64[2]  strides (1,)  contiguous  shares x_cuda"])
-    assert recording.disagreements(cell, here.run(cell), named, "cuda") != []
+    assert recordings.disagreements(cell, here.run(cell), there, "cuda") == []
+    assert recordings.disagreements(cell, here.run(cell), other, "cuda") != []
+    named = recordings.Recorded("fresh", ["~ 1 x  int64[2]  strides (1,)  contiguous  shares x_cuda"])
+    assert recordings.disagreements(cell, here.run(cell), named, "cuda") != []
 
 
 # --- where the device is ------------------------------------------------------------------------------------------------
@@ -921,7 +931,7 @@ def changed_on_the_way(chapter, old, new, **provenance):
     lines = {slug: [line.replace(old, new) for line in cell.lines] for slug, cell in made.cells.items()}
     assert any(cell.lines != lines[slug] for slug, cell in made.cells.items())
     told = {name: value for name, value in made.provenance.items() if name != "date"}
-    chapter.write(FILE, recording.merge(None, site.snippets["a/b"], "test", lines, told | provenance))
+    chapter.write(FILE, recordings.merge(None, site.snippets["a/b"], "test", lines, told | provenance))
 
 
 def test_another_output_on_the_device_is_drift(chapter, runners):
@@ -934,12 +944,10 @@ def test_another_output_on_the_device_is_drift(chapter, runners):
 
 def test_what_a_device_does_is_never_answered_from_the_cache(chapter):
     chapter.replace("snippets/a/b.py", "print(w.tolist())", "print(os.getpid())")
-    site, runner = Site.read(chapter.root), Runner(chapter.root, cached=True)
-    try:
+    site = Site.read(chapter.root)
+    with Runner(chapter.root, cached=True) as runner:
         runs = [check_chapter(site, runner, "a/b", "test").run for _ in range(2)]
-    finally:
-        runner.close()
-    first, second = (str(run.cells["only-there"].outputs[0]) for run in runs)
+    first, second = (run.cells["only-there"].outputs[0].text for run in runs)
 
     assert first != second
 
@@ -1076,7 +1084,19 @@ def test_without_cuda_the_command_says_so_in_a_line_and_fails(chapter, command):
 
 def test_recording_needs_only_torch_numpy_and_the_standard_library(chapter):
     (chapter.root / FILE).unlink()
-    blocked = ["markdown", "pymdownx", "mkdocs", "material", "pytest", "quickjs", "nbformat", "yaml", "PIL.ImageGrab"]
+    blocked = [
+        "markdown",
+        "pymdownx",
+        "mkdocs",
+        "material",
+        "pytest",
+        "quickjs",
+        "nbformat",
+        "yaml",
+        "rich",
+        "pygments",
+        "PIL.ImageGrab",
+    ]
     script = f"""
 import sys
 sys.modules.update(dict.fromkeys({blocked!r}))

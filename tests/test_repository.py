@@ -1,13 +1,12 @@
-"""The repository's own promises: the workflow, the Makefile, the wrapper of MkDocs, the pins."""
+"""The repository's own promises: the workflow, the Makefile, the pins."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import BIN, ROOT, Project, write_small_site
+from conftest import BIN, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -51,22 +50,6 @@ def test_make_alone_lists_every_target():
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].split()
 
     assert [target for target in targets if f"make {target} " not in listed] == []
-
-
-def test_mkdocs_finds_the_project_from_a_folder_below_it(tmp_path):
-    project = Project(tmp_path / "with space")
-    write_small_site(project)
-    project.run("torchproof", "accept")
-    wrapper = tmp_path / "bin" / "mkdocs"
-    wrapper.parent.mkdir()
-    shutil.copy(ROOT / "scripts" / "mkdocs", wrapper)
-    (wrapper.parent / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (wrapper.parent / "python").chmod(0o755)
-
-    built = project.run(str(wrapper), "build", "-q", cwd=project.root / "docs" / "a")
-
-    assert built.returncode == 0, built.stdout
-    assert (project.root / "site" / "a" / "b" / "index.html").exists()
 
 
 def test_nothing_names_a_file_that_is_not_there():

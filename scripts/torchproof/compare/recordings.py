@@ -128,31 +128,15 @@ def merge(
     Of the CPU's, lines that this run equals are kept, and cells that did not run. All of a recording is of one run,
     on the machine and the day that its header names: no line is kept from another.
     """
+    if device == "cpu":
+        return transcript.merge(old or "", snippet, lines, provenance)
     cells = snippet.for_device(device)
     was = read(old, snippet, device, "")
-    if device == "cpu":
-        return _merged(
-            old, snippet, {cell.slug: _kept(was.cells[cell.slug], lines, cell) for cell in cells}, provenance
-        )
     before = {slug: cell.lines for slug, cell in was.cells.items()}
     again = _written(snippet, device, before, provenance | {"date": was.provenance.get("date", "")})
     if again == old and all(transcript.same(before[c.slug], lines.get(c.slug, []), c, exact=True) for c in cells):
         return old
     return _written(snippet, device, lines, provenance | {"date": datetime.now(UTC).date().isoformat()})
-
-
-def _kept(was: Recorded, lines: dict[str, list[str]], cell: Cell) -> Block:
-    """The old lines of a cell where this run equals them, or did not come to it; else the new ones."""
-    now = lines.get(cell.slug, was.lines)
-    return Block(was.lines if was.is_shown and transcript.same(was.lines, now, cell) else now)
-
-
-def _merged(old: str | None, snippet: Snippet, blocks: dict[str, Block], versions: dict[str, str]) -> str:
-    """The CPU's transcript, under the old header where that is all that differs."""
-    was = transcript.parse(old or "")
-    again = write(was.header, blocks)
-    is_whole = again == old and was.provenance(snippet, "cpu") is not None
-    return again if is_whole else write(transcript.header(snippet, "cpu", versions), blocks)
 
 
 def _written(snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]) -> str:

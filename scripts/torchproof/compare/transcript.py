@@ -25,6 +25,7 @@ __all__ = [
     "Transcript",
     "diff",
     "lines_of",
+    "merge",
     "normalised",
     "parse",
     "read_run",
@@ -65,7 +66,12 @@ class Transcript:
             return None
         values = [value.removeprefix(f"{name} ") for name, value in zip(names, fields[3:], strict=True)]
         found = dict(zip(names, values, strict=True))
-        return found if self.header == header(snippet, device, found) else None
+        is_whole = self.header == header(snippet, device, found) and VERSION.fullmatch(found["torch"])
+        return found if is_whole else None
+
+
+VERSION = re.compile(r"none|\d+(\.\w+)+(\+[\w.]+)?")
+"""What a header may say of torch."""
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -268,6 +274,22 @@ def normalised(lines: list[str]) -> list[str]:
             line = line[:2] + normaliser.pattern.sub(normaliser.replacement, line[2:])
         out.append(line)
     return out
+
+
+def merge(old: str, snippet: Snippet, lines: dict[str, list[str]], versions: dict[str, str]) -> str:
+    """The CPU's transcript of this run: what it equals is kept as it was, and so is what the header says of torch.
+
+    `lines` holds the cells that ran; the others keep theirs.
+    """
+    was = parse(old)
+    blocks = {}
+    for cell in snippet.for_device("cpu"):
+        kept = was.cells[cell.slug].lines if cell.slug in was.cells else None
+        now = lines.get(cell.slug, kept or [])
+        blocks[cell.slug] = Block(kept if kept is not None and same(kept, now, cell) else now)
+    if was.provenance(snippet, "cpu") is not None and write(was.header, blocks) == old:
+        return old
+    return write(header(snippet, "cpu", versions), blocks)
 
 
 def diff(old: list[str], new: list[str], old_name: str, new_name: str) -> str:

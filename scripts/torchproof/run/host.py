@@ -131,21 +131,22 @@ class Zygote:
         """A session's messages until its process has ended; none where there was no process."""
         messages: list[Message] = []
         ended = threading.Event()
-        for line in stream:
-            message = wire.load(line)
-            messages.append(message)
-            if isinstance(message, Started):
-                threading.Thread(target=self._watch, args=(message.pid, messages, ended), daemon=True).start()
-            elif isinstance(message, Ended):
-                break
+        with contextlib.suppress(ConnectionResetError):  # the zygote ended before it took the job
+            for line in stream:
+                message = wire.load(line)
+                messages.append(message)
+                if isinstance(message, Started):
+                    threading.Thread(target=self._watch, args=(message.pid, messages, ended), daemon=True).start()
+                elif isinstance(message, Ended):
+                    break
         ended.set()
         return messages
 
     def _watch(self, pid: int, messages: list[Message], ended: threading.Event) -> None:
-        """Kill a session that takes too long."""
-        begin = time.monotonic()
+        """Kill a session that takes too long; what a spawned one imported before it started is not its own."""
+        begin, imports = time.monotonic(), _cpu_seconds(pid)
         while not ended.wait(min(0.5, self.seconds / 4)):
-            if _cpu_seconds(pid) > self.seconds:
+            if _cpu_seconds(pid) - imports > self.seconds:
                 reason = f"it took more than {self.seconds:g} s of CPU time"
             elif time.monotonic() - begin > self.seconds * PATIENCE:
                 reason = f"it ran longer than {self.seconds * PATIENCE:g} s"

@@ -1,0 +1,173 @@
+"""The engine's rooms know only those below them, what runs sessions stays light, and nothing grows unseen."""
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+ENGINE = ROOT / "scripts" / "torchproof"
+MODULES = sorted(ENGINE.rglob("*.py"))
+ROOMS = {"model", "read", "run", "compare", "show", "builders"}
+BUILDERS = sorted(path for path in (ENGINE / "builders").glob("*.py") if path.name != "__init__.py")
+
+
+def room_of(path: Path) -> str:
+    """The folder of a module; `doors` for those above all rooms."""
+    parts = path.relative_to(ENGINE).parts
+    return parts[0] if len(parts) > 1 else "doors"
+
+
+# --- who may know whom ------------------------------------------------------------------------------------------------
+
+
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+
+def contracts(config: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", LINT, "--no-cache", "--config", str(config)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_room_imports_only_the_rooms_below_it():
+    kept = contracts(ROOT / "pyproject.toml")
+
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+
+
+def test_a_room_that_knows_one_above_it_is_named(tmp_path):
+    layers = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    turned = layers.replace('"show",\n    "compare",', '"compare",\n    "show",')
+    assert turned != layers
+    (tmp_path / "pyproject.toml").write_text(turned, encoding="utf-8")
+
+    broken = contracts(tmp_path / "pyproject.toml")
+
+    assert broken.returncode == 1
+    assert "torchproof.show is not allowed to import torchproof.compare" in broken.stdout
+
+
+def test_every_module_belongs_to_a_room_or_is_a_door():
+    known = {*ROOMS, "doors"}
+
+    assert {room_of(path) for path in MODULES} == known
+
+
+LIGHT = [path for path in MODULES if room_of(path) in ("model", "run", "read", "compare")]
+ON_DEMAND = {"torch", "numpy", "matplotlib", "PIL"}
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.relative_to(ENGINE).as_posix())
+def test_what_records_needs_the_standard_library_and_the_rest_on_demand_only(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+
+    assert foreign(at_once(tree)) == set()
+    assert foreign(ast.walk(tree)) <= ON_DEMAND
+
+
+def at_once(tree):
+    """What importing a module runs: all but the bodies of its functions."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from at_once(node)
+
+
+def foreign(nodes) -> set[str]:
+    """The packages that these statements import from neither the standard library nor the engine."""
+    named = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            named += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            named.append(node.module)
+    return {name.partition(".")[0] for name in named} - sys.stdlib_module_names
+
+
+# --- how large --------------------------------------------------------------------------------------------------------
+
+SIZES = {
+    "core": 2900,
+    "show": 950,
+    "builders/build.py": 100,
+    "builders/jupyter.py": 100,
+    "builders/markdown.py": 150,
+    "builders/maths.py": 100,
+    "builders/mkdocs.py": 150,
+    "builders/notebooks.py": 300,
+}
+"""Lines of code at most; whoever needs more says here what for."""
+
+
+def test_no_part_of_the_engine_outgrows_its_size():
+    found = dict.fromkeys(SIZES, 0)
+    for path in MODULES:
+        part = {"show": "show", "builders": f"builders/{path.name}"}.get(room_of(path), "core")
+        found[part] = found.get(part, 0) + len(code_lines(path.read_text(encoding="utf-8")))
+
+    assert {part: count for part, count in found.items() if count > SIZES.get(part, 0)} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ('"""A docstring\nof two lines."""\n\n# a comment\n', 0),
+        ("x = 1  # why\n\ny = (\n    2\n)\n", 4),
+        ('def f():\n    """Says."""\n    return """one\n    two"""\n', 3),
+        ('class A:\n    b: int\n    """Says what b is."""\n', 2),
+    ],
+    ids=["nothing", "words", "statements", "a function", "a field"],
+)
+def test_lines_of_code_are_those_with_code(text, count):
+    assert len(code_lines(text)) == count
+
+
+def code_lines(text: str) -> set[int]:
+    """The lines that hold code: no docstrings, comments or blanks."""
+    words = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    lines = {n for t in tokens if t.type not in words for n in range(t.start[0], t.end[0] + 1)}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines -= set(range(node.lineno, node.end_lineno + 1))
+    return lines
+
+
+LONG, WIDE = 40, 6
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ENGINE).as_posix())
+def test_a_function_that_is_long_or_takes_much_says_why(path):
+    assert unexplained(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_long_or_wide_function_without_a_reason_is_named():
+    body = "    x = 1\n" * LONG
+    long, wide = f"def long():\n{body}", "def wide(a, b, c, d, *, e, f, g): ...\n"
+    reasons = f'def told():\n    """Long: it lists."""\n{body}\ndef told_too(a, b, c, d, e, f, g):\n    # Wide: as torch\n    ...\n'
+
+    assert unexplained(long + wide + reasons) == ["long: 41 lines of code", "wide: 7 parameters"]
+
+
+def unexplained(text: str) -> list[str]:
+    """The functions of more than 40 lines or six parameters that give no reason: a line `Long: …` or `Wide: …`."""
+    found = []
+    code = code_lines(text)
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        source = "\n".join(text.split("\n")[node.lineno - 1 : node.end_lineno])
+        count = len(code & set(range(node.lineno, node.end_lineno + 1)))
+        parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        takes = len([parameter for parameter in parameters if parameter.arg not in ("self", "cls")])
+        if count > LONG and not re.search(r"\bLong: ", source):
+            found.append(f"{node.name}: {count} lines of code")
+        if takes > WIDE and not re.search(r"\bWide: ", source):
+            found.append(f"{node.name}: {takes} parameters")
+    return found
