@@ -12,11 +12,10 @@ from typing import Any
 
 from markdown import Extension, Markdown
 from markdown.inlinepatterns import InlineProcessor
-from markdown.preprocessors import Preprocessor
 from math_core import LatexError, LatexToMathML
 
 from ..show.page import Drift
-from .build import complaint
+from .build import build_of, complaint
 from .markdown import page_name, stops
 
 __all__ = ["DISPLAY", "INLINE", "MathsExtension", "formula", "makeExtension", "rendered"]
@@ -62,16 +61,10 @@ def rendered(tex: str, *, display: bool) -> str:
 class _Formula(InlineProcessor):
     @stops
     def handleMatch(self, match: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]
-        html = formula(match[0], f"docs/{page_name(self.md)}", self.md.torchproof_source)
+        file = page_name(self.md)
+        page = build_of().current().site.pages.get(file.removesuffix(".md"))
+        html = formula(match[0], f"docs/{file}", page.text if page else "")
         return self.md.htmlStash.store(html), match.start(0), match.end(0)
-
-
-class _Source(Preprocessor):
-    """Keeps the page's text, from which a message takes the line."""
-
-    def run(self, lines: list[str]) -> list[str]:
-        self.md.torchproof_source = "\n".join(lines)
-        return lines
 
 
 class MathsExtension(Extension):
@@ -79,7 +72,6 @@ class MathsExtension(Extension):
 
     def extendMarkdown(self, md: Markdown) -> None:
         md.ESCAPED_CHARS = [*md.ESCAPED_CHARS, "$"]
-        md.preprocessors.register(_Source(md), "torchproof-source", 1001)
         md.inlinePatterns.register(_Formula(DISPLAY, md), "torchproof-display", 186)
         md.inlinePatterns.register(_Formula(INLINE, md), "torchproof-maths", 185)
 

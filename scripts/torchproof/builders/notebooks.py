@@ -243,39 +243,38 @@ def _origin(check: ChapterCheck, page: Page, site_url: str) -> str:
 
 def notebook(pieces: list[Piece], runs: dict[str, CellRun]) -> str:
     """The text of an .ipynb file; a cell that did not run has no outputs."""
-    cells = []
+    cells: list[NotebookNode] = []
+    taken: set[str] = set()
     for number, piece in enumerate(pieces, 1):
+        identity = _free_id(piece.cell.slug if piece.cell else f"prose-{number}", taken)
+        taken.add(identity)
         if piece.cell:
-            cells.append(_code_cell(piece.cell, runs.get(piece.cell.slug)))
+            cells.append(_code_cell(piece.cell, runs.get(piece.cell.slug), identity))
         else:
             source = piece.text or _measured(piece.fence, runs)
-            cells.append(jupyter.new_markdown_cell(source, id=f"prose-{number}"))
+            cells.append(jupyter.new_markdown_cell(source, id=identity))
     metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    return jupyter.writes(jupyter.new_notebook(cells=_with_short_ids(cells), metadata=metadata)) + "\n"
+    return jupyter.writes(jupyter.new_notebook(cells=cells, metadata=metadata)) + "\n"
 
 
-def _with_short_ids(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The cells with ids such as Jupyter takes: short, of few characters, and each once."""
-    taken: set[str] = set()
-    for cell in cells:
-        short = re.sub(r"[^a-zA-Z0-9_-]", "-", cell.id)[:64]
-        others = (f"{short[:60]}-{number}" for number in count(2))
-        cell.id = next(name for name in chain([short], others) if name not in taken)
-        taken.add(cell.id)
-    return cells
+def _free_id(name: str, taken: set[str]) -> str:
+    """An id that Jupyter takes: at most 64 of few characters, and no other cell's."""
+    short = re.sub(r"[^a-zA-Z0-9_-]", "-", name)[:64]
+    others = (f"{short[:60]}-{number}" for number in count(2))
+    return next(free for free in chain([short], others) if free not in taken)
 
 
-def _code_cell(cell: Cell, run: CellRun | None) -> NotebookNode:
+def _code_cell(cell: Cell, run: CellRun | None, identity: str) -> NotebookNode:
     may_raise = cell.must_raise or cell.tags & DEVICES.keys()  # where its device is not, Jupyter goes on all the same
     tags = sorted(cell.tags | ({"raises-exception"} if may_raise else set()))
     folded = {"source_hidden": {"hide-input", "solution"}, "outputs_hidden": {"hide-output"}}
     hidden = {part: True for part, by in folded.items() if cell.tags & by}
     metadata = {"name": cell.title} | ({"tags": tags} if tags else {}) | ({"jupyter": hidden} if hidden else {})
     outputs = [*map(_output, run.outputs), *map(_figure, run.figures)] if run else []
-    return jupyter.new_code_cell(cell.shown_source, id=cell.slug, metadata=metadata, outputs=outputs)
+    return jupyter.new_code_cell(cell.shown_source, id=identity, metadata=metadata, outputs=outputs)
 
 
 def _output(output: Output) -> NotebookNode:
