@@ -25,8 +25,8 @@ offline: $(READY) ## Build the site into offline/, to be opened there without a 
 notebooks: $(READY) ## Write every chapter as a notebook and a script into notebooks/
 	$(RUN) torchproof notebooks notebooks
 
-kernels: $(READY) ## Run every notebook in a Jupyter kernel and compare it with what is committed
-	$(RUN) TORCHPROOF_KERNELS=all pytest tests/test_kernels.py
+kernels: $(READY) ## Run every notebook in a Jupyter kernel, every script in Python, and compare with what is committed
+	$(RUN) TORCHPROOF_KERNELS=all pytest tests/test_kernels.py tests/test_notebooks.py
 
 test: lint check ## All that CI runs: style, every snippet, the tests
 	$(RUN) pytest tests -n auto --dist loadgroup

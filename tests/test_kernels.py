@@ -11,9 +11,9 @@ import nbclient
 import nbformat
 import pytest
 from conftest import ROOT, commit_transcripts
-from torchproof import transcript
-from torchproof.site import Site, transcript_file
-from torchproof.zygote import ENVIRONMENT
+from torchproof.compare import transcript
+from torchproof.compare.site import Site
+from torchproof.run.environment import ENVIRONMENT
 
 SITE = Site.read(ROOT)
 CHAPTERS = [
@@ -26,9 +26,8 @@ CHAPTERS = [
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_kernel_does_what_is_committed(files_to_take, tmp_path, name):
     notebook = nbformat.read(files_to_take / f"{name}.ipynb", 4)
-    committed = transcript.parse((ROOT / transcript_file(name)).read_text(encoding="utf-8"))
 
-    differences = differing_cells(SITE, name, notebook, committed, tmp_path)
+    differences = differing_cells(SITE, name, notebook, tmp_path)
 
     assert differences == {}
 
@@ -38,9 +37,8 @@ def test_a_kernel_that_does_something_else_is_noticed(small_site):
     small_site.run("torchproof", "notebooks", "out")
     notebook = nbformat.read(small_site.root / "out/a/b.ipynb", 4)
     notebook.cells[1].source = notebook.cells[1].source.replace("[20]", "[30]")
-    committed = transcript.parse(small_site.read("snippets/a/b.cpu.txt"))
 
-    differences = differing_cells(Site.read(small_site.root), "a/b", notebook, committed, small_site.root)
+    differences = differing_cells(Site.read(small_site.root), "a/b", notebook, small_site.root)
 
     assert list(differences) == ["row-plus-column"]
     assert (
@@ -49,8 +47,9 @@ def test_a_kernel_that_does_something_else_is_noticed(small_site):
     )
 
 
-def differing_cells(site, name, notebook, committed, folder):
+def differing_cells(site, name, notebook, folder):
     """Run a notebook; the cells that come out otherwise than committed, each with a diff."""
+    committed = transcript.parse(site.committed(site.snippets[name])).cells
     cells = {cell.slug: cell for cell in site.snippets[name].cells}
     titles = {cell.title: cell.slug for cell in cells.values()}
     # what exists on a GPU only is checked where it was recorded
@@ -62,7 +61,7 @@ def differing_cells(site, name, notebook, committed, folder):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             slug = titles[cell.metadata["name"]]
-            expected, done = kinds_of(committed[slug]), lines_of(cell.outputs)
+            expected, done = kinds_of(committed[slug].lines), lines_of(cell.outputs)
             if not transcript.same(expected, done, cells[slug]):
                 found[slug] = transcript.diff(expected, done, "committed", "kernel")
     return found
@@ -82,7 +81,9 @@ def execute(notebook, folder):
 
 def kinds_of(lines):
     """The lines of a transcript as `lines_of` writes those of a kernel."""
-    outputs = [(line[0], line[2:]) for line in lines if line[0] in "|!=x" and not re.fullmatch(r"x line \d+", line)]
+    outputs = [
+        (line[0], line[2:]) for line in lines if line[0] in "|!=x" and not re.fullmatch(r"x statement \d+", line)
+    ]
     raised = any(mark == "x" for mark, _ in outputs)
     figures = 0 if raised else sum(line.startswith("# figure") for line in lines)
     return _written({mark: [text for m, text in outputs if m == mark] for mark in "|!=x"}, figures)

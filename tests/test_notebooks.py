@@ -1,4 +1,7 @@
-"""Chapters as files to take away: valid notebooks, the same everywhere, and scripts that print what the page shows."""
+"""Chapters as files to take away: valid notebooks, the same everywhere, and scripts that print what the page shows.
+
+Three scripts run with the other tests, all with TORCHPROOF_KERNELS=all (`make kernels`, nightly in CI).
+"""
 
 import getpass
 import json
@@ -8,20 +11,28 @@ import socket
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import nbformat
 import pytest
 from conftest import ROOT, Project, commit_transcripts, keep_one_chapter, parse_html
-from torchproof import transcript
-from torchproof.capture import visible
-from torchproof.notebooks import address, colab
-from torchproof.runner import Runner, job_of
-from torchproof.site import Site, transcript_file
-from torchproof.zygote import ENVIRONMENT
+from torchproof.builders.notebooks import Piece, address, colab, notebook
+from torchproof.builders.scripts import script
+from torchproof.compare import transcript
+from torchproof.compare.site import Site
+from torchproof.model.cells import Cell, slug_of
+from torchproof.model.drawings import KINDS, Row, Table
+from torchproof.model.pages import Embed, Fence
+from torchproof.model.runs import MARKS, CellRun, Mark, Measured, Output
+from torchproof.model.text import visible
+from torchproof.run.environment import ENVIRONMENT
+from torchproof.run.runner import Runner
 
 SITE = Site.read(ROOT)
 CHAPTERS = list(SITE.snippets)
+SOME = ("start", "autograd/backward", "walkthroughs/ball")
+SCRIPTS = [name for name in CHAPTERS if os.environ.get("TORCHPROOF_KERNELS") == "all" or name in SOME]
 
 
 def read(path):
@@ -50,16 +61,19 @@ def test_every_notebook_is_valid_and_needs_no_repair(files_to_take):
     assert len(notebooks) >= len(CHAPTERS)
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_notebook_shows_the_visible_cells_in_the_order_of_the_page(files_to_take, name):
-    cells = code_cells(nbformat.read(files_to_take / f"{name}.ipynb", 4))
+def test_every_notebook_shows_the_visible_cells_in_the_order_of_the_page(files_to_take):
+    different = []
+    for name, snippet in SITE.snippets.items():
+        cells = code_cells(nbformat.read(files_to_take / f"{name}.ipynb", 4))
+        if [cell.source for cell in cells] != [cell.shown_source for cell in snippet.cells if cell.is_shown]:
+            different.append(name)
 
-    assert [cell.source for cell in cells] == [cell.shown_source for cell in SITE.snippets[name].cells if cell.shown]
+    assert different == []
 
 
 def test_no_prose_holds_what_only_the_site_understands(files_to_take):
     ours = re.compile(
-        r"\{\.\w+\}|^[> ]*(?:!!!|\?\?\?|===) |^[> ]*```(?:cell|torchproof|memory|broadcast|graph)|\]\([^):]*\)", re.M
+        rf"\{{\.\w+\}}|^[> ]*(?:!!!|\?\?\?|===) |^[> ]*```(?:cell|.*exec=|{'|'.join(KINDS)})|\]\([^):]*\)", re.M
     )
     found = {}
     for path in sorted(files_to_take.rglob("*.ipynb")):
@@ -69,7 +83,7 @@ def test_no_prose_holds_what_only_the_site_understands(files_to_take):
     assert found == {}
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_prints_what_the_page_shows(files_to_take, tmp_path, name):
     """Run as a reader runs it, in a bare folder; instruction sets are pinned, as numbers are compared exactly."""
     (tmp_path / "script.py").write_text(read(files_to_take / f"{name}.py"), encoding="utf-8")
@@ -85,15 +99,16 @@ def test_a_script_prints_what_the_page_shows(files_to_take, tmp_path, name):
     )
 
     assert ran.returncode == 0, ran.stderr
-    committed = transcript.parse(read(ROOT / transcript_file(name)))
+    snippet = SITE.snippets[name]
+    committed = transcript.parse(SITE.committed(snippet)).cells
     expected = []
-    for cell in SITE.snippets[name].for_device("cpu"):
-        lines = committed[cell.slug] if cell.shown else []
-        expected += [line for line in lines if line[0] in "|=x" and not re.fullmatch(r"x line \d+", line)]
+    for cell in snippet.for_device("cpu"):
+        lines = committed[cell.slug].lines if cell.is_shown else []
+        expected += [line for line in lines if line[0] in "|=x" and not re.fullmatch(r"x statement \d+", line)]
     lines = stdout_lines(ran)
     printed = [f"{old[0]} {line}" if line else old[0] for old, line in zip(expected, lines, strict=False)]
     assert len(lines) == len(expected)
-    if any("volatile" in cell.tags for cell in SITE.snippets[name].cells):
+    if any(cell.is_volatile for cell in snippet.cells):
         expected, printed = transcript.normalised(expected), transcript.normalised(printed)
     assert printed == expected
 
@@ -104,27 +119,27 @@ def stdout_lines(ran):
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = Runner(ROOT)
-    yield runner
-    runner.close()
+    with Runner(ROOT) as runner:
+        yield runner
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_class_that_solves_nothing_gets_through_the_notebook(files_to_take, runner, name):
-    cells = SITE.snippets[name].for_device("cpu")
-    unsolved = tuple(cell for cell in cells if cell.shown and "solution" not in cell.tags)
+    snippet = SITE.snippets[name]
+    cells = snippet.for_device("cpu")
+    unsolved = tuple(cell for cell in cells if cell.is_shown and "solution" not in cell.tags)
     file = files_to_take / f"{name}-class.ipynb"
     assert file.exists() == any("solution" in cell.tags for cell in cells)
     if not file.exists():
         return
-    whole = runner.run(job_of(SITE.snippets[name], cells, SITE.claims(name), "cpu"))
-    alone = runner.run(job_of(SITE.snippets[name], unsolved, {}, "cpu"))
+    whole = runner.run(SITE.job(snippet, cells, "cpu"))
+    job = SITE.job(snippet, unsolved, "cpu")
+    alone = runner.run(replace(job, steps=tuple(replace(step, claims=()) for step in job.steps)))
 
     outputs = {slug: cell.outputs for slug, cell in alone.cells.items()}
     assert outputs == {cell.slug: whole.cells[cell.slug].outputs for cell in unsolved}
     taken = [cell.source for cell in code_cells(nbformat.read(file, 4))]
-    shown = [cell for cell in SITE.snippets[name].cells if cell.shown]
-    assert taken == [cell.shown_source for cell in shown if "solution" not in cell.tags]
+    assert taken == [cell.shown_source for cell in snippet.cells if cell.is_shown and "solution" not in cell.tags]
 
 
 def test_nothing_tells_where_or_when_it_was_made(files_to_take):
@@ -311,8 +326,10 @@ p/speech#it-warns
 p/speech#a-plot
 ```
 
-```torchproof
-counts
+```python exec="true"
+from torchproof import reports
+
+print(reports.counts())
 ```
 
 Add.
@@ -349,7 +366,7 @@ def speech(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def notebook(speech):
+def taken(speech):
     return nbformat.reads(speech.read("speech.ipynb"), as_version=4)
 
 
@@ -358,33 +375,33 @@ def outputs_of(notebook, slug):
     return [(output.output_type, output) for output in cell.outputs]
 
 
-def test_outputs_are_of_jupyters_own_types(notebook):
-    ((kind, value),) = outputs_of(notebook, "a-string-of-lines")
+def test_outputs_are_of_jupyters_own_types(taken):
+    ((kind, value),) = outputs_of(taken, "a-string-of-lines")
     assert (kind, value.data["text/plain"]) == ("execute_result", "'first\\n    second\\n'")
 
-    (_, printed), (kind, raised) = outputs_of(notebook, "it-fails-late")
+    (_, printed), (kind, raised) = outputs_of(taken, "it-fails-late")
     assert (printed.name, printed.text) == ("stdout", "so far\n")
     assert (kind, raised.ename, raised.evalue) == ("error", "KeyError", "'no\\n    such thing'")
 
-    (kind, warned), _ = outputs_of(notebook, "it-warns")
+    (kind, warned), _ = outputs_of(taken, "it-warns")
     assert (kind, warned.name, warned.text) == ("stream", "stderr", "UserWarning: slowly\n")
 
-    ((kind, figure),) = outputs_of(notebook, "a-plot")
+    ((kind, figure),) = outputs_of(taken, "a-plot")
     assert kind == "display_data"
     assert figure.data["image/svg+xml"].startswith("<svg ")
     assert "line of 2 points" in figure.data["text/plain"]
 
 
-def test_tags_are_kept_and_a_cell_that_raises_stops_no_notebook(notebook):
-    cells = {cell.id: cell.metadata for cell in code_cells(notebook)}
+def test_tags_are_kept_and_a_cell_that_raises_stops_no_notebook(taken):
+    cells = {cell.id: cell.metadata for cell in code_cells(taken)}
 
     assert cells["exercise-add"]["tags"] == ["exercise", "raises-exception"]
     assert cells["two-values"]["jupyter"] == cells["solution-add"]["jupyter"] == {"source_hidden": True}
     assert cells["it-warns"] == {"name": "It warns"}
 
 
-def test_prose_says_in_markdown_what_the_page_says(notebook):
-    text = prose(notebook)
+def test_prose_says_in_markdown_what_the_page_says(taken):
+    text = prose(taken)
 
     assert text.startswith("# Speech\n\n*This notebook was made from [this page](https://example.org/course/p/speech/)")
     assert "[the *home* `page`](https://example.org/course/#top)" in text
@@ -393,7 +410,7 @@ def test_prose_says_in_markdown_what_the_page_says(notebook):
     assert "> **Late**\n>\n> It says *so far*." in text
     assert "> Then `error == 1`." in text
     assert "not = [run](../index.md)" in text
-    assert not re.search(r"proof|^```(cell|torchproof)|title: Elsewhere|!!!|\?\?\?", text, re.M)
+    assert not re.search(r"proof|^```(cell|python exec)|title: Elsewhere|!!!|\?\?\?", text, re.M)
 
 
 def test_the_class_gets_neither_solution_nor_the_words_about_it(speech):
@@ -437,6 +454,81 @@ def test_the_script_prints_what_the_page_shows(speech, tmp_path):
         "NotImplementedError",
         "",
     ]
+
+
+def cell_of(title, source="1\n"):
+    return Cell(title, slug_of(title), source, 2)
+
+
+def test_ids_are_such_as_jupyter_takes_and_each_is_there_once():
+    titles = ["Long " * 20 + "one", "Long " * 20 + "two", "Prose 1", "Çà", "Èé"]
+
+    text = notebook([Piece("Words."), *(Piece(cell=cell_of(title)) for title in titles)], {})
+
+    nbformat.validate(json.loads(text))
+    ids = [cell["id"] for cell in json.loads(text)["cells"]]
+    assert len(set(ids)) == 6
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", id_) for id_ in ids)
+    assert ids[3] == "prose-1-2"
+
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+def test_a_table_is_one_in_markdown():
+    rows = (
+        Row("", "a | b", "5"),
+        Row("twice | again", "x.t()", "tensor([[1, 2],\n        [3, 4]])"),
+        Row("", "'`'", "TypeError: |", raised=True),
+    )
+    fence = Fence("table", "…", 9, Embed("p", "a", 5))
+    run = CellRun("a", measured=(Measured("table", "…", data=Table(rows)),))
+
+    text = notebook([Piece(fence=fence)], {"a": run})
+
+    (cell,) = nbformat.reads(text, as_version=4).cells
+    assert cell.source.split("\n") == [
+        "|  | code | value |",
+        "| --- | --- | --- |",
+        r"|  | `a \| b` | `5` |",
+        rf"| twice \| again | `x.t()` | `tensor([[1, 2],`<br>`{8 * NBSP}[3, 4]])` |",
+        r"|  | `` '`' `` | `TypeError: \|` |",
+    ]
+
+
+def test_a_kind_of_output_needs_its_mark_and_nothing_else(monkeypatch):
+    monkeypatch.setitem(MARKS, "+", Mark("Display", "display", "display_data"))
+    run = CellRun("a", (Output("+", "seen"),))
+
+    text = notebook([Piece(cell=cell_of("A"))], {"a": run})
+
+    nbformat.validate(json.loads(text))
+    (output,) = nbformat.reads(text, as_version=4).cells[0].outputs
+    assert (output.output_type, output.data["text/plain"]) == ("display_data", "seen")
+
+
+def test_a_fence_within_an_admonition_or_another_fence_stays_where_it_is(small_site):
+    small_site.replace("docs/a/b.md", "The stretched", "````text\n```cell\nx\n```\n````\n\nThe stretched")
+    small_site.replace(
+        "docs/a/b.md", "The stretched", '!!! note "So"\n\n    ~~~text\n    !!! deep\n    ~~~\n\nThe stretched'
+    )
+    commit_transcripts(small_site)
+
+    written = small_site.run("torchproof", "notebooks", "out")
+
+    assert written.returncode == 0, written.stdout
+    text = prose(nbformat.read(small_site.root / "out/a/b.ipynb", 4))
+    assert "````text\n```cell\nx\n```\n````\n" in text
+    assert "> **So**\n>\n> ~~~text\n> !!! deep\n> ~~~\n\nThe stretched" in text
+
+
+def test_a_cell_that_raises_late_is_tried_from_the_statement_that_raises():
+    cell = cell_of("A", "a = 1\n\n\n@print\ndef f():\n    pass\n")
+    run = CellRun("a", (Output("x", "TypeError: no"),), statement=2, line=5)
+
+    text = script([cell], {"a": run}, "Title", "")
+
+    assert "a = 1\n\n\ntry:\n    @print\n    def f():\n        pass\nexcept TypeError as error:\n" in text
 
 
 def test_a_chapter_that_drifted_is_not_handed_out(small_site):

@@ -1,24 +1,24 @@
-"""Hands walk-throughs to mkdocs-jupyter: as notebooks that hold what the engine compared, so that it runs nothing.
+"""Hands walk-throughs to mkdocs-jupyter: as notebooks of what the engine compared, so that it runs nothing.
 
-mkdocs-jupyter reads a notebook from a file, renders it, and takes title and contents from its headings.
-What its own template adds is left out (see `templates/`); the cards of the cells, drawings, proofs and formulas
-are those of all other pages, put in afterwards.
+mkdocs-jupyter reads a notebook from a file, renders its prose, and takes title and contents from its headings.
+Proofs and formulas are HTML within that prose; the cards of cells, drawings and tables are put in afterwards.
+What its own template adds is left out (see `templates/`).
 """
 
 import re
 from collections.abc import Callable
-from html import escape, unescape
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 
+from ..model.cells import Snippet
+from ..read.pages import CODE
 from ..show.page import Drift, PageView
 from .build import complaint
-from .maths import DISPLAY, INLINE, rendered
-from .notebooks import Piece, merged, notebook, weave
+from .maths import DISPLAY, INLINE, formula
+from .notebooks import Piece, below_title, merged, notebook, weave
 
-__all__ = ["finished", "notebook_of", "use_our_templates"]
-
-CELL, DRAWING, PROOF = "<!--cell-->", "<!--drawing-->", "<!--proof-->"
-"""Stand for a code cell and for a drawing, and follow the code of a proof, until the page is finished."""
+__all__ = ["Walkthrough", "use_our_templates"]
 
 
 def use_our_templates() -> None:
@@ -28,54 +28,74 @@ def use_our_templates() -> None:
     settings.templates_dir = str(Path(__file__).with_name("templates"))
 
 
-def notebook_of(view: PageView, link: Callable[[str], str]) -> str:
-    """The notebook that mkdocs-jupyter renders as the page."""
-    snippet = view.checker.site.snippets[view.page.name]
-    pieces = weave(view.page, snippet, link=link, proof=lambda code: code + PROOF)
-    pieces = [Piece(DRAWING) if piece.fence else piece for piece in pieces]
-    return notebook(merged(pieces), view.checker.chapter(snippet.name).run.cells)
+@dataclass(frozen=True)
+class Walkthrough:
+    """A walk-through on its way through mkdocs-jupyter."""
+
+    file: str
+    notebook: str
+    """What mkdocs-jupyter renders as the page."""
+    cards: tuple[str, ...]
+    """HTML of its cells, drawings and tables."""
+    inline: int
+    """How many proofs and formulas are HTML within its prose."""
+
+    @classmethod
+    def of(cls, view: PageView, link: Callable[[str], str]) -> "Walkthrough":
+        """A walk-through that has run; `link` is given the target of each link, for what shall stand there."""
+        page, check = view.page, view.checker.chapter(view.page.name)
+        cells = iter([view.cell(f"{embed.chapter}#{embed.slug}") for embed in page.embeds])
+        measured = iter([view.fence(fence.kind, fence.source) for fence in page.fences])
+        proofs = iter(view.proof_attributes([proof.source for proof in page.proofs]))
+        line = f'<p class="tp-verified" data-search-exclude>{escape(view.verified())}</p>'
+        pieces = weave(page, check.snippet, link=link, proof=lambda code: _proof(code, next(proofs)))
+        cards = [next(cells) if piece.cell else next(measured) for piece in pieces if not piece.text]
+        pieces = [
+            Piece(CARD) if piece.fence else replace(piece, text=_with_formulas(piece.text, check.snippet))
+            for piece in below_title(pieces, f"{line}\n\n{CARD}")
+        ]
+        inline = _inline_tags("".join(piece.text for piece in pieces))
+        return cls(page.file, notebook(merged(pieces), check.run.cells), (view.loose(), *cards), inline)
+
+    def finished(self, content: str) -> str:
+        """The page as mkdocs-jupyter made it, with its cards, without the style sheet at its end."""
+        if content.count(CARD) != len(self.cards) or _inline_tags(content) != self.inline:
+            content = complaint(Drift(f"{self.file}: a proof, a formula or a drawing {LITERAL}")) + content
+        cards = iter(self.cards)
+        return re.sub(CARD, lambda _: next(cards, ""), content.rpartition("<style>")[0])
 
 
-def finished(content: str, view: PageView) -> str:
-    """The page as mkdocs-jupyter made it, with cards, drawings, proofs and formulas, without its style sheet."""
-    content = re.sub(r"<style>.*?</style>\s*\Z", "", content, flags=re.S)
-    content = ANCHOR.sub(r'<a class="headerlink" href="\1" title="Permanent link">&para;</a>', content)
-    content = FORMULA.sub(lambda match: _formula(match, view), content)
-    line = escape(view.verified())
-    verified = f'<p class="tp-verified" data-search-exclude>{line}</p>\n{view.loose()}'
-    content = content.replace("</h1>", f"</h1>\n{verified}", 1)
-    embeds, fences = iter(view.page.embeds), iter(view.page.fences)
+CARD = "<!--card-->"
+"""Stands for a cell, a drawing or a table until the page is finished; the first for what is wrong with the page."""
 
-    def placed(match: re.Match[str]) -> str:
-        if match[0] == DRAWING:
-            fence = next(fences)
-            return view.fence(fence.kind, fence.source)
-        embed = next(embeds)
-        return view.cell(f"{embed.chapter}#{embed.slug}")
-
-    content = re.sub(f"{CELL}|{DRAWING}", placed, content)
-    attributes = iter(view.proof_attributes([unescape(code) for code in MARKED.findall(content)]))
-    return MARKED.sub(lambda match: f"<code{_attributes(next(attributes))}>{match[1]}</code>", content)
+LITERAL = "stands in indented code, which Markdown leaves as it is; move it into the prose"
 
 
-ANCHOR = re.compile(r'<a class="anchor-link" href="([^"]*)">¶</a>')
-MARKED = re.compile(rf"<code>([^<]*)</code>{PROOF}")
+def _inline_tags(html: str) -> int:
+    return html.count("<math") + html.count("<code class=")
+
+
+def _proof(code: str, attributes: dict[str, str]) -> str:
+    said = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+    return _inline(f"<code{said}>{escape(CODE.match(code)['code'].strip())}</code>")
+
+
+def _with_formulas(prose: str, snippet: Snippet) -> str:
+    def shown(found: re.Match[str]) -> str:
+        return found[0] if found["other"] else _inline(formula(found[0], snippet.file, snippet.text))
+
+    return FORMULA.sub(shown, prose)
+
+
 FORMULA = re.compile(
-    rf"(?P<other><(?P<tag>code|pre)\b.*?</(?P=tag)>|<[^>]*>)|(?P<display>{DISPLAY})|(?P<inline>{INLINE})",
-    re.S,
+    r"(?P<other>^[ >]*(?P<fence>`{3,}|~{3,}).*?^[ >]*(?P=fence)|"
+    r"(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)|"
+    rf"<[a-zA-Z/!][^>]*>)|{DISPLAY}|{INLINE}",
+    re.S | re.M,
 )
-"""A formula in the text of a page; what lies in code is none."""
+"""A formula in prose, or else code or a tag, in which there is none."""
 
 
-def _formula(match: re.Match[str], view: PageView) -> str:
-    if match["other"]:
-        return match[0]
-    tex = unescape(match[0].strip("$"))
-    try:
-        return rendered(tex, display=bool(match["display"]))
-    except ValueError as error:
-        return complaint(Drift(f"{view.page.file}: KaTeX does not understand `{tex}`: {error}"))
-
-
-def _attributes(values: dict[str, str]) -> str:
-    return "".join(f' {name}="{escape(value)}"' for name, value in values.items())
+def _inline(html: str) -> str:
+    """HTML such that Markdown leaves the text in it as it is."""
+    return re.sub(r"[\\`*_{}\[\]()+!|~$^=:.-](?=[^<>]*<)", lambda sign: f"&#{ord(sign[0])};", html)

@@ -1,43 +1,44 @@
-"""Maths: `$…$` and `$$…$$` become HTML with MathML while the site is built, so that a page needs no script for it.
+"""Maths: `$…$` and `$$…$$` become MathML while the site is built; browsers draw it, so a page needs no script for it.
 
     markdown_extensions:
       - torchproof.maths
 
-KaTeX is JavaScript; it runs inside this process, in QuickJS. TeX that it does not understand fails the build.
+TeX that math-core does not know, or that is not whole, fails the build at its line.
 """
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import quickjs
 from markdown import Extension, Markdown
 from markdown.inlinepatterns import InlineProcessor
-from markdown.preprocessors import Preprocessor
+from math_core import LatexError, LatexToMathML
 
 from ..show.page import Drift
-from .build import complaint
+from .build import build_of, complaint
 from .markdown import page_name, stops
 
-__all__ = ["DISPLAY", "INLINE", "MathsExtension", "makeExtension", "rendered"]
+__all__ = ["DISPLAY", "INLINE", "MathsExtension", "formula", "makeExtension", "rendered"]
 
 DISPLAY = r"(?<!\\)\$\$(.+?)\$\$"
 INLINE = r"(?<![\\$\w])\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?![\w$])"
 """A price is no formula: no blank inside the dollars, no letter or digit outside."""
 
-RENDER = """
-function render(tex, displayMode) {
-  return katex.renderToString(tex, { displayMode, throwOnError: true, strict: "error" });
-}
-"""
+ENVIRONMENT = re.compile(r"\\begin\{.*\\end\{", re.S)
 
 
-@cache
-def _katex() -> quickjs.Function:
-    """KaTeX in a thread of its own: a context answers only in the thread that made it, and builders use several."""
-    script = Path(__file__).with_name("katex") / "katex.min.js"
-    return quickjs.Function("render", script.read_text(encoding="utf-8") + RENDER)
+def formula(found: str, file: str, text: str) -> str:
+    """HTML of a formula as it stands on a page, dollars and all; if it is wrong, what ends the build.
+
+    `file` and its `text` are for the message.
+    """
+    tex = found.strip("$")
+    try:
+        return rendered(tex, display=found.startswith("$$"))
+    except ValueError as error:
+        first = found if "\n" not in found else tex.strip().split("\n")[0]
+        line = text.count("\n", 0, max(0, text.find(first))) + 1
+        return complaint(Drift(f"{file}:{line}: wrong TeX in `{tex.strip()}`: {error}"))
 
 
 @cache
@@ -45,34 +46,25 @@ def rendered(tex: str, *, display: bool) -> str:
     """HTML of a formula.
 
     Raises:
-        ValueError: KaTeX does not understand it; says why.
+        ValueError: it is no TeX; says why.
     """
+    if r"\\" in ENVIRONMENT.sub("", tex):  # math-core drops it
+        raise ValueError(r"a new line, \\, needs an environment around it, such as \begin{aligned} … \end{aligned}")
     try:
-        return str(_katex()(tex, display))
-    except quickjs.JSException as error:
-        raise ValueError(str(error).partition("\n")[0].removeprefix("ParseError: KaTeX parse error: ")) from None
+        mathml = LatexToMathML(fancy_error=False).convert_with_local_state(tex, displaystyle=display)
+    except LatexError as error:
+        place, _, reason = str(error).partition(": ")
+        raise ValueError(f"{reason.rstrip('.')} (at character {int(place) + 1})") from None
+    return f'<span class="tp-formula">{mathml}</span>' if display else mathml
 
 
 class _Formula(InlineProcessor):
     @stops
     def handleMatch(self, match: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]
-        try:
-            html = rendered(match[1], display=match[0].startswith("$$"))
-        except ValueError as error:
-            text = self.md.torchproof_source
-            line = text.count("\n", 0, max(0, text.find(match[0]))) + 1
-            html = complaint(
-                Drift(f"docs/{page_name(self.md)}:{line}: KaTeX does not understand `{match[1]}`: {error}")
-            )
+        file = page_name(self.md)
+        page = build_of().current().site.pages.get(file.removesuffix(".md"))
+        html = formula(match[0], f"docs/{file}", page.text if page else "")
         return self.md.htmlStash.store(html), match.start(0), match.end(0)
-
-
-class _Source(Preprocessor):
-    """Keeps the page's text, from which a message takes the line."""
-
-    def run(self, lines: list[str]) -> list[str]:
-        self.md.torchproof_source = "\n".join(lines)
-        return lines
 
 
 class MathsExtension(Extension):
@@ -80,7 +72,6 @@ class MathsExtension(Extension):
 
     def extendMarkdown(self, md: Markdown) -> None:
         md.ESCAPED_CHARS = [*md.ESCAPED_CHARS, "$"]
-        md.preprocessors.register(_Source(md), "torchproof-source", 1001)
         md.inlinePatterns.register(_Formula(DISPLAY, md), "torchproof-display", 186)
         md.inlinePatterns.register(_Formula(INLINE, md), "torchproof-maths", 185)
 

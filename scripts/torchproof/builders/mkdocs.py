@@ -22,7 +22,7 @@ from mkdocs.utils import get_relative_url
 
 from ..model.devices import DEVICES
 from .build import Build, build_of
-from .jupyter import finished, notebook_of, use_our_templates
+from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
 from .notebooks import colab, downloads, write
 
@@ -63,10 +63,11 @@ class TorchproofPlugin(BasePlugin):
         site = build.current().site
         if f"docs/{page.file.src_uri}" in {s.file for s in site.snippets.values() if s.is_walkthrough}:
             use_our_templates()
-            page.torchproof = build.view(site.pages[_name(page)])
+            view = build.view(site.pages[_name(page)])
+            page.torchproof = Walkthrough.of(view, lambda target: _relative(target, page, files))
             path = self._notebook(page.file)
             page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file
-            write(path.parent, {path.name: notebook_of(page.torchproof, lambda target: _relative(target, page, files))})
+            write(path.parent, {path.name: page.torchproof.notebook})
 
     def _notebook(self, file: File) -> Path:
         return self.folder / f"{file.src_uri}.ipynb"
@@ -75,7 +76,7 @@ class TorchproofPlugin(BasePlugin):
     def on_page_content(self, content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
         """Finish a walk-through, and offer each chapter's files to take away."""
         if page.torchproof:
-            content = finished(content, page.torchproof)
+            content = page.torchproof.finished(content)
         name = _name(page)
         checker = _build(config).current()
         if name not in checker.site.snippets:

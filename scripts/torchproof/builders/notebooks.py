@@ -1,35 +1,48 @@
-"""Chapters as files to take away: a notebook, one for class without the solutions, and a script.
+"""Chapters as files to take away: a notebook, one for class without the solutions, and a script (`scripts.py`).
 
 A page is read once more, into pieces: prose, code cells and drawings, in page order. The pieces are woven with
 what the run printed, so nothing here runs, and nothing says where or when it was made.
 
 What a notebook program does not know is said in plain Markdown: an admonition becomes a quotation, the cells in it
-come out of it, a proof is the code it is about, a drawing what it says, a link leads to the site.
+come out of it, a proof is the code it is about, a drawing what it says, a table one of Markdown, a link leads
+to the site.
 """
 
-import ast
-import builtins
-import json
 import posixpath
 import re
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
+
+from nbformat import NotebookNode
+from nbformat import v4 as jupyter
 
 from ..compare.check import ChapterCheck
 from ..files import write_whole
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES
-from ..model.drawings import KINDS
+from ..model.drawings import KINDS, Data, Table
 from ..model.pages import Fence, Page
-from ..model.runs import MARKS, CellRun, Figure
-from ..read.pages import CODE, FENCE
+from ..model.runs import MARKS, CellRun, Figure, Output
+from ..read.pages import CODE, Block, blocks
 from ..show.drawings import described
 from ..show.slim import slim
+from .scripts import script
 
-__all__ = ["Piece", "address", "colab", "downloads", "merged", "notebook", "site_url", "weave", "write"]
+__all__ = [
+    "Piece",
+    "address",
+    "below_title",
+    "colab",
+    "downloads",
+    "merged",
+    "notebook",
+    "site_url",
+    "weave",
+    "write",
+]
 
 
 @dataclass(frozen=True)
@@ -50,13 +63,13 @@ def downloads(check: ChapterCheck, page: Page, site_url: str) -> dict[str, str]:
     for made in check.recordings.values():
         runs = made.runs(check.snippet) | runs
     pieces = weave(page, check.snippet, link=lambda target: address(target, page.name, site_url))
-    below_title = TITLE.sub(rf"\g<0>\n\n{_origin(check, page, site_url)}", pieces[0].text, count=1)
-    pieces[0] = replace(pieces[0], text=below_title)
+    pieces = below_title(pieces, _origin(check, page, site_url))
     unsolved = [piece for piece in pieces if not piece.solution]
     files = {f"{name}.ipynb": notebook(merged(pieces), runs)}
     if unsolved != pieces:
         files[f"{name}-class.ipynb"] = notebook(merged(unsolved), runs)
-    files[f"{name}.py"] = _script(pieces, runs, page.title, address(f"{name}.md", page.name, site_url))
+    cells = [piece.cell for piece in pieces if piece.cell]
+    files[f"{name}.py"] = script(cells, runs, page.title, address(f"{name}.md", page.name, site_url))
     return files
 
 
@@ -117,6 +130,18 @@ def merged(pieces: list[Piece]) -> list[Piece]:
     return out
 
 
+def below_title(pieces: list[Piece], text: str) -> list[Piece]:
+    """The pieces of a page with a paragraph below its title."""
+    title = TITLE.search(pieces[0].text) if pieces else None
+    if not title:
+        return [Piece(text), *pieces]
+    first = pieces[0].text
+    return [replace(pieces[0], text=f"{first[: title.end()]}\n\n{text}{first[title.end() :]}"), *pieces[1:]]
+
+
+TITLE = re.compile(r"^# .+$", re.M)
+
+
 class _Weaver:
     def __init__(self, page: Page, snippet: Snippet, link: Callable[[str], str], proof: Callable[[str], str]) -> None:
         self.snippet, self.link, self.proof = snippet, link, proof
@@ -124,34 +149,35 @@ class _Weaver:
 
     def pieces(self, lines: list[str]) -> Iterator[Piece]:
         prose: list[str] = []
-        place = 0
-        while place < len(lines):
-            end = place + 1
-            inner: list[Piece] | None = None
-            if fence := FENCE.match(lines[place]):
-                end = _end_of_fence(lines, place, fence["fence"])
-                inner = self._fence(fence["info"].strip(), lines[place:end])
-            elif opener := ADMONITION.match(lines[place]):
-                end = _end_of_block(lines, place, len(opener["indent"]) + 4)
-                inner = self._admonition(opener, textwrap.dedent("\n".join(lines[place + 1 : end])).split("\n"))
+        done = 0
+        for block in blocks(lines):
+            if block.line <= done:  # within an admonition
+                continue
+            done = _end(block, lines)
+            if block.mark:
+                inner = self._fence(block)
+                text = lines[block.line - 1 : done]
+            elif opener := ADMONITION.match(block.text):
+                inner = self._admonition(opener, textwrap.dedent("\n".join(lines[block.line : done])).split("\n"))
+            else:
+                inner, text = None, [self._inline(block.text)]
             if inner is None:
-                prose += [self._inline(lines[place])] if not fence else lines[place:end]
+                prose += text
             else:
                 yield from _prose(prose)
                 prose = []
                 yield from inner
-            place = end
         yield from _prose(prose)
 
-    def _fence(self, info: str, lines: list[str]) -> list[Piece] | None:
+    def _fence(self, block: Block) -> list[Piece] | None:
         """What a fence of ours becomes; None for any other, which stays as it is."""
-        if info == "cell":
-            chapter, _, slug = lines[1].strip().partition("#")
+        if block.info == "cell":
+            chapter, _, slug = "".join(block.body).strip().partition("#")
             cell = self.snippet.cell(slug) if chapter == self.snippet.name else None
             return [Piece(cell=cell, solution="solution" in cell.tags)] if cell else []
-        if info in KINDS:
+        if block.info in KINDS:
             return [Piece(fence=next(self.fences))]
-        return [] if info.startswith("python") and "exec=" in info else None
+        return [] if block.info.startswith("python") and "exec=" in block.info else None
 
     def _admonition(self, opener: re.Match[str], lines: list[str]) -> list[Piece]:
         """A quotation, interrupted by the cells; a solution when all of its cells are."""
@@ -184,22 +210,15 @@ def _prose(lines: list[str]) -> list[Piece]:
     return [Piece(text)] if text.strip() else []
 
 
-def _end_of_fence(lines: list[str], start: int, fence: str) -> int:
-    for place in range(start + 1, len(lines)):
-        mark = FENCE.match(lines[place])
-        if mark and mark["fence"].startswith(fence) and not mark["info"].strip():
-            return place + 1
-    return len(lines)
-
-
-def _end_of_block(lines: list[str], start: int, indent: int) -> int:
-    """The line after the last one that is indented that far."""
-    end = start + 1
-    for place in range(start + 1, len(lines)):
-        if lines[place].strip():
-            if len(lines[place]) - len(lines[place].lstrip()) < indent:
-                break
-            end = place + 1
+def _end(block: Block, lines: list[str]) -> int:
+    """The last line of a fence, of an admonition with all that is indented below it, or of a line of prose."""
+    end = block.line + len(block.body) + bool(block.mark and block.closed)
+    if opener := ADMONITION.match("" if block.mark else block.text):
+        for number, line in enumerate(lines[block.line :], block.line + 1):
+            if line.strip():
+                if len(line) - len(line.lstrip()) < len(opener["indent"]) + 4:
+                    break
+                end = number
     return end
 
 
@@ -208,9 +227,6 @@ INLINE = re.compile(
     rf"{CODE.pattern}|"
     r"(?P<image>!?)\[(?P<text>(?:`[^`]*`|[^\[\]`])*)\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)?)(?P<rest>[^()]*)\)"
 )
-
-
-TITLE = re.compile(r"^# (.+)$", re.M)
 
 
 def _origin(check: ChapterCheck, page: Page, site_url: str) -> str:
@@ -226,161 +242,83 @@ def _origin(check: ChapterCheck, page: Page, site_url: str) -> str:
 
 
 def notebook(pieces: list[Piece], runs: dict[str, CellRun]) -> str:
-    """The text of an .ipynb file (nbformat 4.5); a cell that did not run has no outputs."""
-    cells = []
+    """The text of an .ipynb file; a cell that did not run has no outputs."""
+    cells: list[NotebookNode] = []
+    taken: set[str] = set()
     for number, piece in enumerate(pieces, 1):
+        identity = _free_id(piece.cell.slug if piece.cell else f"prose-{number}", taken)
+        taken.add(identity)
         if piece.cell:
-            cells.append(_code_cell(piece.cell, runs.get(piece.cell.slug)))
+            cells.append(_code_cell(piece.cell, runs.get(piece.cell.slug), identity))
         else:
-            text = piece.text or _drawing(piece.fence, runs)
-            cells.append({"cell_type": "markdown", "id": f"prose-{number}", "metadata": {}, "source": _lines(text)})
-    whole = {
-        "cells": cells,
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
+            source = piece.text or _measured(piece.fence, runs)
+            cells.append(jupyter.new_markdown_cell(source, id=identity))
+    metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
     }
-    return json.dumps(whole, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return jupyter.writes(jupyter.new_notebook(cells=cells, metadata=metadata)) + "\n"
 
 
-def _code_cell(cell: Cell, run: CellRun | None) -> dict[str, Any]:
+def _free_id(name: str, taken: set[str]) -> str:
+    """An id that Jupyter takes: at most 64 of few characters, and no other cell's."""
+    short = re.sub(r"[^a-zA-Z0-9_-]", "-", name)[:64]
+    others = (f"{short[:60]}-{number}" for number in count(2))
+    return next(free for free in chain([short], others) if free not in taken)
+
+
+def _code_cell(cell: Cell, run: CellRun | None, identity: str) -> NotebookNode:
     may_raise = cell.must_raise or cell.tags & DEVICES.keys()  # where its device is not, Jupyter goes on all the same
     tags = sorted(cell.tags | ({"raises-exception"} if may_raise else set()))
     folded = {"source_hidden": {"hide-input", "solution"}, "outputs_hidden": {"hide-output"}}
     hidden = {part: True for part, by in folded.items() if cell.tags & by}
-    metadata: dict[str, Any] = {"name": cell.title}
-    metadata |= {"tags": tags} if tags else {}
-    metadata |= {"jupyter": hidden} if hidden else {}
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": re.sub(r"[^a-zA-Z0-9_-]", "-", cell.slug)[:64],
-        "metadata": metadata,
-        "outputs": _outputs(run) if run else [],
-        "source": _lines(cell.shown_source),
-    }
+    metadata = {"name": cell.title} | ({"tags": tags} if tags else {}) | ({"jupyter": hidden} if hidden else {})
+    outputs = [*map(_output, run.outputs), *map(_figure, run.figures)] if run else []
+    return jupyter.new_code_cell(cell.shown_source, id=identity, metadata=metadata, outputs=outputs)
 
 
-def _outputs(run: CellRun) -> list[dict[str, Any]]:
-    """What the cell did, in Jupyter's own output types."""
-    found = []
-    for output in run.outputs:
-        kind, text = MARKS[output.mark].jupyter, output.text
-        if kind == "execute_result":
-            data = {"text/plain": _lines(text)}
-            found.append({"output_type": kind, "execution_count": None, "metadata": {}, "data": data})
-        elif kind == "error":
-            name, _, message = text.partition(": ")
-            found.append({"output_type": kind, "ename": name, "evalue": message, "traceback": text.split("\n")})
-        else:
-            found.append({"output_type": "stream", "name": kind, "text": _lines(text)})
-    return found + [_figure(figure) for figure in run.figures]
+def _output(output: Output) -> NotebookNode:
+    """What a cell printed, warned, showed or raised, in Jupyter's own type."""
+    kind, text = MARKS[output.mark].jupyter, output.text
+    if kind == "error":
+        name, _, message = text.partition(": ")
+        return jupyter.new_output(kind, ename=name, evalue=message, traceback=text.split("\n"))
+    if kind in ("stdout", "stderr"):
+        return jupyter.new_output("stream", name=kind, text=text)
+    return jupyter.new_output(kind, {"text/plain": text})
 
 
-def _figure(figure: Figure) -> dict[str, Any]:
+def _figure(figure: Figure) -> NotebookNode:
     """The picture on white, since no page's colours reach it, and what is plotted as text."""
     svg = slim(figure.svg)
     svg = svg.replace("<svg ", '<svg style="background: white; color: black; font-family: sans-serif" ', 1)
-    data = {"image/svg+xml": _lines(svg), "text/plain": _lines("\n".join(figure.lines))}
-    return {"output_type": "display_data", "metadata": {}, "data": data}
+    return jupyter.new_output("display_data", {"image/svg+xml": svg, "text/plain": "\n".join(figure.lines)})
 
 
-def _drawing(fence: Fence, runs: dict[str, CellRun]) -> str:
+def _measured(fence: Fence, runs: dict[str, CellRun]) -> str:
+    """What a fence shows, in Markdown: a drawing in words, a table as one."""
     run = runs.get(fence.after.slug) if fence.after else None
-    data = run.result(fence.kind, fence.source).data if run else None
-    return "> " + re.sub(r"[\\`*_\[\]<>$]", r"\\\g<0>", described(data)) if data else ""
+    data: Data | None = run.result(fence.kind, fence.source).data if run else None
+    if data is None:
+        return ""
+    return _table(data) if isinstance(data, Table) else "> " + re.sub(r"[\\`*_\[\]<>$]", r"\\\g<0>", described(data))
 
 
-def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
+def _table(table: Table) -> str:
+    """Expressions and their values, beside their labels where they have any."""
+    has_labels = any(row.label for row in table.rows)
+    rows = [["", "code", "value"], ["---", "---", "---"]]
+    rows += [[row.label.replace("|", r"\|"), _code(row.expression), _code(row.value)] for row in table.rows]
+    return "\n".join(f"| {' | '.join(row if has_labels else row[1:])} |" for row in rows)
 
 
-# --- the script -------------------------------------------------------------------------------------------------------
-
-
-def _script(pieces: list[Piece], runs: dict[str, CellRun], title: str, url: str) -> str:
-    """The visible code, from top to bottom, which prints what the page shows.
-
-    A notebook shows the value of a cell's last line, and goes on after an error. A script does neither by itself:
-    a shown value is printed, from the statement that raises on purpose a cell is tried, and figures are shown.
-    """
-    cells = [piece.cell for piece in pieces if piece.cell]
-    code = "\n".join(cell.source for cell in cells)
-    caught = next(name for name in ("error", "caught", "caught_error") if not re.search(rf"\b{name}\b", code))
-    parts = [f"# {title}\n# The code of {url or 'the page'}, from top to bottom; it prints what the page shows."]
-    for cell in cells:
-        parts.append(f"# %% {cell.title}\n{_runnable(cell, runs.get(cell.slug), caught, code)}")
-    return "\n\n".join(parts) + "\n"
-
-
-def _runnable(cell: Cell, run: CellRun | None, caught: str, whole: str) -> str:
-    """The code of a cell, as it stands in a script."""
-    kinds = [output.mark for output in run.outputs] if run else []
-    if "x" in kinds:
-        code = _tried(cell.source, run.line, run.error, caught)
-    elif "=" in kinds:
-        code = _printed(cell.source)
-    else:
-        code = cell.shown_source
-    pyplot = re.search(r"import matplotlib\.pyplot as (\w+)|from matplotlib import (pyplot)", whole)
-    if run and run.figures and pyplot and ".show(" not in cell.source:
-        code += f"\n{pyplot[1] or pyplot[2]}.show()"
-    if cell.home != "cpu":
-        return f"if {DEVICES[cell.home].available}:\n{_indented(code)}"
-    return f"if not torch.cuda.is_available():\n{_indented(code)}" if "cpu" in cell.tags else code
-
-
-def _printed(source: str) -> str:
-    """A cell with the value of its last statement, an expression, printed."""
-    lines = source.split("\n")
-    last = ast.parse(source).body[-1]
-    first, end = last.lineno - 1, last.end_lineno - 1
-    start = _characters(lines[first], last.col_offset)
-    stop = _characters(lines[end], last.end_col_offset)
-    whole = "\n".join(lines[first : end + 1])
-    expression = whole[start : len(whole) - len(lines[end]) + stop]
-    call = ast.parse(f"f({expression})").body[0].value
-    shown = f"print(repr({expression}))" if len(call.args) == 1 else f"print(repr(({expression})))"
-    lines[first : end + 1] = [lines[first][:start] + shown + lines[end][stop:]]
-    return "\n".join(lines).strip("\n")
-
-
-def _tried(source: str, raised: int, message: str, caught: str) -> str:
-    """A cell whose statement at line `raised` raises, so that the script prints the message and goes on."""
-    kind = re.match(r"[\w.]+", message)[0]
-    words = f"{caught}.msg" if kind in ("SyntaxError", "IndentationError", "TabError") else caught
-    shown = f'f"{kind}: {{{words}}}"' if message.startswith(f"{kind}:") else f'"{kind}"'
-    clause = f"except {kind if hasattr(builtins, kind) else 'Exception'} as {caught}:\n    print({shown})"
-    if ": {" not in shown:
-        clause = clause.replace(f" as {caught}", "")
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return f"try:\n    exec({source.strip(chr(10))!r})\n{clause}"
-    at = next(node for node in reversed(statements) if _start(node) <= max(raised, _start(statements[0])))
-    lines = source.split("\n")
-    before = "".join(f"{line}\n" for line in lines[: _start(at) - 1]).lstrip("\n")
-    tried = "\n".join(lines[_start(at) - 1 :]).strip("\n")
-    return f"{before}try:\n{_indented(tried)}\n{clause}"
-
-
-def _start(node: ast.stmt) -> int:
-    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-
-
-def _indented(source: str) -> str:
-    """The code one level deeper; what lies within a string of several lines stays."""
-    inside: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)):
-            inside |= set(range(node.lineno + 1, node.end_lineno + 1))
-    lines = source.split("\n")
-    return "\n".join(f"    {line}" if line and n not in inside else line for n, line in enumerate(lines, 1))
-
-
-def _characters(line: str, column: int) -> int:
-    """A column in characters, from one in bytes."""
-    return len(line.encode()[:column].decode())
+def _code(text: str) -> str:
+    """Code of one line or several, in a table of Markdown."""
+    spans = []
+    for line in text.split("\n"):
+        ticks = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+        space = " " if len(ticks) > 1 else ""
+        indent = "\N{NO-BREAK SPACE}" * (len(line) - len(line.lstrip()))
+        escaped = indent + line.lstrip().replace("|", r"\|")
+        spans.append(f"{ticks}{space}{escaped}{space}{ticks}" if line else "")
+    return "<br>".join(spans)
