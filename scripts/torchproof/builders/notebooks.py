@@ -4,7 +4,7 @@ A page is read once more, into pieces: prose, code cells and drawings, in page o
 what the run printed, so nothing here runs, and nothing says where or when it was made.
 
 What a notebook program does not know is said in plain Markdown: an admonition becomes a quotation, the cells in it
-come out of it, a proof is the code it is about, a drawing what it says, a link leads to the site.
+come out of it, a proof is the code it is about, a drawing what it says, a table HTML, a link leads to the site.
 """
 
 import ast
@@ -22,11 +22,11 @@ from ..compare.check import ChapterCheck
 from ..files import write_whole
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES
-from ..model.drawings import KINDS
+from ..model.drawings import KINDS, Table
 from ..model.pages import Fence, Page
 from ..model.runs import MARKS, CellRun, Figure
 from ..read.pages import CODE, FENCE
-from ..show.drawings import described
+from ..show.drawings import described, draw
 from ..show.slim import slim
 
 __all__ = ["Piece", "address", "colab", "downloads", "merged", "notebook", "site_url", "weave", "write"]
@@ -291,6 +291,8 @@ def _figure(figure: Figure) -> dict[str, Any]:
 def _drawing(fence: Fence, runs: dict[str, CellRun]) -> str:
     run = runs.get(fence.after.slug) if fence.after else None
     data = run.result(fence.kind, fence.source).data if run else None
+    if isinstance(data, Table):
+        return draw(data, "")
     return "> " + re.sub(r"[\\`*_\[\]<>$]", r"\\\g<0>", described(data)) if data else ""
 
 
