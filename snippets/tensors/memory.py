@@ -157,7 +157,9 @@ print(f"{line._base = }")
 # %% What each operation returns
 def kind(result):
     """Whether it is `x`, reads the numbers of `x`, or has its own."""
-    return "x itself" if result is x else "view" if shares(result, x) else "copy"
+    if result is x:
+        return "x itself"
+    return "view" if shares(result, x) else "copy"
 
 
 x = grid
