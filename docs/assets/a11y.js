@@ -19,7 +19,7 @@
       link.title = "Link to this cell";
       cell.append(link);
     });
-    each("article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing)", (box) => {
+    each("article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing, .tp-table)", (box) => {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     });

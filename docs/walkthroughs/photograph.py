@@ -253,27 +253,26 @@ for t in questions:
 
 # %% Who keeps the layout
 kernel = torch.full((5, 3, 3, 3), 1 / 27)
-operations = """
-packed * 2
-packed.clamp(0, 0.5)
-planar + packed
-packed + planar
-F.conv2d(packed, kernel)
-F.max_pool2d(packed, 2)
-F.interpolate(packed, scale_factor=2)
-F.pad(packed, (1, 1, 1, 1))
-packed.flip(3)
-packed[[2, 0]]
-torch.cat([packed, packed])
-torch.stack(list(packed))
-packed.rot90(1, (2, 3))
-packed.softmax(1)
-packed.flatten(1).view_as(packed)
-""".strip().split("\n")
-for operation in operations:
-    print(f"{operation:38}{layout(eval(operation))}")
 
 # %% [markdown]
+# ```table
+# layout(packed * 2)
+# layout(packed.clamp(0, 0.5))
+# layout(planar + packed)
+# layout(packed + planar)
+# layout(F.conv2d(packed, kernel))
+# layout(F.max_pool2d(packed, 2))
+# layout(F.interpolate(packed, scale_factor=2))
+# layout(F.pad(packed, (1, 1, 1, 1)))
+# layout(packed.flip(3))
+# layout(packed[[2, 0]])
+# layout(torch.cat([packed, packed]))
+# layout(torch.stack(list(packed)))
+# layout(packed.rot90(1, (2, 3)))
+# layout(packed.softmax(1))
+# layout(packed.flatten(1).view_as(packed))
+# ```
+#
 # Arithmetic, convolution, pooling, enlarging, padding and mirroring pass it on, and the first operand of a sum decides.
 # Stacking, `softmax` and flattening go back to the usual order.
 # A quarter turn swaps the strides of row and column, which fits neither.

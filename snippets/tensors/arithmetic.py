@@ -204,20 +204,7 @@ print(nan.isnan())
 
 # %% What NaN does to others
 readings = torch.tensor([2.0, torch.nan, -1.0])
-expressions = """
-readings * 0
-readings > 0
-readings.sum()
-readings.nansum()
-readings.max()
-readings.clamp(0, 1)
-readings.relu()
-readings.sort().values
-torch.maximum(readings, torch.zeros(3))
-torch.fmax(readings, torch.zeros(3))
-""".split("\n")[1:-1]
-for expression in expressions:
-    print(f"{expression:40}{eval(expression).tolist()}")
+readings
 
 # %% The order decides
 low = torch.tensor(1.0)

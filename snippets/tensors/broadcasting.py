@@ -132,22 +132,7 @@ print(total)
 row += column
 
 # %% Who stretches, who refuses
-calls = """
-column > row
 torch.where(column > 10, column, row)
-torch.maximum(column, row)
-torch.masked_fill(column, row > 1, 0)
-torch.ones(5, 1, 2, 2) @ torch.ones(4, 2, 2)
-torch.cat([column, row])
-torch.stack([column, row])
-torch.dot(row, column[0])
-""".split("\n")[1:-1]
-for call in calls:
-    try:
-        outcome = tuple(eval(call).shape)
-    except RuntimeError:
-        outcome = "refuses"
-    print(f"{call:46}{outcome}")
 
 # %% Backward adds up
 bias = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)  # (3,)

@@ -195,46 +195,23 @@ counted = torch.zeros(4, dtype=torch.int64)
 counted.index_put_((visits,), torch.tensor(1), accumulate=True)
 print(counted)
 
+
 # %% Copy or view, asked of each
-forms = """
-1
-1, 2
-torch.tensor(1)
-1:
-1:, ::2
-...
-None
-[1]
-[0, 2]
-(0, 2)
-torch.tensor([1])
-1:, [0, 2]
-[0, 2], [1, 3]
-x > 11
-[True, False, True]
-True
-""".split("\n")[1:-1]
+class Ask:
+    def __getitem__(self, form):
+        """Index a fresh table: is it a view, of what shape, and which writes arrive?"""
+        x = grid.clone()
+        part = x[form]
+        shared = part.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+        part.fill_(-1)
+        filled = "reaches" if (x == -1).any() else "lost"
+        x = grid.clone()
+        x[form] = -1
+        assigned = "reaches" if (x == -1).any() else "lost"
+        return "view" if shared else "copy", tuple(part.shape), filled, assigned
 
 
-def ask(form):
-    """Index a fresh tensor; say what came, whether it shares, where writes go."""
-    x = grid.clone()
-    part = eval(f"x[{form}]", {"x": x, "torch": torch})
-    shared = part.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
-    part.fill_(-1)
-    filled = bool((x == -1).any())
-    x = grid.clone()
-    exec(f"x[{form}] = -1", {"x": x, "torch": torch})
-    assigned = bool((x == -1).any())
-    return tuple(part.shape), shared, filled, assigned
-
-
-answers = {form: ask(form) for form in forms}
-print(f"{'':26}{'shape':12}result  fill_   =")
-for form, (shape, shared, filled, assigned) in answers.items():
-    kind = "view" if shared else "copy"
-    reach = ["reaches" if arrived else "lost" for arrived in (filled, assigned)]
-    print(f"x[{form}]".ljust(26) + f"{shape!s:12}{kind:8}{reach[0]:8}{reach[1]}")
+ask = Ask()
 
 # %% Four picks, drawn tags=["hide-input"]
 import matplotlib.pyplot as plt

@@ -85,30 +85,6 @@ print(batch.to(memory_format=torch.channels_last) is batch)
 # %% Who keeps the format
 import torch.nn.functional as F
 
-operations = """
-x + 1
-x + y
-y + x
-x.relu()
-x.double()
-torch.zeros_like(x)
-x.flip(3)
-torch.cat([x, x])
-torch.cat([x, y])
-F.conv2d(x, kernel)
-F.max_pool2d(x, 2)
-F.batch_norm(x, zeros, ones)
-F.layer_norm(x, (6, 6))
-x.softmax(1)
-x.cumsum(1)
-x.masked_fill(x > 1, 0)
-x.repeat(1, 2, 1, 1)
-x[:1]
-x[:, :2]
-x[:, [0, 1]]
-x.mT
-""".split("\n")[1:-1]
-
 
 def format_of(t):
     usual = t.is_contiguous()
@@ -122,8 +98,6 @@ zeros, ones = torch.zeros(4), torch.ones(4)
 y = torch.zeros(2, 4, 6, 6)
 x = y.to(memory_format=torch.channels_last)
 kernel = torch.ones(5, 4, 3, 3)
-for operation in operations:
-    print(f"{operation:30}{format_of(eval(operation))}")
 
 # %% One layer turns the rest
 layer = torch.nn.Conv2d(4, 5, 3)

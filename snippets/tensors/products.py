@@ -185,35 +185,12 @@ S = torch.randint(-9, 9, (3, 3))
 A = torch.randint(-9, 9, (5, 2, 3))
 B = torch.randint(-9, 9, (5, 3, 4))
 
-rows = [
-    ("v", "i->", "v.sum()"),
-    ("M", "ij->j", "M.sum(dim=0)"),
-    ("M", "ij->i", "M.sum(dim=1)"),
-    ("M", "ij->ji", "M.T"),
-    ("S", "ii->i", "S.diagonal()"),
-    ("S", "ii->", "S.trace()"),
-    ("u, v", "i,i->i", "u * v"),
-    ("u, v", "i,i->", "torch.dot(u, v)"),
-    ("u, v", "i,j->ij", "torch.outer(u, v)"),
-    ("M, M", "ij,ij->", "(M * M).sum()"),
-    ("M, v", "ij,j->ij", "M * v"),
-    ("M, v", "ij,j->i", "torch.mv(M, v)"),
-    ("M, N", "ij,jk->ik", "torch.mm(M, N)"),
-    ("M, S", "ij,kj->ik", "M @ S.T"),
-    ("A, B", "bij,bjk->bik", "torch.bmm(A, B)"),
-    ("A, v", "bij,j->bi", "A @ v"),
-    ("A, A", "bij,bij->b", "(A * A).sum(dim=(1, 2))"),
-    ("A, A", "bij,cij->bc", "A.flatten(1) @ A.flatten(1).T"),
-    ("u, S, v", "i,ij,j->", "u @ S @ v"),
-    ("u, v, u", "i,j,k->ijk", "u[:, None, None] * v[:, None] * u"),
-]
 
-print(f"{'operands':9}{'equation':14}{'twin':35}equal")
-for operands, equation, twin in rows:
-    tensors = eval(f"({operands},)")
+def agree(equation, twin, *tensors):
+    """Whether einsum, its plain twin and the program above agree."""
     fast, slow = torch.einsum(equation, *tensors), slow_einsum(equation, *tensors)
-    equal = torch.equal(fast, eval(twin)) and torch.equal(fast, slow)
-    print(f"{operands:9}{equation:14}{twin:35}{equal}")
+    return torch.equal(fast, twin) and torch.equal(fast, slow)
+
 
 # %% Dots for the axes you ignore
 print(f"{torch.einsum('...ij,...jk->...ik', week, prices).shape = }")

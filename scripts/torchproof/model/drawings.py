@@ -6,6 +6,7 @@ and `lines`, which a transcript records. `show/drawings.py` makes the picture fr
 
 import ast
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -185,14 +186,21 @@ class Row:
 class Table:
     """Expressions and their values: `label | expression` or `expression` on each line of the fence.
 
-    An expression that holds ` | ` itself follows an empty label: `| a | b`.
+    A bar of Python's own needs a label before it, or none: `| a | b` is the expression `a | b`.
     """
 
     rows: tuple[Row, ...]
 
     @classmethod
     def of(cls, source: str, evaluate: Evaluate, namespace: Mapping[str, Any]) -> "Table":
-        return cls(tuple(_row(line, evaluate) for line in source.split("\n") if line.strip()))
+        lines = [line.strip() for line in source.split("\n") if line.strip()]
+        if not lines:
+            raise ValueError("it has no row; write `expression` or `label | expression` on each line")
+        split = [_split(line) for line in lines]
+        bare = [expression for label, expression in split if label is None]
+        if bare and any(label for label, _ in split):
+            raise ValueError(f"the row `{bare[0]}` has no label, others have; write `label | {bare[0]}` or `| {bare[0]}`")
+        return cls(tuple(_row(label or "", expression, evaluate) for label, expression in split))
 
     def lines(self) -> Iterator[str]:
         for row in self.rows:
@@ -240,20 +248,50 @@ def _saved(function: Any) -> Iterator[str]:
             yield f"{name.removeprefix('_saved_')} {tuple(value.shape)}"
 
 
-def _row(line: str, evaluate: Evaluate) -> Row:
-    label, bar, expression = f" {line.strip()}".partition(" | ")
-    if not bar:
-        label, expression = "", label
-    label, expression = label.strip(), expression.strip()
+BAR = re.compile(r"(?:^|\s)\|\s")
+"""What ends a label."""
+
+
+def _split(line: str) -> tuple[str | None, str]:
+    """The label of a row, None where there is no bar after one, and its expression."""
+    for bar in BAR.finditer(line):
+        label, expression = line[: bar.start()], line[bar.end() :].strip()
+        if _is_code(label):
+            raise ValueError(
+                f"`{label}` before the bar of `{line}` is code, which a label is not, since nobody would run it; "
+                f"write words, or `| {line}` where the bar is Python's"
+            )
+        if label.count('"') % 2 == 0 and all(label.count(left) == label.count(right) for left, right in BRACKETS):
+            return label, expression
+    return None, line
+
+
+def _is_code(label: str) -> bool:
+    """Whether a label computes something; words and numbers do not."""
+    try:
+        parts = ast.walk(ast.parse(label, "<label>", "eval").body)
+    except SyntaxError:
+        return False
+    return not all(isinstance(part, WORDS) for part in parts)
+
+
+BRACKETS = ("()", "[]", "{}")
+
+WORDS = (ast.Name, ast.Constant, ast.Attribute, ast.expr_context, ast.UnaryOp, ast.USub)
+
+
+def _row(label: str, expression: str, evaluate: Evaluate) -> Row:
     try:
         value, raised = repr(evaluate(expression)), False
-    except (NameError, SyntaxError):  # a slip of the author's, no answer
-        raise
+    except (NameError, SyntaxError) as error:  # a slip of the author's, no answer
+        known = "write one expression on each line, of names that the cells above it bind"
+        raise ValueError(f"`{expression}` raises {error_text(error)}; {known}") from None
     except Exception as error:
         value, raised = error_text(error), True
     if len(value) > CHARACTERS:
-        raise ValueError(f"the value of `{expression}` has {len(value)} characters; a table takes {CHARACTERS}")
-    return Row(label, expression, visible(value), raised)
+        message = f"the value of `{expression}` has {len(value)} characters; a table takes {CHARACTERS}"
+        raise ValueError(f"{message}: ask for less of it, or print it in a cell")
+    return Row(visible(label), visible(expression), visible(value), raised)
 
 
 def _number(value: Any) -> str:

@@ -28,6 +28,10 @@ class Proof:
     after: Embed | None
     kind: str = "proof"
 
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"the proof `{self.source}`"
+
 
 @dataclass(frozen=True)
 class Fence:
@@ -38,6 +42,10 @@ class Fence:
     source: str
     line: int
     after: Embed | None
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return "the table" if self.kind == "table" else f"the drawing `{self.source}`"
 
 
 @dataclass(frozen=True)

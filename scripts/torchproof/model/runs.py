@@ -169,7 +169,8 @@ class Measured:
     @property
     def lines(self) -> list[str]:
         """What a transcript holds of it."""
-        return [f"{self.kind} {self.source}".replace("\n", " ; "), *(f"  {line}" for line in self.data.lines())]
+        head = "table" if self.kind == "table" else f"{self.kind} {self.source}"  # a table's lines hold its source
+        return [head, *(f"  {line}" for line in self.data.lines())]
 
 
 @dataclass(frozen=True)

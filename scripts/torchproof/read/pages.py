@@ -84,9 +84,7 @@ def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = (
             found.wrong(line, f"the fence {block.mark} is never closed")
     for claim in [*found.proofs, *found.fences]:
         if claim.after is None:
-            what = claim.kind if claim.kind in ("proof", "table") else "drawing"
-            message = f"the {what} `{claim.source}` stands above every cell, so there is nothing to evaluate it in"
-            found.wrong(claim.line, message)
+            found.wrong(claim.line, f"{claim} stands above every cell, so there is nothing to evaluate it in")
     parts = (found.embeds, found.proofs, found.fences, found.problems)
     return Page(name, text, *map(tuple, parts), suffix)
 
@@ -149,8 +147,8 @@ def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
     for fence in page.fences:
         cell = _cell_of(fence.after, snippets)
         if cell and cell.home != "cpu":
-            message = f"the drawing `{fence.source}` stands below the cell '{cell.slug}', which the CPU does not run"
-            problems.append(Problem(page.file, fence.line, f"{message}; draw below one that it runs", chapter=own))
+            message = f"{fence} stands below the cell '{cell.slug}', which the CPU does not run"
+            problems.append(Problem(page.file, fence.line, f"{message}; put it below one that it runs", chapter=own))
     for cell in snippets[own].cells if own else ():
         if cell.is_shown and cell.slug not in seen:
             message = f"no page shows the cell '{cell.slug}'; embed it in {page.file}, or tag it remove-cell"

@@ -1,4 +1,4 @@
-"""Pictures of tensors, drawn from what a session measured (`measure.py`) and nothing else.
+"""Pictures of tensors and tables of values, made of what a session measured (`model/drawings.py`) and nothing else.
 
 Inline SVG whose colours are the page's CSS variables, so it follows the light and the dark scheme;
 whatever colour says is said by text or dashes too, and the description says what the picture shows.
@@ -10,7 +10,8 @@ from html import escape
 from itertools import product
 from typing import Any
 
-from ..model.drawings import KINDS, Broadcast, Data, Graph, Memory, Node, Table, View
+from ..model.drawings import KINDS, Broadcast, Data, Graph, Memory, Node, Row, Table, View
+from .highlight import highlighted
 
 __all__ = ["described", "draw"]
 
@@ -56,14 +57,25 @@ def described(data: Data) -> str:
 def _table(table: Table) -> str:
     """Expressions and their values, beside their labels where they have any."""
     has_labels = any(row.label for row in table.rows)
-    body = "".join(
-        "<tr>"
-        + (f"<th scope=row>{escape(row.label)}</th>" if has_labels else "")
-        + f"<td><code>{escape(row.expression)}</code></td>"
-        + f"<td><samp{' class=tp-raised' if row.raised else ''}>{escape(row.value)}</samp></td></tr>"
-        for row in table.rows
+    heads = ["<td></td>"] * has_labels + [f"<th scope=col>{head}</th>" for head in ("Expression", "Value")]
+    body = "".join(_table_row(row, has_labels=has_labels) for row in table.rows)
+    return (
+        '<div class="tp-table" data-search-exclude><table class="tp-rows">'
+        "<caption>Evaluated after the cell above</caption>"
+        f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-    return f'<div class="tp-table" data-search-exclude><table><tbody>{body}</tbody></table></div>'
+
+
+def _table_row(row: Row, *, has_labels: bool) -> str:
+    """One line of HTML; the label is the row's header, else the expression is. Notebooks take `$` for a formula."""
+    code = highlighted(row.expression).partition("<code>")[2].rpartition("</code>")[0].strip("\n")
+    cells = [f"<code class=highlight>{code}</code>"]
+    cells = [escape(row.label), *cells] if has_labels else cells
+    raised = " class=tp-raised" if row.raised else ""
+    head, *rest = cells
+    values = "".join(f"<td>{cell}</td>" for cell in rest)
+    html = f"<tr><th scope=row>{head}</th>{values}<td{raised}><pre><samp>{escape(row.value)}</samp></pre></td></tr>"
+    return html.replace("\n", "&#10;").replace("$", "&#36;")
 
 
 def _memory(data: Memory, identity: str) -> Picture:
