@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from torchproof.check import check_chapter
-from torchproof.runner import Runner
-from torchproof.site import Site, transcript_file
+from torchproof.compare.check import check_chapter
+from torchproof.compare.site import Site
+from torchproof.compare.transcript import lines_of
+from torchproof.model.runs import Run
+from torchproof.run.runner import Runner
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -102,13 +104,15 @@ def wait_for(what, seconds=60):
 
 def commit_transcripts(project: Project) -> None:
     """Write the transcript of every chapter: what `torchproof accept` does, without its second run."""
-    runner = Runner(project.root, cached=True)
-    try:
-        site = Site.read(project.root)
-        for name in site.snippets:
-            project.write(transcript_file(name), check_chapter(site, runner, name).merged)
-    finally:
-        runner.close()
+    site = Site.read(project.root)
+    with Runner(project.root, cached=True) as runner:
+        for name, snippet in site.snippets.items():
+            project.write(snippet.transcript(), check_chapter(site, runner, name).merged)
+
+
+def lines_by_cell(run: Run) -> dict[str, list[str]]:
+    """What each cell that ran would have in the CPU's transcript."""
+    return {slug: lines_of(cell) for slug, cell in run.cells.items()}
 
 
 class Element:
