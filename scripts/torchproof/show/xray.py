@@ -195,14 +195,19 @@ def _table(facts: list[tuple[str, Fact]], lines: dict[str, int], elsewhere: dict
 
 
 def _data(fact: Fact) -> str:
-    """What the script reads: who shares the tensor's memory, and how it walks its storage, where that can be drawn."""
+    """What the script reads: who shares the tensor's memory, and how it walks its storage, where that can be drawn.
+
+    The walk is shape, strides, offset and size of the storage; the end is left out where nothing is left to say.
+    """
     mates = ",".join([*fact.same, *fact.shares])
     data = f' data-mates="{html.escape(mates)}"' if mates else ""
     count = math.prod(fact.shape)
     held = count if fact.storage is None else fact.storage
     if not fact.strides or fact.in_bytes or held > HELD or count > READ:
         return data
-    walk = json.dumps([fact.shape, fact.strides, fact.offset, held], separators=(",", ":"))
+    size = [held] if held != count else []
+    offset = [fact.offset] if fact.offset or size else []
+    walk = json.dumps([fact.shape, fact.strides, *offset, *size], separators=(",", ":"))
     return f'{data} data-walk="{walk}"'
 
 
