@@ -186,6 +186,23 @@ def test_a_picture_that_fails_is_no_fence_shown_as_text():
         show_fence("grid", "memory", Renderer())
 
 
+REGISTRIES = {
+    "measured and not drawn": ("KINDS['histogram'] = str", "class 'str'"),
+    "drawn and not measured": ("del KINDS['graph']", "drawings.Graph"),
+}
+
+
+@pytest.mark.parametrize(("change", "odd"), REGISTRIES.values(), ids=REGISTRIES)
+def test_a_kind_that_is_not_both_measured_and_drawn_ends_every_command(tmp_path, change, odd):
+    code = f"from torchproof.model.drawings import KINDS\n{change}\nimport torchproof.cli"
+
+    started = Project(tmp_path).run("python", "-c", code)
+
+    assert started.returncode == 1
+    assert "but not both" in started.stdout
+    assert odd in started.stdout
+
+
 @pytest.fixture(scope="session")
 def refusal(once):
     """What a build says about drawings that cannot be made."""

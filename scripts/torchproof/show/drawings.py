@@ -1,4 +1,4 @@
-"""Pictures of tensors, drawn from what a session measured (`measure.py`) and nothing else.
+"""Pictures of tensors, drawn from what a session measured (`model/drawings.py`) and nothing else.
 
 Inline SVG whose colours are the page's CSS variables, so it follows the light and the dark scheme;
 whatever colour says is said by text or dashes too, and the description says what the picture shows.
@@ -315,5 +315,5 @@ def _arrowheads(identity: str) -> str:
 
 DRAWERS: dict[type, Callable[[Any, str], Picture]] = {Memory: _memory, Broadcast: _broadcast, Graph: _graph}
 
-if missing := set(KINDS.values()) - DRAWERS.keys() - {Table}:
-    raise NotImplementedError(f"measured, but never drawn: {missing}")  # before anything is accepted
+if odd := set(KINDS.values()) ^ {*DRAWERS, Table}:  # said before anything is accepted
+    raise NotImplementedError(f"model/drawings.py measures it, or show/drawings.py draws it, but not both: {odd}")
