@@ -4,16 +4,20 @@ import contextlib
 import gzip
 import http.server
 import io
+import itertools
+import json
 import mimetypes
+import operator
 import os
 import shutil
 import threading
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, build_site
-from torchproof.site import Site
+from torchproof.compare.site import Site
 
 try:
     from axe_playwright_python.base import AXE_FILE_PATH
@@ -379,7 +383,7 @@ def test_a_missing_page_leads_home(visit):
 
 def test_the_copy_button_copies_exactly_the_code(visit):
     page = visit(CHAPTER, permissions=["clipboard-read", "clipboard-write"])
-    cells = [cell for cell in Site.read(ROOT).snippets[CHAPTER.rstrip("/")].cells if cell.shown][:6]
+    cells = [cell for cell in Site.read(ROOT).snippets[CHAPTER.rstrip("/")].cells if cell.is_shown][:6]
 
     copied = {}
     for cell in cells:
@@ -456,6 +460,42 @@ def test_pointing_at_a_name_shows_its_recorded_state(visit):
     for value in row.evaluate("(row) => [...row.cells].slice(2).map((cell) => cell.textContent).filter(Boolean)"):
         assert value in card.inner_text()
     assert link.get_attribute("aria-describedby") == "xr-card"
+
+
+WALKS = """() => {
+    const facts = [...document.querySelectorAll(".xr-rows tbody tr")].map((row) => ({
+        id: row.id, walk: row.dataset.walk, shared: row.dataset.mates || "" }));
+    document.querySelectorAll(".xr-rows th, .xr-rows td").forEach((cell) => (cell.textContent = "-"));
+    return facts.flatMap((fact) => {
+        const link = [...document.querySelectorAll("a.xr")].find((link) => link.hash == `#${fact.id}`);
+        if (!link) return [];
+        link.click();
+        const drawn = [...document.querySelectorAll("#xr-card .xr-walk")];
+        const lit = [...link.closest("code").querySelectorAll("a.xr-mate")].map((name) => name.textContent);
+        const names = [...link.closest("code").querySelectorAll("a.xr")].map((name) => name.textContent);
+        return [{ ...fact, name: link.textContent, names, lit,
+            turns: drawn.map((walk) => [...walk.children].map((place) => place.textContent)) }];
+    });
+}"""
+"""The card's drawing and the names that light up, for every row, when its table says nothing at all."""
+
+
+def test_the_card_draws_every_walk_from_the_rows_data_and_not_from_its_words(visit):
+    rows = visit(CHAPTER).evaluate(WALKS)
+
+    assert len([row for row in rows if row.get("walk")]) > 20
+    for row in rows:
+        assert row["turns"] == ([turns(*json.loads(row["walk"]))] if row.get("walk") else []), row
+        mates = {row["name"], *row["shared"].split(",")} & set(row["names"])
+        assert set(row["lit"]) == mates, row
+
+
+def turns(shape, strides, offset=0, held=None):
+    """What stands in each place of a drawn storage: when it is read, or how often."""
+    reads = [offset + sum(map(operator.mul, place, strides)) for place in itertools.product(*map(range, shape))]
+    times = Counter(reads)
+    found = {place: f"×{times[place]}" if times[place] > 1 else str(turn) for turn, place in enumerate(reads, 1)}
+    return [found.get(place, "") for place in range(len(reads) if held is None else held)]
 
 
 def test_the_card_can_be_entered_and_goes_with_the_pointer(visit):

@@ -1,6 +1,8 @@
 """Builders: the traps that were measured in them, each with a real build, and the same site from MkDocs and Zensical."""
 
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -107,6 +109,99 @@ def test_front_matter_and_an_overview_page_that_embeds_another_chapter(small_sit
     assert built.returncode == 0, built.stdout
     assert [text for text in shown(small_site, "index") if text == "row.sum() == 6"]
     assert len(shown(small_site, "a/b")) == 3
+
+
+OVERVIEW = "# Overview\n\n```cell\na/b#row-plus-column\n```\n\nSix in all: `row.sum() == 6`{.proof}.\n"
+LONGER = "---\ntitle: Longer\n---\n\nIntro.\n\n```cell\na/b#sizes-that-never-meet\n```\n\n"
+
+
+@pytest.mark.parametrize(
+    "build", [["mkdocs", "build", "--strict"], ["zensical", "build", "--clean"]], ids=["mkdocs", "zensical"]
+)
+def test_a_page_whose_text_ends_another_is_not_taken_for_it(small_site, build):
+    small_site.write("docs/aa.md", LONGER + OVERVIEW)
+    small_site.write("docs/zz.md", OVERVIEW)
+    commit_transcripts(small_site)
+
+    built = small_site.run(*build)
+    pages = {page: shown(small_site, page) for page in ("aa", "zz")}
+    small_site.replace("docs/zz.md", "row.sum() == 6", "row.sum() == 7")
+    broken = small_site.run(*build)
+
+    assert built.returncode == 0, built.stdout
+    assert len(pages["aa"]) == 3
+    assert pages["zz"] == [pages["aa"][1], "row.sum() == 6"]
+    assert broken.returncode == 1
+    assert "docs/zz.md:7: the proof `row.sum() == 7` is False" in broken.stdout
+    assert "docs/aa.md" not in broken.stdout
+
+
+LATER = """\
+import datetime, time
+
+real, seconds = datetime.datetime, time.time
+later = datetime.timedelta(days=400)
+
+
+class Later(real):
+    now = classmethod(lambda cls, tz=None: real.now(tz) + later)
+    utcnow = classmethod(lambda cls: real.utcnow() + later)
+
+
+datetime.datetime = Later
+time.time = lambda: seconds() + later.total_seconds()
+"""
+"""A sitecustomize.py that moves the clock."""
+
+EVERYTHING = """\
+# Everything
+
+```cell
+all/kinds#a-curve
+```
+
+```memory
+grid
+```
+
+```python exec="1"
+from torchproof import reports
+
+print(reports.counts(), reports.chapters(), reports.environment(), reports.recordings(), sep="\\n\\n")
+```
+"""
+
+CURVE = (
+    "# %% A curve\nimport torch\nimport matplotlib.pyplot as plt\n\ngrid = torch.arange(4)\nplt.plot(grid, grid**2);\n"
+)
+
+
+def test_two_builds_of_one_commit_are_the_same_bytes(small_site, tmp_path):
+    plugins = "plugins: [search, markdown-exec: {languages: [python]}, torchproof]\nsite_url: https://example.org/\n"
+    small_site.write("mkdocs.yml", small_site.read("mkdocs.yml") + plugins)
+    small_site.write("docs/all/kinds.md", EVERYTHING)
+    small_site.write("snippets/all/kinds.py", CURVE)
+    commit_transcripts(small_site)
+    other = Project(tmp_path / "another place" / "deeper")
+    for folder in ("docs", "snippets"):
+        shutil.copytree(small_site.root / folder, other.root / folder)
+    shutil.copy(small_site.root / "mkdocs.yml", other.root)
+    other.write("later/sitecustomize.py", LATER)
+    path = f"{other.root}/later:{os.environ.get('PYTHONPATH', '')}"
+
+    here = small_site.run("mkdocs", "build", "--strict", CI="1", USER="one", TZ="UTC")
+    there = other.run("mkdocs", "build", "--strict", CI="1", USER="two", LOGNAME="two", HOME=str(tmp_path),
+                      TZ="Asia/Tokyo", PYTHONPATH=path)  # fmt: skip
+
+    assert (here.returncode, there.returncode) == (0, 0), here.stdout + there.stdout
+    assert files(small_site.root / "site") == files(other.root / "site")
+    assert len(list((other.root / "site/all/kinds").iterdir())) == 4, "a page, two notebooks and a script"
+
+
+def files(folder):
+    """What is in the files below a folder, by their paths."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def test_a_proof_of_an_overview_page_counts(small_site):

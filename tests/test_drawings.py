@@ -1,11 +1,13 @@
 """Drawings are made from live tensors: what was measured is recorded, compared and drawn; what cannot be is told."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from conftest import Project, commit_transcripts, parse_html, write_small_site
-from torchproof.draw import draw
-from torchproof.fence import Drift, show_fence
+from torchproof.builders.markdown import Stop, show_fence
+from torchproof.model.drawings import Memory, View
+from torchproof.show.drawings import draw
 
 SNIPPET = """\
 # %% Tensors
@@ -147,10 +149,10 @@ def test_what_is_drawn_is_in_the_transcript(site, name):
 
 
 def test_the_picture_follows_from_the_measured_data_alone():
-    view = {"name": "x", "shape": [2, 2], "strides": [2, 1], "offset": 0, "contiguous": True}
-    data = {"kind": "memory", "dtype": "int64", "storage": ["1", "2", "3", "4"], "views": [view]}
+    view = View("x", shape=(2, 2), strides=(2, 1), offset=0, contiguous=True)
+    data = Memory("int64", ("1", "2", "3", "4"), (view,))
 
-    transposed = data | {"views": [view | {"strides": [1, 2], "contiguous": False}]}
+    transposed = replace(data, views=(replace(view, strides=(1, 2), contiguous=False),))
 
     assert "reads storage places 0, 1, 2, 3" in draw(data, "d")
     assert "reads storage places 0, 2, 1, 3" in draw(transposed, "d")
@@ -174,14 +176,31 @@ def test_a_picture_that_fails_is_no_fence_shown_as_text():
         class page:
             file = "docs/drawn.md"
 
-        def drawing(self, *_):
+        def fence(self, *_):
             raise ValueError("no such corner")
 
     class Renderer:
         torchproof = Shown()
 
-    with pytest.raises(Drift, match=r"docs/drawn\.md: the fence `grid` was not rendered: .*no such corner"):
+    with pytest.raises(Stop, match=r"docs/drawn\.md: the fence `grid` was not rendered: .*no such corner"):
         show_fence("grid", "memory", Renderer())
+
+
+REGISTRIES = {
+    "measured and not drawn": ("KINDS['histogram'] = str", "class 'str'"),
+    "drawn and not measured": ("del KINDS['graph']", "drawings.Graph"),
+}
+
+
+@pytest.mark.parametrize(("change", "odd"), REGISTRIES.values(), ids=REGISTRIES)
+def test_a_kind_that_is_not_both_measured_and_drawn_ends_every_command(tmp_path, change, odd):
+    code = f"from torchproof.model.drawings import KINDS\n{change}\nimport torchproof.cli"
+
+    started = Project(tmp_path).run("python", "-c", code)
+
+    assert started.returncode == 1
+    assert "but not both" in started.stdout
+    assert odd in started.stdout
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import re
 
 import pytest
 from conftest import Project, Server, commit_transcripts, parse_html, write_small_site
-from torchproof.cells import read_snippet, slug_of
+from torchproof.model.cells import slug_of
+from torchproof.read.snippets import read_snippet
 
 TEXTS = {
     "script": ("<script>alert(1)</script>", None),

@@ -119,28 +119,6 @@ def test_the_sitemap_lists_every_page(site_folder, pages):
     assert sorted(listed) == sorted(HOME + name.removesuffix("index.html") for name in pages if name != "404.html")
 
 
-@pytest.mark.parametrize("file", ["xray.js", "a11y.js", "search.js"])
-def test_scripts_are_small(file):
-    script = (ROOT / "docs/assets" / file).read_text(encoding="utf-8")
-
-    assert len(minified(script)) <= 5000
-
-
-def test_the_xray_is_below_six_kilobytes_with_its_style():
-    script = (ROOT / "docs/assets/xray.js").read_text(encoding="utf-8")
-    style = (ROOT / "docs/assets/torchproof.css").read_text(encoding="utf-8")
-    rules = re.findall(r"^[^\n{}@/]*xr-[^{}]*\{[^}]*\}|^[^\n{}@/]*a\.xr[^{}]*\{[^}]*\}", style, re.M)
-
-    assert len(rules) > 10
-    assert len(minified(script)) + sum(len(minified(rule)) for rule in rules) < 6144
-
-
-def minified(text):
-    """Without comments and indentation: what the simplest minifier makes of it."""
-    text = re.sub(r"/\*.*?\*/|(?<=\s)//[^\n]*", "", text, flags=re.S)
-    return re.sub(r"\s*([{}:;,=()<>?&|+*])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
-
-
 def test_a_page_is_small(pages):
     """What a phone waits for before it shows a word; a chapter that has grown past this wants to be two.
 

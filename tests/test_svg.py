@@ -7,8 +7,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from torchproof.figures import STYLE
-from torchproof.svg import slim
+from torchproof.run.figures import STYLE
+from torchproof.show.slim import slim
 
 matplotlib = pytest.importorskip("matplotlib")
 

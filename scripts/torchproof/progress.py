@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -15,11 +16,21 @@ class Progress:
     The bar needs rich; without it, as on a machine that only records, there are the lines.
     """
 
-    def __init__(self, names: Iterable[str], seconds: dict[str, float], stream: TextIO | None = None) -> None:
-        """`seconds` is how long each chapter took when it last ran, where that is known."""
+    def __init__(
+        self,
+        names: Iterable[str],
+        seconds: dict[str, float],
+        stream: TextIO | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        """`seconds` is how long each chapter took when it last ran, where that is known.
+
+        `tell` says a line where there is no terminal, if printing it does not.
+        """
         self.names = list(names)
         self.seconds = seconds
         self.stream = stream or sys.stdout
+        self.tell = tell or partial(print, file=self.stream, flush=True)
         self.done: dict[str, float] = {}
         self.began = time.monotonic()
         self.live = _live(self.stream, self._status) if len(self.names) > 1 else None
@@ -29,7 +40,7 @@ class Progress:
         self.done[name] = took
         line = f"[{len(self.done)}/{len(self.names)}] {name}: {outcome}"
         if self.live is None:
-            print(line, file=self.stream, flush=True)
+            self.tell(line)
         elif not is_quiet:
             self.live.console.print(line, markup=False, highlight=False)
 
@@ -67,4 +78,7 @@ def _live(stream: TextIO, status: Callable[[], str]) -> Any:
         from rich.live import Live
     except ImportError:
         return None
-    return Live(get_renderable=status, console=Console(file=stream), refresh_per_second=4, transient=True)
+    console = Console(file=stream)
+    if console.is_dumb_terminal:
+        return None
+    return Live(get_renderable=status, console=console, refresh_per_second=4, transient=True)

@@ -9,10 +9,17 @@
 Each function returns Markdown, waits for every chapter, and ends the build where something is wrong.
 """
 
+from typing import NoReturn
+
 from .builders.build import build_of
+from .model.problems import did_you_mean
 from .show import summary
 
 __all__ = ["chapters", "counts", "environment", "recordings"]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise AttributeError(f"there is no report '{name}'; {did_you_mean(name, __all__)}")
 
 
 def counts() -> str:

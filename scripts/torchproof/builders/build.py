@@ -9,13 +9,15 @@ import logging
 import sys
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import NoReturn
 
 from ..compare.check import ChapterCheck, Checker
 from ..compare.site import Site
 from ..files import find_root
 from ..model.pages import Page
-from ..model.problems import Problem, github_lines, report
+from ..model.problems import Problem, github_lines, many, report
+from ..progress import Progress
 from ..run.runner import Runner
 from ..show.page import Drift, PageView, drift_html
 
@@ -32,7 +34,9 @@ class Build:
         self.runner = Runner(root)
         self.signature: list[tuple[str, int, int]] = []
         self.checker: Checker | None = None
-        atexit.register(self.runner.close)
+        self.follower: Thread | None = None
+        """Says how far the chapters are."""
+        atexit.register(self.close)
 
     def current(self) -> Checker:
         """The checker of the project as it is on disk now; a build reads the disk once."""
@@ -50,6 +54,9 @@ class Build:
                 self.checker.close()
             self.checker = Checker(Site.read(self.root), self.runner)
             self.checker.start()
+            if not is_serving() and log.isEnabledFor(logging.INFO):
+                self.follower = Thread(target=_follow, args=(self.checker,), daemon=True)
+                self.follower.start()
         return self.checker
 
     def view(self, page: Page) -> PageView:
@@ -72,9 +79,38 @@ class Build:
     def stop(self) -> NoReturn:
         """End the build with everything that is wrong."""
         everything = self.current().problems()
+        if self.follower is not None:
+            self.follower.join()
         for line in github_lines(everything):
             print(line, file=sys.stderr, flush=True)
         raise Drift(report(everything))
+
+    def close(self) -> None:
+        """Stop every session; and no bar is left behind on a terminal."""
+        self.runner.close()
+        if self.follower is not None:
+            self.follower.join(timeout=10)
+
+
+def _follow(checker: Checker) -> None:
+    """Say what becomes of each chapter, and on a terminal how far they are, while the builder goes on."""
+    terminal = sys.stderr
+    handlers = [each for each in logging.getLogger("mkdocs").handlers if getattr(each, "stream", None) is terminal]
+    snippets, seconds = checker.site.snippets, checker.runner.cache.seconds()
+    last = {name: seconds[snippet.file] for name, snippet in snippets.items() if snippet.file in seconds}
+    with Progress(snippets, last, terminal, log.info) as progress:
+        for handler in handlers:  # a line of MkDocs' goes above the bar, which has put itself in its stream's place
+            handler.setStream(sys.stderr)
+        try:
+            for done in checker.finished():
+                outcome = many(len(done.problems), "problem") if done.problems else "ok"
+                took = done.run.seconds
+                progress.say(done.snippet.name, f"{outcome}, {took:.1f} s", took=took, is_quiet=not done.problems)
+        except Exception as error:  # the page that shows the chapter raises it, and ends the build
+            log.debug("%r", error)
+        finally:
+            for handler in handlers:
+                handler.setStream(terminal)
 
 
 @cache

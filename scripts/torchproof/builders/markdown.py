@@ -12,10 +12,12 @@ markdown-exec's: it runs in this process, for what is generated from this build 
 
 import html
 import io
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -68,7 +70,7 @@ class CellsExtension(Extension):
         for name in ("cell", *KINDS):
             fences.extend_super_fences(name, show_fence, lambda *_: True, None)
         for name in ("py", "python"):
-            markdown_exec.formatters[name] = partial(markdown_exec.base_format, language="python", run=_generate)
+            markdown_exec.formatters[name] = show_generated
         md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
         md.treeprocessors.register(Proofs(md), "torchproof-proofs", 1)
 
@@ -83,7 +85,10 @@ class Prepare(Preprocessor):
     @stops
     def run(self, lines: list[str]) -> list[str]:
         self.md.torchproof = None
-        if hasattr(self.md, "_original_md"):  # markdown-exec's converter, at work on what a fence printed
+        outer = getattr(self.md, "_original_md", None)
+        if outer is not None:  # this is markdown-exec's converter, at work on what a fence printed
+            if "relpath" in outer.treeprocessors:  # MkDocs' links, and their check
+                self.md.treeprocessors.register(outer.treeprocessors["relpath"], "relpath", 0)
             return lines
         try:
             return self._prepared(lines)
@@ -108,8 +113,6 @@ class Proofs(Treeprocessor):
 
     @stops
     def run(self, root: Element) -> None:
-        if hasattr(self.md, "_original_md"):
-            return
         view: PageView | None = getattr(self.md, "torchproof", None)
         elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
         try:
@@ -119,7 +122,8 @@ class Proofs(Treeprocessor):
                     element.attrib.update(own)
                 _add_line(root, view.verified())
             elif elements:
-                raise Drift(f"the proof `{_expression(elements[0])}` was rendered, but not read by torchproof")
+                proof = _expression(elements[0])
+                raise Drift(f"docs/{page_name(self.md)}: the proof `{proof}` was rendered, but not read by torchproof")
         except Drift as drift:
             block = Element("p")
             block.text = self.md.htmlStash.store(complaint(drift))
@@ -141,7 +145,7 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
     view: PageView | None = getattr(md, "torchproof", None)
     try:
         if view is None:
-            raise Drift(f"the fence `{src}` was rendered, but not read by torchproof")
+            raise Drift(f"docs/{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
         return view.cell(src.strip()) if language == "cell" else view.fence(language, src)
     except Drift as drift:
         return complaint(drift)
@@ -150,18 +154,49 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
 
 
 @stops
-def _generate(code: str, **_: Any) -> str:
-    """What a fence of Python prints; where markdown-exec would log a warning and go on, this ends the build."""
+def show_generated(*, code: str, md: Markdown, **options: Any) -> str:
+    """The markdown-exec formatter of a fence of Python: what its code prints, as Markdown.
+
+    Where markdown-exec would log a warning and go on, this ends the build.
+    """
+    try:
+        return markdown_exec.base_format(language="python", run=_printed, code=code, md=md, **options)
+    except (Stop, Drift) as stop:  # it says all there is to say
+        return complaint(Drift(str(stop)))
+    except Exception as error:
+        message = f"{_place(md, code)}: this fence raises {type(error).__name__}: {error}"
+        return complaint(Drift(f"{message}\n\n{indent(code, '    ')}"))
+
+
+def _printed(code: str, **_: Any) -> str:
     printed = io.StringIO()
+    sys.meta_path.insert(0, NoTorch)
     try:
         with redirect_stdout(printed):
             exec(compile(code, "<fence>", "exec"), {"__name__": "__fence__"})
-    except Drift:
-        raise
-    except Exception as error:
-        message = f"a Python fence with exec raises {type(error).__name__}: {error}\n{code}"
-        return complaint(Drift(message))
+    except SystemExit as error:
+        raise RuntimeError(f"a fence cannot end the build by SystemExit({error})") from None
+    finally:
+        sys.meta_path.remove(NoTorch)
     return printed.getvalue()
+
+
+class NoTorch:
+    """Finds nothing, and refuses torch: once it has run here, sessions that are forked could hang."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name.partition(".")[0] == "torch":
+            raise ImportError("a fence runs in the builder's process, without torch; use a cell, a proof or a table")
+
+
+def _place(md: Markdown, code: str) -> str:
+    """Where a page has a fence, as `docs/x.md:40`."""
+    name = page_name(md)
+    page = _build_of(md).current().site.pages.get(name.removesuffix(".md"))
+    above, found, _ = page.text.partition(f"\n{code}\n") if page else ("", "", "")
+    line = 1 + above.count("\n")
+    return f"docs/{name}:{line}" if found else f"docs/{name}"
 
 
 def _expression(element: Element) -> str:

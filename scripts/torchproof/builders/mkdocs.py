@@ -4,6 +4,7 @@ Chapters are whole without it, as other builders show them: a picture is then da
 """
 
 import base64
+import gzip
 import hashlib
 import posixpath
 import re
@@ -106,6 +107,14 @@ class TorchproofPlugin(BasePlugin):
             return picture["before"] + get_relative_url(path, page.url) + '"'
 
         return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
+
+    def on_post_build(self, *, config: MkDocsConfig) -> None:
+        """Take this day out of the sitemap: what is built from one commit is one site, whenever and wherever."""
+        sitemap = Path(config.site_dir, "sitemap.xml")
+        if sitemap.exists():
+            dateless = re.sub(r"\s*<lastmod>.*?</lastmod>", "", sitemap.read_text(encoding="utf-8"))
+            sitemap.write_text(dateless, encoding="utf-8")
+            sitemap.with_suffix(".xml.gz").write_bytes(gzip.compress(dateless.encode(), mtime=0))
 
 
 def _build(config: MkDocsConfig) -> Build:

@@ -327,5 +327,5 @@ def _arrowheads(identity: str) -> str:
 
 DRAWERS: dict[type, Callable[[Any, str], Picture]] = {Memory: _memory, Broadcast: _broadcast, Graph: _graph}
 
-if missing := set(KINDS.values()) - DRAWERS.keys() - {Table}:
-    raise NotImplementedError(f"measured, but never drawn: {missing}")  # before anything is accepted
+if odd := set(KINDS.values()) ^ {*DRAWERS, Table}:  # said before anything is accepted
+    raise NotImplementedError(f"model/drawings.py measures it, or show/drawings.py draws it, but not both: {odd}")

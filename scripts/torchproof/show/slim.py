@@ -148,16 +148,15 @@ def _replace(parent: Element, old: list[Element], new: list[Element]) -> None:
 
 def _join_glyphs(text: Element) -> None:
     """Put the glyphs of a formula that stand on one line into one span, each still at its place."""
-    for run in _runs(text, lambda span: span.tag == "tspan" and len(span.text or "") == 1 and _line(span)):
-        places = " ".join(_number(float(span.get("x", "0"))) for span in run)
-        letters = "".join(span.text or "" for span in run)
-        _replace(text, run[1:], []) if run[1:] else None
-        run[0].set("x", places)
-        run[0].text = letters
+    for run in _runs(text, _glyph):
+        run[0].set("x", " ".join(_number(float(span.get("x", "0"))) for span in run))
+        run[0].text = "".join(span.text or "" for span in run)
+        for span in run[1:]:
+            text.remove(span)
 
 
-def _line(span: Element) -> object:
-    return span.get("y"), span.get("style")
+def _glyph(span: Element) -> object:
+    return span.tag == "tspan" and len(span.text or "") == 1 and (span.get("y"), span.get("style"))
 
 
 def _short(name: str, value: str, element: Element) -> str:

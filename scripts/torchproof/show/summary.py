@@ -34,15 +34,15 @@ def chapters(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
     devices = [device for device in RECORDED if any(device in check.recordings for check in checks)]
     heads = "".join(f" {DEVICES[device].label} |" for device in devices)
     rows = [
-        f"| chapter | cells | outputs | states | drawings | proofs | seconds | state |{heads}",
-        f"| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |{' --- |' * len(devices)}",
+        f"| chapter | cells | outputs | states | drawings | proofs | state |{heads}",
+        f"| --- | ---: | ---: | ---: | ---: | ---: | --- |{' --- |' * len(devices)}",
     ]
     for check in checks:
         cells, page = check.run.cells.values(), pages[check.snippet.name]
         drawings = sum(len(cell.drawings) + len(cell.figures) for cell in cells)
         numbers = (len(check.snippet.cells), _outputs(check), _facts(check), drawings, check.proofs)
         title = f"[{page.title}]({page.file.removeprefix('docs/')})"
-        row = [title, *map(str, numbers), f"{check.run.seconds:.1f}", _state(check).replace(" ", "\u00a0")]
+        row = [title, *map(str, numbers), _state(check).replace(" ", "\u00a0")]
         row += [_recorded(check.recordings.get(device)) for device in devices]
         rows.append(f"| {' | '.join(row)} |")
     return "\n".join(rows)

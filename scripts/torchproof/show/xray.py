@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..compare.transcript import words
 from ..model.cells import Cell
@@ -23,6 +22,9 @@ __all__ = ["COLUMNS", "Rows", "xray"]
 
 States = dict[str, str]
 """The id of the row that shows the present state of each name: the last one that a shown cell has recorded."""
+
+Links = dict[int, tuple[str, str]]
+"""By column of a line, a name and the id of the row that it leads to."""
 
 
 @dataclass
@@ -68,19 +70,19 @@ def xray(
     `rows` go on to the state after the cell. `elsewhere` is what the cell did on other devices: where a tensor came
     out otherwise there, its row says so.
     """
-    links: dict[tuple[int, int], tuple[str, str]] = {}
+    links: dict[int, Links] = {}
     states: dict[int, States] = {}
     cut = len(cell.source) - len(cell.source.lstrip("\n"))
     facts = [(f"x{next(rows.numbers)}", fact) for fact in run.facts]
     lines = {row: cell.line_of(fact.statement, fact.name) for row, fact in facts}
     before = rows.now if cell.home == "cpu" else rows.now | rows.there
     tracked = {*before, *(fact.name for fact in run.facts)}
-    for use in _uses(cell.source, tracked):
+    for use in _uses(cell, tracked):
         last = use.line - 1 if use.rebound else use.line
         if last not in states:
             states[last] = _after(before, [(row, fact) for row, fact in facts if lines[row] <= last])
         if use.name in states[last]:
-            links[use.line - cut, use.column] = (use.name, states[last][use.name])
+            links.setdefault(use.line - cut - 1, {})[use.column] = (use.name, states[last][use.name])
     if cell.home == "cpu":
         rows.now = _after(rows.now, facts)
     else:
@@ -94,16 +96,10 @@ def _after(states: States, facts: list[tuple[str, Fact]]) -> States:
     return {name: row for name, row in (states | rows).items() if row}
 
 
-def _uses(source: str, tracked: set[str]) -> Iterator[_Use]:
+def _uses(cell: Cell, tracked: set[str]) -> Iterator[_Use]:
     """Tracked names at module level: not in functions and classes, whose names are their own, nor in f-strings."""
-    if tracked.isdisjoint(WORD.findall(source)):
-        return
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return
-    lines = source.split("\n")
-    for statement in tree.body:
+    lines = cell.source.split("\n")
+    for statement in cell.statements:
         names = [node for node in _names(statement) if node.id in tracked]
         stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
         simple = not hasattr(statement, "body")
@@ -114,55 +110,41 @@ def _uses(source: str, tracked: set[str]) -> Iterator[_Use]:
             yield _Use(node.id, node.lineno, column, rebound)
 
 
-def _names(statement: ast.stmt) -> list[ast.Name]:
-    found: list[ast.Name] = []
-    left: list[Any] = [statement]
-    while left:
-        node = left.pop()
-        kind = type(node)
-        if kind is ast.Name:
-            found.append(node)
-        elif kind is list:
-            left += node
-        elif isinstance(node, ast.AST) and kind not in OWN:
-            left += [getattr(node, field, None) for field in kind._fields]
-    return found
+def _names(node: ast.AST) -> Iterator[ast.Name]:
+    if isinstance(node, ast.Name):
+        yield node
+    elif not isinstance(node, OWN):
+        for child in ast.iter_child_nodes(node):
+            yield from _names(child)
 
 
-OWN = {
+OWN = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.JoinedStr,
     ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
-}  # fmt: skip
+)  # fmt: skip
 """What has names of its own."""
 
-WORD = re.compile(r"\w+")
 
-
-def _linked(code: str, links: dict[tuple[int, int], tuple[str, str]]) -> str:
-    """Highlighted HTML with the names at the given (line, column) turned into links."""
+def _linked(code: str, links: dict[int, Links]) -> str:
+    """Highlighted HTML with names turned into links; `links` has those of each line."""
     start = code.index("<code>") + len("<code>")
     end = code.rindex("</code>")
     lines = code[start:end].split("\n")
-    by_line: dict[int, dict[int, tuple[str, str]]] = {}
-    for (line, column), link in sorted(links.items()):
-        by_line.setdefault(line - 1, {})[column] = link
-    for line, columns in by_line.items():
-        lines[line] = _linked_line(lines[line], columns)
+    for line, found in links.items():
+        lines[line] = _linked_line(lines[line], found)
     return code[:start] + "\n".join(lines) + code[end:]
 
 
-def _linked_line(line: str, columns: dict[int, tuple[str, str]]) -> str:
+def _linked_line(line: str, links: Links) -> str:
     out: list[str] = []
     past = 0
     for piece in MARKUP.split(line):
-        if piece.startswith("<"):
+        if piece.startswith(("<", "&")):
             out.append(piece)
-        elif piece.startswith("&"):
-            out.append(piece)
-            past += 1
+            past += piece.startswith("&")
         else:
             done = 0
-            for column, (name, row) in columns.items():
+            for column, (name, row) in sorted(links.items()):
                 if past <= column < past + len(piece) and piece.startswith(name, column - past):
                     out += [piece[done : column - past], f'<a class="xr" href="#{row}">{name}</a>']
                     done = column - past + len(name)
@@ -195,14 +177,19 @@ def _table(facts: list[tuple[str, Fact]], lines: dict[str, int], elsewhere: dict
 
 
 def _data(fact: Fact) -> str:
-    """What the script reads: who shares the tensor's memory, and how it walks its storage, where that can be drawn."""
+    """What the script reads: who shares the tensor's memory, and how it walks its storage, where that can be drawn.
+
+    The walk is shape, strides, offset and size of the storage; the end is left out where nothing is left to say.
+    """
     mates = ",".join([*fact.same, *fact.shares])
     data = f' data-mates="{html.escape(mates)}"' if mates else ""
     count = math.prod(fact.shape)
     held = count if fact.storage is None else fact.storage
     if not fact.strides or fact.in_bytes or held > HELD or count > READ:
         return data
-    walk = json.dumps([fact.shape, fact.strides, fact.offset, held], separators=(",", ":"))
+    size = [held] if held != count else []
+    offset = [fact.offset] if fact.offset or size else []
+    walk = json.dumps([fact.shape, fact.strides, *offset, *size], separators=(",", ":"))
     return f'{data} data-walk="{walk}"'
 
 
