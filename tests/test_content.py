@@ -8,12 +8,12 @@ from functools import cache
 import pytest
 from conftest import BIN, ROOT
 from mkdocs.utils import yaml_load
-from torchproof.site import Site, transcript_file
-from torchproof.transcript import parse
+from torchproof.compare.site import Site
+from torchproof.compare.transcript import parse
 
 SITE = Site.read(ROOT)
 CHAPTERS = list(SITE.snippets)
-LESSONS = [name for name in CHAPTERS if not name.startswith("walkthroughs/")]
+LESSONS = [name for name in CHAPTERS if not SITE.snippets[name].is_walkthrough]
 PAGES = list(SITE.pages)
 TEXTS = [path.relative_to(ROOT).as_posix() for folder in ("docs", "snippets") for path in (ROOT / folder).rglob("*.*")]
 TEXTS = sorted(file for file in TEXTS if file.endswith((".md", ".py")))
@@ -177,7 +177,7 @@ def test_every_chapter_has_three_to_eight_exercises(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_exercise_is_followed_by_its_solution(chapter):
-    shown = [cell for cell in SITE.snippets[chapter].cells if cell.shown]
+    shown = [cell for cell in SITE.snippets[chapter].cells if cell.is_shown]
     wrong = []
     for cell, below in zip(shown, [*shown[1:], None], strict=True):
         if "exercise" in cell.tags and (below is None or "solution" not in below.tags):
@@ -296,6 +296,34 @@ def test_an_open_solution_is_noticed(block, folded):
     assert is_folded(block, line) is folded
 
 
+TEXT_AS_CODE = {
+    "tensors/arithmetic#which-cells-can-be-run-again": "the lesson is that cells are code run again and again",
+    "tensors/dtypes#exercise-guess-the-dtype": "the reader fills in an answer for each expression",
+    "tensors/dtypes#solution-guess-the-dtype": "as the exercise",
+    "tensors/indexing#four-picks-drawn": "the title of each picture is the code that it draws; its code is folded",
+    "tensors/randomness#a-program-for-any-processor": "the program runs in other processes, in another environment",
+}
+"""The shown cells that run code from a string, and why."""
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_shown_cell_runs_code_from_a_string(chapter):
+    found = [
+        f"{chapter}#{cell.slug}"
+        for cell in SITE.snippets[chapter].cells
+        if cell.is_shown and RUNS_TEXT.search(cell.source)
+    ]
+    allowed = [name for name in TEXT_AS_CODE if name.startswith(f"{chapter}#")]
+
+    assert sorted(found) == sorted(allowed), (
+        "a reader should meet code, not strings of it: show expressions and their values in a ```table fence, "
+        "or name the cell in TEXT_AS_CODE, with the reason"
+    )
+
+
+RUNS_TEXT = re.compile(r"(?<![\w.])(?:eval|exec|compile)\(")
+
+
 SKIPPED = re.compile(
     r"^[|=!] .*(\bskip(ped|ping)?\b|\bno (gpu|cuda)\b|(cuda|gpu) (is )?(not|un)\s?available)", re.I | re.M
 )
@@ -305,8 +333,8 @@ SKIPPED = re.compile(
 def test_no_output_says_that_there_was_no_gpu_instead_of_a_lesson(chapter):
     """Only a cell that says it is about the CPU's machine, by its tag, may print so."""
     snippet = SITE.snippets[chapter]
-    transcript = parse((ROOT / transcript_file(chapter)).read_text(encoding="utf-8"))
-    found = [slug for slug, lines in transcript.items() if SKIPPED.search("\n".join(lines))]
+    blocks = parse((ROOT / snippet.transcript()).read_text(encoding="utf-8")).cells
+    found = [slug for slug, block in blocks.items() if SKIPPED.search("\n".join(block.lines))]
 
     assert [slug for slug in found if "cpu" not in snippet.cell(slug).tags] == []
     assert SKIPPED.search("| skipping: CUDA is not available")

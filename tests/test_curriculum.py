@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 from conftest import ROOT
 from markdown import Markdown
-from torchproof.problems import did_you_mean
-from torchproof.site import Site
+from torchproof.compare.site import Site
+from torchproof.model.problems import did_you_mean
 
 CURRICULUM = tomllib.loads((ROOT / "tests" / "curriculum.toml").read_text(encoding="utf-8"))
 SITE = Site.read(ROOT)
@@ -58,30 +58,32 @@ def test_every_row_stands_in_the_curriculum_once():
     assert not twice, f"{twice} stand in tests/curriculum.toml twice; a taught row is no longer open"
 
 
-@pytest.mark.parametrize("row", CURRICULUM["taught"])
-def test_a_taught_row_points_to_a_place_that_exists(row):
-    wrong = broken(CURRICULUM["taught"][row])
+def test_every_taught_row_points_to_a_place_that_exists():
+    wrong = [f"{row}: {place}: {broken(place)}" for row, place in CURRICULUM["taught"].items() if broken(place)]
 
-    assert not wrong, f"{row} is taught at {CURRICULUM['taught'][row]}, but {wrong}; mend tests/curriculum.toml"
+    assert not wrong, "mend these rows of tests/curriculum.toml:\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("title", CURRICULUM["open"])
-def test_a_chapter_that_exists_has_no_open_rows(title):
-    chapter = CURRICULUM["open"][title]
+def test_no_chapter_that_exists_has_open_rows():
+    wrong = [
+        f"docs/{chapter['page']}.md: {', '.join(chapter['rows'])}"
+        for chapter in CURRICULUM["open"].values()
+        if chapter["page"] in SITE.pages
+    ]
 
-    assert chapter["page"] not in SITE.pages, (
-        f"docs/{chapter['page']}.md exists, and {', '.join(chapter['rows'])} are still open; "
-        f'in tests/curriculum.toml, say under [taught] where it teaches each, and delete [open."{title}"]'
+    assert not wrong, (
+        "say under [taught] of tests/curriculum.toml where these chapters teach each row, and delete them from [open]:\n"
+        + "\n".join(wrong)
     )
 
 
-@pytest.mark.parametrize("chapter", SITE.snippets)
-def test_a_chapter_teaches_rows_or_goes_beyond_the_sources(chapter):
+def test_every_chapter_teaches_rows_or_goes_beyond_the_sources():
     taught = {place.partition("#")[0].removesuffix(".md") for place in CURRICULUM["taught"].values()}
+    wrong = [chapter for chapter in SITE.snippets if chapter not in taught.union(CURRICULUM["beyond"])]
 
-    assert chapter in taught.union(CURRICULUM["beyond"]), (
-        f"no row is taught in {chapter}; move its rows from [open] of tests/curriculum.toml to [taught], "
-        f"or list it under `beyond` if the sources have none"
+    assert not wrong, (
+        "no row is taught in these chapters; move their rows from [open] of tests/curriculum.toml to [taught], "
+        "or list them under `beyond` if the sources have none:\n" + "\n".join(wrong)
     )
 
 

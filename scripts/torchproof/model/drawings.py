@@ -199,7 +199,9 @@ class Table:
         split = [_split(line) for line in lines]
         bare = [expression for label, expression in split if label is None]
         if bare and any(label for label, _ in split):
-            raise ValueError(f"the row `{bare[0]}` has no label, others have; write `label | {bare[0]}` or `| {bare[0]}`")
+            raise ValueError(
+                f"the row `{bare[0]}` has no label, others have; write `label | {bare[0]}` or `| {bare[0]}`"
+            )
         return cls(tuple(_row(label or "", expression, evaluate) for label, expression in split))
 
     def lines(self) -> Iterator[str]:
@@ -255,7 +257,7 @@ BAR = re.compile(r"(?:^|\s)\|\s")
 def _split(line: str) -> tuple[str | None, str]:
     """The label of a row, None where there is no bar after one, and its expression."""
     for bar in BAR.finditer(line):
-        label, expression = line[: bar.start()], line[bar.end() :].strip()
+        label, expression = line[: bar.start()].strip(), line[bar.end() :].strip()
         if _is_code(label):
             raise ValueError(
                 f"`{label}` before the bar of `{line}` is code, which a label is not, since nobody would run it; "
@@ -267,12 +269,13 @@ def _split(line: str) -> tuple[str | None, str]:
 
 
 def _is_code(label: str) -> bool:
-    """Whether a label computes something; words and numbers do not."""
+    """Whether a label computes something, and is written as code is: `mean (all)` and `at -1` are words."""
     try:
-        parts = ast.walk(ast.parse(label, "<label>", "eval").body)
+        tree = ast.parse(label, "<label>", "eval").body
     except SyntaxError:
         return False
-    return not all(isinstance(part, WORDS) for part in parts)
+    code, written = (re.sub(r"[()]", "", text).replace('"', "'") for text in (ast.unparse(tree), label))
+    return code == written and not all(isinstance(part, WORDS) for part in ast.walk(tree))
 
 
 BRACKETS = ("()", "[]", "{}")
