@@ -198,9 +198,11 @@ def _data(fact: Fact) -> str:
     """What the script reads: who shares the tensor's memory, and how it walks its storage, where that can be drawn."""
     mates = ",".join([*fact.same, *fact.shares])
     data = f' data-mates="{html.escape(mates)}"' if mates else ""
+    if not fact.strides or fact.in_bytes:
+        return data
     count = math.prod(fact.shape)
     held = count if fact.storage is None else fact.storage
-    if not fact.strides or fact.in_bytes or held > HELD or count > READ:
+    if held > HELD or count > READ:
         return data
     walk = json.dumps([fact.shape, fact.strides, fact.offset, held], separators=(",", ":"))
     return f'{data} data-walk="{walk}"'
