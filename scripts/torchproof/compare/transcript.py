@@ -132,7 +132,7 @@ WORDS: dict[str, tuple[str, Any]] = {
 }
 """How each field of a fact is said, where it is not its default: the words before it, and how the rest is read."""
 
-SIZES = re.compile(r"(?:(?P<type>.+) )?(?P<dtype>\w+)\[(?P<shape>[\d, ]*)\]")
+SIZES = re.compile(r"(?:(?P<type>.+) )?(?P<dtype>\S+)\[(?P<shape>[\w?, ]*)\]")
 
 
 def write_fact(fact: Fact, *, without: tuple[str, ...] = ()) -> str:
@@ -209,7 +209,7 @@ def read_fact(text: str) -> Fact:
     statement, _, name = head.partition(" ")
     fields: dict[str, Any] = {}
     if words and (sizes := SIZES.fullmatch(words[0])):
-        shape = tuple(map(int, re.findall(r"\d+", sizes["shape"])))
+        shape = tuple(int(size) if size.isdecimal() else size for size in re.findall(r"[\w?]+", sizes["shape"]))
         fields = {"type": sizes["type"] or "Tensor", "dtype": sizes["dtype"], "shape": shape}
         words = words[1:]
     for word in words:

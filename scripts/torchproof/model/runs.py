@@ -112,7 +112,8 @@ class Fact:
     type: str = "Tensor"
     """The class."""
     dtype: str = ""
-    shape: tuple[int, ...] = ()
+    shape: tuple[int | str, ...] = ()
+    """A size that is none, as of a nested tensor, has a symbol: `j1`, `?`."""
     device: str = "cpu"
     layout: str = "strided"
     """torch's name of it; `opaque` for a tensor inside a transform, which has no state of its own."""
@@ -143,7 +144,7 @@ class Fact:
     @property
     def sizes(self) -> str:
         """Dtype and shape with the class, unless that is Tensor: `int64[2, 3]`, `Parameter float32[]`."""
-        text = f"{self.dtype}{list(self.shape)}"
+        text = f"{self.dtype}[{', '.join(map(str, self.shape))}]"
         return text if self.type == "Tensor" else f"{self.type} {text}"
 
 

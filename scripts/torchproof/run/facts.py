@@ -79,8 +79,16 @@ def _grad(tensor: Any) -> Any:
 
 def _sizes(name: str, value: Any) -> Fact:
     """What every tensor and array has: class, dtype and shape."""
-    dtype = str(value.dtype).removeprefix("torch.")
-    return Fact(0, name, _on_one_line(type(value).__name__), dtype, tuple(value.shape))
+    dtype = "".join(str(value.dtype).removeprefix("torch.").split())  # a structured one has blanks
+    return Fact(0, name, _on_one_line(type(value).__name__), dtype, _shape(value))
+
+
+def _shape(value: Any) -> tuple[int | str, ...]:
+    """The sizes; of a nested tensor, a symbol where its parts differ."""
+    try:
+        return tuple(size if type(size) is int else str(size) for size in value.shape)
+    except RuntimeError:  # the older layout of nested tensors tells none
+        return ("?",) * value.dim()
 
 
 def _fact_of_array(name: str, array: Any) -> Fact:

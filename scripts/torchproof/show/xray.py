@@ -183,9 +183,11 @@ def _data(fact: Fact) -> str:
     """
     mates = ",".join([*fact.same, *fact.shares])
     data = f' data-mates="{html.escape(mates)}"' if mates else ""
+    if not fact.strides or fact.in_bytes:
+        return data
     count = math.prod(fact.shape)
     held = count if fact.storage is None else fact.storage
-    if not fact.strides or fact.in_bytes or held > HELD or count > READ:
+    if held > HELD or count > READ:
         return data
     size = [held] if held != count else []
     offset = [fact.offset] if fact.offset or size else []
