@@ -2,10 +2,11 @@
 
 import gzip
 import re
+import shutil
 
 import pytest
 from conftest import ROOT, Project, Server, commit_transcripts, parse_html, write_small_site
-from torchproof.site import Site
+from torchproof.compare.site import Site
 
 WALK = """\
 # %% [markdown]
@@ -37,6 +38,11 @@ secret = 1
 
 # %% No third tags=["raises-exception"]
 steps[2]
+
+# %% [markdown]
+# $$
+# \\sum_i e_i * c_i
+# $$
 """
 
 FILE = "docs/walkthroughs/walk.py"
@@ -51,24 +57,32 @@ def write_walk(project):
     project.write(FILE, WALK)
 
 
+@pytest.fixture(scope="module")
+def template(once):
+    def make(folder):
+        project = Project(folder)
+        write_walk(project)
+        commit_transcripts(project)
+
+    return once("walk", make)
+
+
 @pytest.fixture
-def walk(tmp_path):
+def walk(template, tmp_path):
     """A small site with a walk-through, accepted."""
-    project = Project(tmp_path / "site")
-    write_walk(project)
-    commit_transcripts(project)
-    return project
+    return Project(shutil.copytree(template, tmp_path / "site"))
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built(template, once):
     """The same, built."""
-    project = Project(tmp_path_factory.mktemp("walk") / "site")
-    write_walk(project)
-    commit_transcripts(project)
-    made = project.run("mkdocs", "build", "--strict")
-    assert made.returncode == 0, made.stdout
-    return project
+
+    def make(folder):
+        project = Project(shutil.copytree(template, folder, dirs_exist_ok=True))
+        made = project.run("mkdocs", "build", "--strict")
+        assert made.returncode == 0, made.stdout
+
+    return Project(once("walk-built", make))
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +107,16 @@ def test_accept_writes_a_transcript_beside_it_and_all_agree(walk):
     accepted = walk.run("torchproof", "accept", "-k", "walkthroughs/walk")
 
     assert accepted.returncode == 0, accepted.stdout
-    assert walk.read(TRANSCRIPT).startswith(f"torchproof 1 · {FILE} · cpu · torch ")
+    assert walk.read(TRANSCRIPT).startswith(f"torchproof 2 · {FILE} · cpu · torch ")
     for command in COMMANDS.values():
         done = walk.run(*command)
         assert done.returncode == 0, done.stdout
 
 
 @EACH_COMMAND
-def test_a_changed_digit_of_its_transcript_is_drift(walk, command):
+def test_a_changed_digit_of_its_transcript_and_a_false_proof_are_told_at_their_lines(walk, command):
     walk.replace(TRANSCRIPT, "= tensor([1, 2])", "= tensor([1, 3])")
+    walk.replace(FILE, "steps.sum() == 3", "steps.sum() == 4")
 
     done = walk.run(*command)
 
@@ -109,6 +124,7 @@ def test_a_changed_digit_of_its_transcript_is_drift(walk, command):
     assert f"{FILE}:10: the cell 'two-steps' has drifted from {TRANSCRIPT} (shown at {FILE}:10)" in done.stdout
     assert "-= tensor([1, 3])\n+= tensor([1, 2])" in done.stdout
     assert "torchproof accept -k walkthroughs/walk" in done.stdout
+    assert f"{FILE}:17: the proof `steps.sum() == 4` is False: left is tensor(3), right is 4" in done.stdout
 
 
 @EACH_COMMAND
@@ -119,16 +135,6 @@ def test_a_cell_that_raises_fails(walk, command):
 
     assert done.returncode == 1
     assert f"{FILE}:14: the cell 'two-steps' raises AttributeError" in done.stdout
-
-
-@EACH_COMMAND
-def test_a_false_proof_is_reported_at_its_line(walk, command):
-    walk.replace(FILE, "steps.sum() == 3", "steps.sum() == 4")
-
-    done = walk.run(*command)
-
-    assert done.returncode == 1
-    assert f"{FILE}:17: the proof `steps.sum() == 4` is False: left is tensor(3), right is 4" in done.stdout
 
 
 def test_explain_knows_its_cells(walk):
@@ -152,26 +158,32 @@ def test_explain_knows_its_cells(walk):
 def test_what_is_wrong_with_the_file_is_said(walk, old, new, complaint):
     walk.replace(FILE, old, new)
 
-    checked = walk.run("torchproof", "check")
+    assert complaint in problems(walk)
 
-    assert checked.returncode == 1
-    assert complaint in checked.stdout
+
+def problems(project):
+    """What every command says before anything runs."""
+    return "\n".join(map(str, Site.read(project.root).problems))
 
 
 def test_a_transcript_without_its_walk_through_is_told(walk):
     (walk.root / FILE).rename(walk.root / "docs/walkthroughs/talk.py")
 
-    checked = walk.run("torchproof", "check")
-
-    assert f"{TRANSCRIPT}:1: a transcript without its snippet {FILE}; delete it, or rename it along" in checked.stdout
+    assert f"{TRANSCRIPT}:1: a transcript without its snippet {FILE}; delete it, or rename it along" in problems(walk)
 
 
 def test_a_snippet_without_a_cell_is_told(small_site):
     small_site.write("snippets/a/b.py", '"""Nothing."""\n')
 
-    assert (
-        "snippets/a/b.py:1: no cell; start one with a line `# %% Title`" in small_site.run("torchproof", "check").stdout
-    )
+    assert "snippets/a/b.py:1: no cell; start one with a line `# %% Title`" in problems(small_site)
+
+
+def test_a_folder_of_that_name_makes_no_walk_through(small_site):
+    small_site.write("snippets/walkthroughs/mine.py", small_site.read("snippets/a/b.py"))
+    small_site.write("docs/walkthroughs/mine.md", small_site.read("docs/a/b.md").replace("a/b#", "walkthroughs/mine#"))
+
+    assert "walkthroughs/mine.cpu.txt:1: no transcript yet" in problems(small_site)
+    assert "snippets/walkthroughs/mine.py:" not in problems(small_site)
 
 
 def test_the_file_runs_as_it_is(walk):
@@ -211,7 +223,7 @@ def test_the_page_marks_proofs_and_renders_formulas_and_drawings(article):
 
     assert (proof.text, proof.attributes["title"]) == ("steps.sum() == 3", "True when this page was built")
     assert "a * b * c" in [code.text for code in article.all("code")]
-    assert [math.one("annotation").text for math in article.all("span.katex-mathml")] == ["x_1 < 2"]
+    assert [formula.text for formula in article.all("math")] == ["x1<2", "∑iei∗ci"]
     assert "$not maths$" in article.text
     assert "steps[1:] has shape (1,)" in drawing.one("desc").text
 
@@ -262,14 +274,27 @@ def test_a_link_that_leads_nowhere_fails_the_strict_build(walk):
     assert f"{FILE} links to '../a/c.md#broadcasting', which is not there" in made.stdout
 
 
-def test_maths_that_katex_does_not_understand_fails_the_build(walk):
-    walk.replace(FILE, "$x_1 < 2$", r"$\frac{1$")
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [("$x_1 < 2$", r"$\frac{1$", 4), ("e_i * c_i", r"\frac{e", 33)],
+    ids=["in a line", "on lines of its own"],
+)
+def test_tex_that_is_wrong_fails_the_build_at_its_line(walk, old, new, line):
+    walk.replace(FILE, old, new)
 
     made = walk.run("mkdocs", "build", "-q")
 
     assert made.returncode == 1
-    assert FILE in made.stdout
-    assert "KaTeX does not understand" in made.stdout
+    assert f"{FILE}:{line}: wrong TeX in `" in made.stdout
+
+
+def test_a_formula_in_indented_code_fails_the_build(walk):
+    walk.replace(FILE, "# They add up", "# Words.\n#\n#     indented $x$\n#\n# They add up")
+
+    made = walk.run("mkdocs", "build", "-q")
+
+    assert made.returncode == 1
+    assert f"{FILE}: a proof, a formula or a drawing stands in indented code" in made.stdout
 
 
 def test_a_serving_site_shows_drift_in_the_page_and_recovers(walk, tmp_path):
