@@ -26,7 +26,9 @@ print(unrecorded)
 def look(switch, call):
     """What a switch does to one call of the model, in four answers."""
     kept, dropped = [], []
-    hook = model[1].register_forward_hook(lambda layer, inputs, output: dropped.append((output == 0).any()))
+    hook = model[1].register_forward_hook(
+        lambda layer, inputs, output: dropped.append((output == 0).any()),
+    )
     torch.manual_seed(0)
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
         out = call()
@@ -174,18 +176,21 @@ print(view.grad, speeds.grad)
 # %% Another thread records
 import threading
 
-seen = []
+
+def report():
+    print(torch.is_grad_enabled())
+
+
 with torch.no_grad():
-    thread = threading.Thread(target=lambda: seen.append(torch.is_grad_enabled()))
+    thread = threading.Thread(target=report)
     thread.start()
     thread.join()
-    seen.append(torch.is_grad_enabled())
-print(seen)
+    report()
 
 
 # %% Exercise: a faithful judge tags=["exercise"]
 def predict(model, batch):
-    """The model's answers in use, unrecorded; every layer's mode as it was before."""
+    """The model's answers in use, unrecorded; every mode as it was before."""
     return model(batch)  # your code here
 
 
@@ -197,12 +202,12 @@ rows = torch.arange(20.0)[:, None]
 answers = predict(judged, rows)
 assert not answers.requires_grad, "the answers were recorded"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
-assert [layer.training for layer in judged.modules()] == modes, "a layer's mode has changed"
+assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
 
 
 # %% Solution: a faithful judge tags=["solution"]
 def predict(model, batch):
-    """The model's answers in use, unrecorded; every layer's mode as it was before."""
+    """The model's answers in use, unrecorded; every mode as it was before."""
     before = {layer: layer.training for layer in model.modules()}
     model.eval()
     with torch.no_grad():
@@ -215,15 +220,15 @@ def predict(model, batch):
 answers = predict(judged, rows)
 assert not answers.requires_grad, "the answers were recorded"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
-assert [layer.training for layer in judged.modules()] == modes, "a layer's mode has changed"
+assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
 judged.train()
 predict(judged, rows)
-assert judged.training and judged[1].training, "a layer's mode has changed"
+assert judged.training and judged[1].training, "a mode has changed"
 
 
 # %% Exercise: freeze all but the head tags=["exercise"]
 def freeze_all_but(model, head):
-    """From now on, an optimizer that holds all parameters moves those of `head` only."""
+    """An optimizer that holds all parameters moves only those of `head` now."""
     model.requires_grad_(False)
     head.requires_grad_(True)  # something is missing
 
@@ -242,7 +247,7 @@ assert moved == [False, False, True, True], f"moved: {moved}"
 
 # %% Solution: freeze all but the head tags=["solution"]
 def freeze_all_but(model, head):
-    """From now on, an optimizer that holds all parameters moves those of `head` only."""
+    """An optimizer that holds all parameters moves only those of `head` now."""
     model.requires_grad_(False)
     head.requires_grad_(True)
     for parameter in model.parameters():
@@ -260,7 +265,7 @@ assert moved == [False, False, True, True], f"moved: {moved}"
 
 # %% Exercise: a slow teacher tags=["exercise"]
 def follow(teacher, student, keep=0.75):
-    """Each weight of the teacher becomes keep · itself + (1 - keep) · the student's, in place."""
+    """In place: each weight becomes keep · itself + (1 - keep) · the student's."""
     for slow, fast in zip(teacher.parameters(), student.parameters()):
         slow = keep * slow + (1 - keep) * fast  # your code here
 
@@ -270,28 +275,28 @@ with torch.no_grad():
     for slow, fast in zip(teacher.parameters(), student.parameters()):
         slow.fill_(4.0)
         fast.fill_(8.0)
-optimizer = torch.optim.SGD(teacher.parameters(), lr=1.0)
+held = torch.optim.SGD(teacher.parameters()).param_groups[0]["params"][0]
 writes = teacher.weight._version
 
 follow(teacher, student)
-assert [p.item() for p in teacher.parameters()] == [5.0, 5.0], "not three quarters of 4 and one of 8"
-assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student has changed"
-assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no leaf, or no longer marked"
-assert teacher.weight is optimizer.param_groups[0]["params"][0], "the optimizer holds another tensor"
+assert [p.item() for p in teacher.parameters()] == [5.0, 5.0], "¾ · 4 + ¼ · 8 is 5"
+assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student moved"
+assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no marked leaf"
+assert teacher.weight is held, "the optimizer holds another tensor"
 assert teacher.weight._version > writes, "written behind autograd's back"
 
 
 # %% Solution: a slow teacher tags=["solution"]
 @torch.no_grad()
 def follow(teacher, student, keep=0.75):
-    """Each weight of the teacher becomes keep · itself + (1 - keep) · the student's, in place."""
+    """In place: each weight becomes keep · itself + (1 - keep) · the student's."""
     for slow, fast in zip(teacher.parameters(), student.parameters()):
         slow.mul_(keep).add_(fast, alpha=1 - keep)
 
 
 follow(teacher, student)
-assert [p.item() for p in teacher.parameters()] == [5.0, 5.0], "not three quarters of 4 and one of 8"
-assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student has changed"
-assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no leaf, or no longer marked"
-assert teacher.weight is optimizer.param_groups[0]["params"][0], "the optimizer holds another tensor"
+assert [p.item() for p in teacher.parameters()] == [5.0, 5.0], "¾ · 4 + ¼ · 8 is 5"
+assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student moved"
+assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no marked leaf"
+assert teacher.weight is held, "the optimizer holds another tensor"
 assert teacher.weight._version > writes, "written behind autograd's back"

@@ -66,9 +66,10 @@ print(far)
 print(point.grad)
 
 # %% A sum hands v on
+point.grad = None
 plus_two = point + 2
-(slopes,) = torch.autograd.grad(plus_two, point, torch.tensor([0.1, 0.1, 0.001]))
-print(slopes)
+plus_two.backward(torch.tensor([0.1, 0.1, 0.001]))
+print(point.grad)
 
 # %% One hot gives one row
 outputs = table @ inputs
@@ -93,13 +94,15 @@ print(torch.func.jacrev(torch.square)(place))
 # %% Backward is v times J
 from functools import partial
 
-functions = [torch.sin, torch.relu, partial(torch.cumsum, dim=0), partial(torch.softmax, dim=0), lengths_and_sum]
-for f in functions:
+running_sum = partial(torch.cumsum, dim=0)
+softmax = partial(torch.softmax, dim=0)
+for f in [torch.sin, torch.relu, running_sum, softmax, lengths_and_sum]:
     for dtype in [torch.float32, torch.float64]:
-        at = place.to(dtype).requires_grad_()
+        at = place.to(dtype, copy=True).requires_grad_()
         by_v = torch.tensor([1.0, -2.0, 3.0], dtype=dtype)
-        (by_backward,) = torch.autograd.grad(f(at), at, by_v)
-        torch.testing.assert_close(by_backward, by_v @ torch.func.jacrev(f)(at.detach()))
+        f(at).backward(by_v)
+        jacobian = torch.func.jacrev(f)(at.detach())
+        torch.testing.assert_close(at.grad, by_v @ jacobian)
 
 # %% Three rounds add up
 weights = torch.ones(4, requires_grad=True)
@@ -183,7 +186,7 @@ handle.remove()
 
 # %% Exercise: one row of a Jacobian tags=["exercise"]
 def row_of_jacobian(f, x, i):
-    """How output `i` of `f` depends on each number of `x`; by one walk, without touching any `.grad`."""
+    """How output `i` of `f` depends on each number of `x`; no `.grad` touched."""
     f(x).sum().backward()  # all outputs at once: not the question
     return x.grad
 
@@ -199,7 +202,7 @@ assert spot.grad is None, "a gradient was left behind"
 
 # %% Solution: one row of a Jacobian tags=["solution"]
 def row_of_jacobian(f, x, i):
-    """How output `i` of `f` depends on each number of `x`; by one walk, without touching any `.grad`."""
+    """How output `i` of `f` depends on each number of `x`; no `.grad` touched."""
     outputs = f(x)
     one_hot = torch.zeros_like(outputs)
     one_hot[i] = 1
@@ -216,7 +219,7 @@ assert spot.grad is None, "a gradient was left behind"
 
 # %% Exercise: examples that count more tags=["exercise"]
 def weighted_slope(guess, distances, times, importance):
-    """The slope of the mean of importance · error², by one `backward` on the errors themselves."""
+    """The slope of the mean of importance · error², by a `v` for the errors."""
     errors = (guess * distances - times) ** 2  # one for each example
     errors.sum().backward()  # each counts the same
     return guess.grad
@@ -229,24 +232,26 @@ guess = torch.tensor(1.0, requires_grad=True)
 reference = torch.tensor(1.0, requires_grad=True)
 (importance * (reference * distances - times) ** 2).mean().backward()
 print(reference.grad)
-assert torch.equal(weighted_slope(guess, distances, times, importance), reference.grad), guess.grad.item()
+found = weighted_slope(guess, distances, times, importance)
+assert torch.equal(found, reference.grad), found.item()
 
 
 # %% Solution: examples that count more tags=["solution"]
 def weighted_slope(guess, distances, times, importance):
-    """The slope of the mean of importance · error², by one `backward` on the errors themselves."""
+    """The slope of the mean of importance · error², by a `v` for the errors."""
     errors = (guess * distances - times) ** 2  # one for each example
     errors.backward(importance / len(errors))
     return guess.grad
 
 
 guess.grad = None
-assert torch.equal(weighted_slope(guess, distances, times, importance), reference.grad), guess.grad.item()
+found = weighted_slope(guess, distances, times, importance)
+assert torch.equal(found, reference.grad), found.item()
 
 
 # %% Exercise: the gradient turned round tags=["exercise"]
 def turned_round(t):
-    """The numbers of `t`; a gradient that comes back through the result goes on with its sign changed."""
+    """The numbers of `t`; what comes back through the result changes its sign."""
     t.register_hook(lambda gradient: -gradient)  # and who else uses t?
     return t
 
@@ -261,7 +266,7 @@ assert feature.grad.tolist() == [18.0, 18.0], feature.grad.tolist()
 
 # %% Solution: the gradient turned round tags=["solution"]
 def turned_round(t):
-    """The numbers of `t`; a gradient that comes back through the result goes on with its sign changed."""
+    """The numbers of `t`; what comes back through the result changes its sign."""
     result = t.view_as(t)
     result.register_hook(lambda gradient: -gradient)
     return result

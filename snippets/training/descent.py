@@ -146,7 +146,8 @@ for epoch in range(20):
 print(f"w = {model.weight.item():.3f}")
 
 # %% Five ways, one path
-paths = torch.tensor([path_numpy, path_tensors, path_autograd, path_optim, path_nn])
+by_hand = [path_numpy, path_tensors]
+paths = torch.tensor([*by_hand, path_autograd, path_optim, path_nn])
 for path in paths:
     print([round(w, 3) for w in path[:4].tolist()], "…", round(path[-1].item(), 3))
 torch.testing.assert_close(paths, paths[:1].expand(5, -1), rtol=0, atol=1e-5)
@@ -252,38 +253,40 @@ nn.Linear(1, 1)(x)
 
 # %% Exercise: a line with a bias tags=["exercise"]
 def gradients(w, b, x, target):
-    """The gradients of the mean of (w·x + b - target)² for w and for b, without autograd."""
+    """The slopes of the mean of (w·x + b - target)² for w and b, by a formula."""
     error = w * x + b - target
     return torch.dot(x, error), error.sum()  # not quite
 
 
 torch.manual_seed(0)
 for examples in [1, 4, 50]:
-    at, truth, start = torch.randn(examples), torch.randn(examples), torch.randn(2)
-    w, b = start.clone().requires_grad_()
-    expected = torch.autograd.grad(((w * at + b - truth) ** 2).mean(), [w, b])
-    found = gradients(w.detach(), b.detach(), at, truth)
-    assert torch.allclose(torch.stack(found), torch.stack(expected), atol=1e-5), f"another gradient for {examples}"
+    at, truth = torch.randn(2, examples)
+    w, b = torch.randn(2, requires_grad=True)
+    loss = ((w * at + b - truth) ** 2).mean()
+    expected = torch.stack(torch.autograd.grad(loss, [w, b]))
+    found = torch.stack(gradients(w.detach(), b.detach(), at, truth))
+    assert torch.allclose(found, expected, atol=1e-5), f"wrong for {examples}"
 
 
 # %% Solution: a line with a bias tags=["solution"]
 def gradients(w, b, x, target):
-    """The gradients of the mean of (w·x + b - target)² for w and for b, without autograd."""
+    """The slopes of the mean of (w·x + b - target)² for w and b, by a formula."""
     error = w * x + b - target
     return (2 * error * x).mean(), (2 * error).mean()
 
 
 for examples in [1, 4, 50]:
-    at, truth, start = torch.randn(examples), torch.randn(examples), torch.randn(2)
-    w, b = start.clone().requires_grad_()
-    expected = torch.autograd.grad(((w * at + b - truth) ** 2).mean(), [w, b])
-    found = gradients(w.detach(), b.detach(), at, truth)
-    assert torch.allclose(torch.stack(found), torch.stack(expected), atol=1e-5), f"another gradient for {examples}"
+    at, truth = torch.randn(2, examples)
+    w, b = torch.randn(2, requires_grad=True)
+    loss = ((w * at + b - truth) ** 2).mean()
+    expected = torch.stack(torch.autograd.grad(loss, [w, b]))
+    found = torch.stack(gradients(w.detach(), b.detach(), at, truth))
+    assert torch.allclose(found, expected, atol=1e-5), f"wrong for {examples}"
 
 
 # %% Exercise: the best line tags=["exercise"]
 def fit(x, target, rate=0.1, steps=500):
-    """w and b of the line with the smallest mean squared error, by gradient descent."""
+    """w and b of the line with the smallest mean squared error."""
     w = torch.tensor(0.0, requires_grad=True)
     b = torch.tensor(0.0, requires_grad=True)
     for _ in range(steps):
@@ -298,14 +301,15 @@ def fit(x, target, rate=0.1, steps=500):
 torch.manual_seed(0)
 hours = torch.linspace(-1, 1, 30)
 grades = 3 * hours + 1 + 0.3 * torch.randn(30)
-best = torch.linalg.lstsq(torch.stack([hours, torch.ones(30)], dim=1), grades[:, None]).solution
-found = torch.tensor(fit(hours, grades))
-assert torch.allclose(found, best.flatten(), atol=1e-3), f"off by {(found - best.flatten()).abs().max():.1f}"
+columns = torch.stack([hours, torch.ones(30)], dim=1)
+best = torch.linalg.lstsq(columns, grades[:, None]).solution.flatten()
+off = (torch.tensor(fit(hours, grades)) - best).abs().max()
+assert off < 1e-3, f"off by {off:.1f}"
 
 
 # %% Solution: the best line tags=["solution"]
 def fit(x, target, rate=0.1, steps=500):
-    """w and b of the line with the smallest mean squared error, by gradient descent."""
+    """w and b of the line with the smallest mean squared error."""
     w = torch.tensor(0.0, requires_grad=True)
     b = torch.tensor(0.0, requires_grad=True)
     for _ in range(steps):
@@ -318,13 +322,13 @@ def fit(x, target, rate=0.1, steps=500):
     return w.item(), b.item()
 
 
-found = torch.tensor(fit(hours, grades))
-assert torch.allclose(found, best.flatten(), atol=1e-3), f"off by {(found - best.flatten()).abs().max():.1f}"
+off = (torch.tensor(fit(hours, grades)) - best).abs().max()
+assert off < 1e-3, f"off by {off:.1f}"
 
 
 # %% Exercise: the edge tags=["exercise"]
 def edge(x):
-    """The learning rate above which the steps for `w * x` grow instead of shrink, whatever the target."""
+    """The learning rate above which the steps for `w * x` grow, not shrink."""
     return 0.1  # a constant cannot do
 
 
@@ -338,17 +342,19 @@ def last_distance(rate, x, steps=200):
 
 for some_x in [x, torch.tensor([1.0, 1.0]), torch.tensor([0.5, -3.0, 2.0])]:
     limit = edge(some_x)
-    below, above = last_distance(0.98 * limit, some_x), last_distance(1.02 * limit, some_x)
-    assert below < 1 < above, f"the edge for {some_x.tolist()} is not {limit}"
+    below = last_distance(0.98 * limit, some_x)
+    above = last_distance(1.02 * limit, some_x)
+    assert below < 1 < above, f"not the edge for {some_x.tolist()}"
 
 
 # %% Solution: the edge tags=["solution"]
 def edge(x):
-    """The learning rate above which the steps for `w * x` grow instead of shrink, whatever the target."""
+    """The learning rate above which the steps for `w * x` grow, not shrink."""
     return 1 / (x**2).mean().item()
 
 
 for some_x in [x, torch.tensor([1.0, 1.0]), torch.tensor([0.5, -3.0, 2.0])]:
     limit = edge(some_x)
-    below, above = last_distance(0.98 * limit, some_x), last_distance(1.02 * limit, some_x)
-    assert below < 1 < above, f"the edge for {some_x.tolist()} is not {limit}"
+    below = last_distance(0.98 * limit, some_x)
+    above = last_distance(1.02 * limit, some_x)
+    assert below < 1 < above, f"not the edge for {some_x.tolist()}"
