@@ -87,7 +87,8 @@ people = [
     {"name": "Alan", "height": 1.78, "born": 1912},
 ]
 batch = default_collate(people)
-batch
+for key, value in batch.items():
+    print(key, value)
 
 # %% A float becomes a double tags=["raises-exception"]
 layer = torch.nn.Linear(1, 1)
