@@ -188,19 +188,42 @@ with torch.no_grad():
     report()
 
 
+# %% An async function records
+@torch.no_grad()
+async def above():
+    report()
+
+
+async def inside():
+    with torch.no_grad():
+        report()
+
+
+for function in (above, inside):
+    try:
+        function().send(None)  # run it, as an event loop would
+    except StopIteration:  # it has returned
+        pass
+
+
 # %% Exercise: a faithful judge tags=["exercise"]
+import copy
+
+
 def predict(model, batch):
     """The model's answers in use, unrecorded; every mode as it was before."""
     return model(batch)  # your code here
 
 
-judged = nn.Sequential(nn.BatchNorm1d(1), nn.Dropout(0.5), nn.Linear(1, 1))
+judged = nn.Sequential(nn.BatchNorm1d(1), nn.Dropout(0.5), nn.Linear(1, 1), nn.BatchNorm1d(1))
 judged[0].eval()  # somebody froze this layer's statistics
 modes = [layer.training for layer in judged.modules()]
 rows = torch.arange(20.0)[:, None]
 
 answers = predict(judged, rows)
 assert not answers.requires_grad, "the answers were recorded"
+in_use = copy.deepcopy(judged).eval()(rows)
+assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
 assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
 
@@ -219,6 +242,8 @@ def predict(model, batch):
 
 answers = predict(judged, rows)
 assert not answers.requires_grad, "the answers were recorded"
+in_use = copy.deepcopy(judged).eval()(rows)
+assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
 assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
 judged.train()
@@ -236,13 +261,14 @@ def freeze_all_but(model, head):
 tower = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
 all_of_it = torch.optim.AdamW(tower.parameters(), lr=0.1)
 tower(torch.ones(4, 2)).sum().backward()  # one round of training has left its gradients
-before = [parameter.detach().clone() for parameter in tower.parameters()]
 
-freeze_all_but(tower, tower[2])
-tower(torch.ones(4, 2)).sum().backward()
-all_of_it.step()
-moved = [not torch.equal(now, then) for now, then in zip(tower.parameters(), before)]
-assert moved == [False, False, True, True], f"moved: {moved}"
+for head, expected in [(2, [False, False, True, True]), (0, [True, True, False, False])]:
+    before = [parameter.detach().clone() for parameter in tower.parameters()]
+    freeze_all_but(tower, tower[head])
+    tower(torch.ones(4, 2)).sum().backward()
+    all_of_it.step()
+    moved = [not torch.equal(now, then) for now, then in zip(tower.parameters(), before)]
+    assert moved == expected, f"moved, with layer {head} as the head: {moved}"
 
 
 # %% Solution: freeze all but the head tags=["solution"]
@@ -255,12 +281,13 @@ def freeze_all_but(model, head):
             parameter.grad = None
 
 
-before = [parameter.detach().clone() for parameter in tower.parameters()]
-freeze_all_but(tower, tower[2])
-tower(torch.ones(4, 2)).sum().backward()
-all_of_it.step()
-moved = [not torch.equal(now, then) for now, then in zip(tower.parameters(), before)]
-assert moved == [False, False, True, True], f"moved: {moved}"
+for head, expected in [(2, [False, False, True, True]), (0, [True, True, False, False])]:
+    before = [parameter.detach().clone() for parameter in tower.parameters()]
+    freeze_all_but(tower, tower[head])
+    tower(torch.ones(4, 2)).sum().backward()
+    all_of_it.step()
+    moved = [not torch.equal(now, then) for now, then in zip(tower.parameters(), before)]
+    assert moved == expected, f"moved, with layer {head} as the head: {moved}"
 
 
 # %% Exercise: a slow teacher tags=["exercise"]
@@ -284,6 +311,8 @@ assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student move
 assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no marked leaf"
 assert teacher.weight is held, "the optimizer holds another tensor"
 assert teacher.weight._version > writes, "written behind autograd's back"
+follow(teacher, student, keep=0.5)
+assert [p.item() for p in teacher.parameters()] == [6.5, 6.5], "½ · 5 + ½ · 8 is 6.5"
 
 
 # %% Solution: a slow teacher tags=["solution"]
@@ -300,3 +329,5 @@ assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student move
 assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no marked leaf"
 assert teacher.weight is held, "the optimizer holds another tensor"
 assert teacher.weight._version > writes, "written behind autograd's back"
+follow(teacher, student, keep=0.5)
+assert [p.item() for p in teacher.parameters()] == [6.5, 6.5], "½ · 5 + ½ · 8 is 6.5"
