@@ -191,13 +191,19 @@ def row_of_jacobian(f, x, i):
     return x.grad
 
 
+def first_two(p):
+    return lengths_and_sum(p)[:2]  # two outputs, three inputs
+
+
 spot = torch.tensor([2.0, 3.0, 5.0], requires_grad=True)
-expected = torch.func.jacrev(lengths_and_sum)(spot.detach())
-print(expected)
-for i in range(3):
-    found = row_of_jacobian(lengths_and_sum, spot, i)
-    assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
-assert spot.grad is None, "a gradient was left behind"
+spot.grad = torch.zeros(3)  # from some other calculation
+print(torch.func.jacrev(first_two)(spot.detach()))
+for f in [first_two, lengths_and_sum]:
+    expected = torch.func.jacrev(f)(spot.detach())
+    for i in range(len(expected)):
+        found = row_of_jacobian(f, spot, i)
+        assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
+assert spot.grad.tolist() == [0, 0, 0], "somebody's gradient has changed"
 
 
 # %% Solution: one row of a Jacobian tags=["solution"]
@@ -210,11 +216,13 @@ def row_of_jacobian(f, x, i):
     return row
 
 
-spot.grad = None
-for i in range(3):
-    found = row_of_jacobian(lengths_and_sum, spot, i)
-    assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
-assert spot.grad is None, "a gradient was left behind"
+spot.grad = torch.zeros(3)
+for f in [first_two, lengths_and_sum]:
+    expected = torch.func.jacrev(f)(spot.detach())
+    for i in range(len(expected)):
+        found = row_of_jacobian(f, spot, i)
+        assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
+assert spot.grad.tolist() == [0, 0, 0], "somebody's gradient has changed"
 
 
 # %% Exercise: examples that count more tags=["exercise"]
@@ -228,12 +236,13 @@ def weighted_slope(guess, distances, times, importance):
 distances = torch.tensor([1.0, 2.0, 3.0, 4.0])
 times = torch.tensor([2.0, 4.0, 6.0, 9.0])
 importance = torch.tensor([1.0, 1.0, 1.0, 5.0])
-guess = torch.tensor(1.0, requires_grad=True)
-reference = torch.tensor(1.0, requires_grad=True)
-(importance * (reference * distances - times) ** 2).mean().backward()
-print(reference.grad)
-found = weighted_slope(guess, distances, times, importance)
-assert torch.equal(found, reference.grad), found.item()
+for some in [slice(0, 4), slice(2, 4)]:  # all four, and the last two
+    data = distances[some], times[some], importance[some]
+    guess = torch.tensor(1.0, requires_grad=True)
+    loss = (data[2] * (guess * data[0] - data[1]) ** 2).mean()
+    (expected,) = torch.autograd.grad(loss, guess)
+    found = weighted_slope(guess, *data)
+    assert torch.equal(found, expected), f"{found.item()}, not {expected.item()}"
 
 
 # %% Solution: examples that count more tags=["solution"]
@@ -244,9 +253,13 @@ def weighted_slope(guess, distances, times, importance):
     return guess.grad
 
 
-guess.grad = None
-found = weighted_slope(guess, distances, times, importance)
-assert torch.equal(found, reference.grad), found.item()
+for some in [slice(0, 4), slice(2, 4)]:
+    data = distances[some], times[some], importance[some]
+    guess = torch.tensor(1.0, requires_grad=True)
+    loss = (data[2] * (guess * data[0] - data[1]) ** 2).mean()
+    (expected,) = torch.autograd.grad(loss, guess)
+    found = weighted_slope(guess, *data)
+    assert torch.equal(found, expected), f"{found.item()}, not {expected.item()}"
 
 
 # %% Exercise: the gradient turned round tags=["exercise"]
@@ -259,9 +272,9 @@ def turned_round(t):
 feature = torch.tensor([1.0, 2.0], requires_grad=True)
 hidden = feature * 2
 turned = turned_round(hidden)
-(turned.sum() + 10 * hidden.sum()).backward()
+(turned @ torch.tensor([1.0, 3.0]) + 10 * hidden.sum()).backward()
 assert torch.equal(turned, hidden), "the numbers changed"
-assert feature.grad.tolist() == [18.0, 18.0], feature.grad.tolist()
+assert feature.grad.tolist() == [18.0, 14.0], feature.grad.tolist()  # 2 · (10 - 1), 2 · (10 - 3)
 
 
 # %% Solution: the gradient turned round tags=["solution"]
@@ -275,6 +288,6 @@ def turned_round(t):
 feature.grad = None
 hidden = feature * 2
 turned = turned_round(hidden)
-(turned.sum() + 10 * hidden.sum()).backward()
+(turned @ torch.tensor([1.0, 3.0]) + 10 * hidden.sum()).backward()
 assert torch.equal(turned, hidden), "the numbers changed"
-assert feature.grad.tolist() == [18.0, 18.0], feature.grad.tolist()
+assert feature.grad.tolist() == [18.0, 14.0], feature.grad.tolist()  # 2 · (10 - 1), 2 · (10 - 3)
