@@ -187,16 +187,17 @@ print(f"{loss_function(guess, truth):.3f} {loss_function(truth, guess):.3f}")
 print(f"{nn.BCELoss()(guess, truth):.3f} {nn.BCELoss()(truth, guess):.3f}")
 
 # %% Other bricks, the same loop
-torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
 valley = (x - 2.5).abs()[:, None]  # no line fits
-for epoch in range(3000):
-    loss = loss_function(model(x[:, None]), valley)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-print(model(x[:, None]).detach().flatten().round(decimals=1))
+for seed in [0, 4]:
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    for epoch in range(3000):
+        loss = loss_function(model(x[:, None]), valley)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(model(x[:, None]).detach().flatten().round(decimals=1))
 
 
 # %% Six learning rates
