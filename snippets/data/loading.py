@@ -176,6 +176,9 @@ print(rare[drawn].bincount())
 wrong = WeightedRandomSampler(1 / counts, 1000, generator=seeded)
 torch.tensor(list(wrong)).unique()
 
+# %% Two orders at once tags=["raises-exception"]
+DataLoader(dataset, sampler=sampler, shuffle=True)
+
 # %% Whole batches, by turns
 from torch.utils.data import get_worker_info
 
@@ -211,6 +214,24 @@ for workers in (0, 2):
     counting = Counting()
     list(DataLoader(counting, num_workers=workers))
     print(f"{workers} workers: {counting.asked = }")
+
+
+# %% Shared memory is not copied
+class Noting(Dataset):
+    def __init__(self):
+        self.asked = torch.zeros(4).share_memory_()
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        self.asked[i] += 1
+        return i
+
+
+noting = Noting()
+list(DataLoader(noting, num_workers=2))
+print(noting.asked)
 
 
 # %% Persistent workers keep the old copy
@@ -279,6 +300,7 @@ for script in ("guarded.py", "unguarded.py"):
 # %% A worker dies
 import os
 import re
+import signal
 import time
 
 
@@ -288,13 +310,14 @@ class Deadly(Dataset):
 
     def __getitem__(self, i):
         time.sleep(0.5)
-        os._exit(1)  # as if killed, for memory or by a crash in C
+        os.kill(os.getpid(), signal.SIGKILL)  # what Linux does when memory is full
 
 
 try:
     list(DataLoader(Deadly(), num_workers=1))
 except RuntimeError as error:
-    print(re.sub(r"\d+", "…", str(error)))
+    for message in (error, error.__cause__):
+        print(re.sub(r"\d+", "…", str(message)).strip())
 
 # %% Pinning without a GPU tags=["cpu"]
 pinning = DataLoader(dataset, batch_size=5, pin_memory=True)
@@ -320,8 +343,8 @@ def patient_stream():
 
 
 for workers in (1, 2, 3, 4):
-    parts = [list(share(range(10), worker, workers)) for worker in range(workers)]
-    assert sorted(sum(parts, [])) == list(range(10)), f"{workers} workers: {parts}"
+    parts = [list(share("abcdefghij", worker, workers)) for worker in range(workers)]
+    assert sorted(sum(parts, [])) == list("abcdefghij"), f"{workers} workers: {parts}"
     assert max(map(len, parts)) - min(map(len, parts)) <= 1, f"{workers} workers: {parts}"
 assert next(iter(share(patient_stream(), 1, 2))) == 1
 
@@ -333,14 +356,14 @@ def share(stream, worker, workers):
 
 
 for workers in (1, 2, 3, 4):
-    parts = [list(share(range(10), worker, workers)) for worker in range(workers)]
-    assert sorted(sum(parts, [])) == list(range(10)), f"{workers} workers: {parts}"
+    parts = [list(share("abcdefghij", worker, workers)) for worker in range(workers)]
+    assert sorted(sum(parts, [])) == list("abcdefghij"), f"{workers} workers: {parts}"
     assert max(map(len, parts)) - min(map(len, parts)) <= 1, f"{workers} workers: {parts}"
 assert next(iter(share(patient_stream(), 1, 2))) == 1
 print(parts)
 
 # %% Exercise: pad and mark tags=["exercise"]
-temperatures = [torch.tensor([0.0, -3.0]), torch.tensor([2.0, 0.0, 5.0]), torch.tensor([0.0])]
+temperatures = [torch.tensor(row) for row in ([0.0, -3.0], [2.0, 0.0, 5.0, 0.0], [0.0])]
 
 
 def pad_and_mark(samples):
@@ -350,9 +373,10 @@ def pad_and_mark(samples):
 
 
 table, mask = pad_and_mark(temperatures)
-assert table.shape == (3, 3) and mask.dtype == torch.bool
-assert mask.sum(dim=1).tolist() == [2, 3, 1], mask
+assert table.shape == mask.shape == (3, 4) and mask.dtype == torch.bool
+assert mask.sum(dim=1).tolist() == [2, 4, 1], mask
 assert torch.equal(table[mask], torch.cat(temperatures)), "a measured number is missing"
+assert (table[~mask] == 0).all(), "padded with something else"
 
 
 # %% Solution: pad and mark tags=["solution"]
@@ -364,9 +388,10 @@ def pad_and_mark(samples):
 
 
 table, mask = pad_and_mark(temperatures)
-assert table.shape == (3, 3) and mask.dtype == torch.bool
-assert mask.sum(dim=1).tolist() == [2, 3, 1], mask
+assert table.shape == mask.shape == (3, 4) and mask.dtype == torch.bool
+assert mask.sum(dim=1).tolist() == [2, 4, 1], mask
 assert torch.equal(table[mask], torch.cat(temperatures)), "a measured number is missing"
+assert (table[~mask] == 0).all(), "padded with something else"
 print(mask)
 
 # %% Exercise: batches of equal lengths tags=["exercise"]
@@ -379,11 +404,12 @@ def batches_by_length(samples, batch_size):
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
-batches = batches_by_length(words, 2)
-assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
-assert max(map(len, batches)) == 2
-sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
-assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
+for size in (2, 3):
+    batches = batches_by_length(words, size)
+    assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
+    assert max(map(len, batches)) == size and len(batches) == -(-7 // size), "as few as can be"
+    sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
+    assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
 
 
 # %% Solution: batches of equal lengths tags=["solution"]
@@ -393,9 +419,10 @@ def batches_by_length(samples, batch_size):
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
-batches = batches_by_length(words, 2)
-assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
-assert max(map(len, batches)) == 2
-sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
-assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
-print(batches, sum(sizes))
+for size in (2, 3):
+    batches = batches_by_length(words, size)
+    assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
+    assert max(map(len, batches)) == size and len(batches) == -(-7 // size), "as few as can be"
+    sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
+    assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
+    print(batches, sum(sizes))
