@@ -32,7 +32,7 @@ plt.show()
 print(picture.size)  # as Pillow says it
 print(pixels.shape[:2])  # as tensors say it
 
-# %% Five modes, four shapes
+# %% Five modes, three shapes
 for mode in ["RGB", "RGBA", "L", "P", "1"]:
     values = np.array(picture.convert(mode))
     print(f"{mode:5} {values.shape!s:10} {values.dtype}")
@@ -271,11 +271,13 @@ def to_pixels(image, mean, std):
 
 
 too_bright = torch.full((3, 2, 2), 99.0)
-bytes_of_all = torch.arange(256).byte().reshape(16, 16, 1).repeat(1, 1, 3)
+every = torch.arange(256).byte()
+bytes_of_all = torch.stack([every, every.flip(0), every.roll(7)], dim=1).reshape(16, 16, 3)
 shown = (bytes_of_all.permute(2, 0, 1) / 255 - mean[:, None, None]) / std[:, None, None]
 lost = (to_pixels(shown, mean, std) != bytes_of_all).sum().item()
 assert lost == 0, "some bytes have changed"
 assert (to_pixels(too_bright, mean, std) == 255).all(), "too bright is white"
+assert (to_pixels(-too_bright, mean, std) == 0).all(), "too dark is black"
 
 
 # %% Solution: back to a picture tags=["solution"]
@@ -288,6 +290,7 @@ def to_pixels(image, mean, std):
 lost = (to_pixels(shown, mean, std) != bytes_of_all).sum().item()
 assert lost == 0, "some bytes have changed"
 assert (to_pixels(too_bright, mean, std) == 255).all(), "too bright is white"
+assert (to_pixels(-too_bright, mean, std) == 0).all(), "too dark is black"
 print(to_pixels(shown, mean, std).shape)
 
 
@@ -301,16 +304,16 @@ def mirror_both(image, mask):
     return maybe_mirror(image), maybe_mirror(mask)
 
 
-half = torch.zeros(3, 4, 4)
-half[:, :, :2] = 1.0  # the left half is bright
-mask = half[0] == 1
+corner = torch.zeros(3, 4, 4)
+corner[:, :2, :2] = 1.0  # bright at the top left
+mask = corner[0] == 1
 
 sides = set()
 for _ in range(20):
-    mirrored, where = mirror_both(half, mask)
+    mirrored, where = mirror_both(corner, mask)
     assert torch.equal(mirrored[0] == 1, where), "the mask is on another side"
-    sides.add(where[0, 0].item())
-assert sides == {True, False}, "sometimes mirrored, sometimes not"
+    sides.add("left" if where[0, 0] else "right" if where[0, 3] else "below")
+assert sides == {"left", "right"}, "sometimes mirrored, sometimes not"
 
 
 # %% Solution: a picture and its mask tags=["solution"]
@@ -323,10 +326,10 @@ def mirror_both(image, mask):
 
 sides = set()
 for _ in range(20):
-    mirrored, where = mirror_both(half, mask)
+    mirrored, where = mirror_both(corner, mask)
     assert torch.equal(mirrored[0] == 1, where), "the mask is on another side"
-    sides.add(where[0, 0].item())
-assert sides == {True, False}, "sometimes mirrored, sometimes not"
+    sides.add("left" if where[0, 0] else "right" if where[0, 3] else "below")
+assert sides == {"left", "right"}, "sometimes mirrored, sometimes not"
 print(sorted(sides))
 
 
@@ -343,10 +346,20 @@ class Zipped(Pictures):
         raise NotImplementedError("Image.open also takes an open file")
 
 
-zipped = Zipped("download.zip")
+with zipfile.ZipFile("flags.zip", "w") as archive:  # no such folders on the disk
+    archive.write("stripes.png", "flags/b/0.png")
+    archive.write("stripes.png", "flags/a/0.png")
+    archive.writestr("flags/a/.DS_Store", b"Bud1")
+
+zipped, flags = Zipped("download.zip"), Zipped("flags.zip")
 assert len(zipped) == len(raw) and zipped.classes == raw.classes, f"{len(zipped)} files"
 for i in (0, 150, 299):
     torch.testing.assert_close(zipped[i], raw[i], rtol=0, atol=0)
+assert len(flags) == 2 and flags.classes == ["a", "b"], "a before b, and no .DS_Store"
+assert [flags[0][1], flags[1][1]] == [0, 1], "the labels are not in the order of the classes"
+assert torch.equal(flags[0][0], image), "other stripes than those in the zip"
+held = [type(value) for value in vars(zipped).values()]
+assert zipfile.ZipFile not in held, "an open archive would be shared by all workers"
 
 
 # %% Solution: read from the zip tags=["solution"]
@@ -366,8 +379,13 @@ class Zipped(Pictures):
         return pixels.permute(2, 0, 1) / 255, self.classes.index(Path(name).parent.name)
 
 
-zipped = Zipped("download.zip")
+zipped, flags = Zipped("download.zip"), Zipped("flags.zip")
 assert len(zipped) == len(raw) and zipped.classes == raw.classes, f"{len(zipped)} files"
 for i in (0, 150, 299):
     torch.testing.assert_close(zipped[i], raw[i], rtol=0, atol=0)
+assert len(flags) == 2 and flags.classes == ["a", "b"], "a before b, and no .DS_Store"
+assert [flags[0][1], flags[1][1]] == [0, 1], "the labels are not in the order of the classes"
+assert torch.equal(flags[0][0], image), "other stripes than those in the zip"
+held = [type(value) for value in vars(zipped).values()]
+assert zipfile.ZipFile not in held, "an open archive would be shared by all workers"
 print(len(zipped), zipped.classes)
