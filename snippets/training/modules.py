@@ -68,7 +68,7 @@ with torch.no_grad():
 print(list(line.parameters()))
 print(line(torch.tensor([[0.0], [1.0], [2.0]])))
 
-# %% Activations work on each number
+# %% Four activations, number by number
 straight = torch.tensor([-2.0, 0.0, 2.0])
 for activation in (nn.ReLU(), nn.GELU(), nn.Tanh(), nn.Sigmoid()):
     bent = activation(straight)
@@ -192,6 +192,13 @@ def keep(module, inputs, output):
 with model.hidden.register_forward_hook(keep):
     model(batch)
 print(features["hidden"].shape)
+
+# %% An in-place layer overwrites it
+chain = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True))
+with chain[0].register_forward_hook(keep):
+    chain(batch)
+print(torch.equal(features["hidden"], chain[0](batch)))
+print(torch.equal(features["hidden"], chain[0](batch).relu()))
 
 # %% Eval reaches every layer
 dropper = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Dropout(0.5)))
@@ -320,6 +327,7 @@ def check_standardise(cls):
     layer = cls(data)
     torch.testing.assert_close(layer(data).mean(dim=0), torch.zeros(2))
     torch.testing.assert_close(layer(data).std(dim=0), torch.ones(2))
+    assert torch.equal(layer(data[:2]), layer(data)[:2]), "the spread of the training data, not of the batch"
     assert not list(layer.parameters()), "nothing here is learned"
     assert len(layer.state_dict()) == 2, "a saved model must bring both along"
     fresh = cls(torch.rand(3, 2))
@@ -364,7 +372,10 @@ def check_output_of(function):
         function(nested, "1", torch.rand(5, 3))  # wrong size: raises on the way
     except RuntimeError:
         pass
-    assert not any(module._forward_hooks for module in nested.modules()), "a hook was left behind"
+    else:
+        raise AssertionError("the error belongs to the caller")
+    hooks = [module._forward_hooks or module._forward_pre_hooks for module in nested.modules()]
+    assert not any(hooks), "a hook was left behind"
 
 
 check_output_of(output_of)
@@ -403,6 +414,11 @@ class Unsaved(Standardise):
         self.register_buffer("std", data.std(dim=0), persistent=False)
 
 
+class OfTheBatch(Standardise):
+    def forward(self, x):
+        return (x - x.mean(dim=0)) / x.std(dim=0)
+
+
 def hook_stays(model, name, x):
     seen = []
     model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output))
@@ -418,10 +434,30 @@ def hook_stays_after_an_error(model, name, x):
     return seen[0]
 
 
+def error_swallowed(model, name, x):
+    seen = []
+    with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output)):
+        try:
+            model(x)
+        except RuntimeError:
+            return None
+    return seen[0]
+
+
+def input_not_output(model, name, x):
+    seen = []
+    with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(inputs[0])):
+        model(x)
+    return seen[0]
+
+
 wrong_answers = [
     (check_affine, NoBias),
     (check_standardise, Frozen),
     (check_standardise, Unsaved),
+    (check_standardise, OfTheBatch),
+    (check_output_of, error_swallowed),
+    (check_output_of, input_not_output),
     (check_output_of, hook_stays),
     (check_output_of, hook_stays_after_an_error),
 ]
