@@ -19,7 +19,7 @@ fresh.eval()
 batch = torch.rand(5, 4)
 print(torch.equal(fresh(batch), model(batch)))
 
-# %% Names and tensors, nothing else
+# %% Names and tensors
 state = torch.load("model.pt")
 for name, tensor in state.items():
     print(name, tuple(tensor.shape))
@@ -74,7 +74,7 @@ before = untouched[0].weight.clone()
 untouched.load_state_dict(prefixed, strict=False)
 print(torch.equal(untouched[0].weight, before))
 
-# %% Sizes are never let through tags=["raises-exception"]
+# %% strict=False forgives names, not sizes tags=["raises-exception"]
 three_classes = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 3))
 three_classes.load_state_dict(state, strict=False)
 
@@ -107,7 +107,7 @@ resumed = build()
 optimizer = torch.optim.Adam(resumed.parameters(), lr=0.1)
 resumed.load_state_dict(checkpoint["model"])
 optimizer.load_state_dict(checkpoint["optimizer"])
-train(resumed, optimizer, checkpoint["step"])
+train(resumed, optimizer, 10 - checkpoint["step"])
 print(torch.equal(resumed[0].weight, model[0].weight))
 
 # %% Without the optimizer, another path
@@ -123,6 +123,12 @@ fresh.load_state_dict(torch.load("checkpoint.pt"))["model"]
 slower = torch.optim.Adam(resumed.parameters(), lr=0.001)
 slower.load_state_dict(checkpoint["optimizer"])
 print(slower.param_groups[0]["lr"])
+
+# %% The optimizer knows no names
+print(list(checkpoint["optimizer"]["state"]))
+backwards = torch.optim.Adam(reversed(list(resumed.parameters())))
+backwards.load_state_dict(checkpoint["optimizer"])
+print(resumed[2].bias.shape, backwards.state[resumed[2].bias]["exp_avg"].shape)
 
 
 # %% A whole model is refused tags=["raises-exception"]
@@ -199,6 +205,10 @@ whole_file = Path("model.pt").read_bytes()
 Path("half.pt").write_bytes(whole_file[:1000])
 torch.load("half.pt")
 
+# %% A web page is no model tags=["raises-exception"]
+Path("page.pt").write_text("<!DOCTYPE html><title>404: Not Found</title>")
+torch.load("page.pt")
+
 # %% The dtype of the model stays
 double = build().to(torch.float64)
 double.load_state_dict(state)
@@ -217,6 +227,20 @@ late = build()
 holder = torch.optim.SGD(late.parameters(), lr=0.1)
 late.load_state_dict(state, assign=True)
 print(holder.param_groups[0]["params"][0] is late[0].weight)
+
+# %% One parameter becomes two
+tied = nn.ModuleDict({"embed": nn.Embedding(5, 3), "score": nn.Linear(3, 5, bias=False)})
+tied["score"].weight = tied["embed"].weight
+print(len(list(tied.parameters())))
+tied.load_state_dict(tied.state_dict(), assign=True)
+print(len(list(tied.parameters())))
+
+# %% Two models, one memory
+once = build().state_dict()
+left, right = build(), build()
+left.load_state_dict(once, assign=True)
+right.load_state_dict(once)  # assign=False, as always when nothing is said
+print(left[0].weight.data_ptr() == right[0].weight.data_ptr())
 
 
 # %% Exercise: stop and go on tags=["exercise"]
@@ -238,11 +262,14 @@ def start(seed):
 
 def check_resume(save_all, load_all):
     straight, optimizer = start(1)
-    train(straight, optimizer, 3)
-    save_all("all.pt", straight, optimizer)
-    train(straight, optimizer, 3)
+    train(straight, optimizer, 6)
+    saved, optimizer = start(1)
+    train(saved, optimizer, 3)
+    save_all("all.pt", saved, optimizer)
+    train(saved, optimizer, 3)
+    assert straight[3].bias.equal(saved[3].bias), "saving has changed the run"
     later, optimizer = start(2)
-    load_all("all.pt", later, optimizer)
+    load_all(Path("all.pt").replace("moved.pt"), later, optimizer)
     train(later, optimizer, 3)
     for left, right in zip(straight.parameters(), later.parameters()):
         assert torch.equal(left, right), "another path"
@@ -276,10 +303,13 @@ def without_prefix(state, prefix="module."):
 
 def check_prefix(without_prefix):
     one, two = torch.ones(1), torch.zeros(1)
-    cleaned = without_prefix({"module.head.bias": one, "module.sub.module.bias": two})
+    prefixed = {"module.head.bias": one, "module.sub.module.bias": two}
+    cleaned = without_prefix(prefixed)
     assert list(cleaned) == ["head.bias", "sub.module.bias"], list(cleaned)
+    assert "module.head.bias" in prefixed, "the caller's dictionary stays as it was"
     assert cleaned["head.bias"] is one
-    assert list(without_prefix({"head.bias": one})) == ["head.bias"]
+    plain = {"head.bias": one, "sub.module.bias": two, "modules.bias": one}
+    assert list(without_prefix(plain)) == list(plain), "these do not begin with it"
     assert list(without_prefix({"module.module.bias": one})) == ["module.bias"]
     assert list(without_prefix({"_orig_mod.bias": one}, "_orig_mod.")) == ["bias"]
 
@@ -313,7 +343,11 @@ def check_fits(load_what_fits):
     assert torch.equal(head[0].bias, donor["0.bias"]), "what fits is loaded"
     assert torch.equal(head[2].weight, kept), "what does not fit stays"
     assert list(donor) == names, "the caller's dictionary stays as it was"
+    with torch.no_grad():
+        head[0].bias.add_(1)
+    assert not torch.equal(head[0].bias, donor["0.bias"]), "what fits is copied, the donor stays as it was"
     assert load_what_fits(build(), {"0.bias": torch.ones(1)}) == ["0.bias"], "one number is not three"
+    assert load_what_fits(build(), {"2.weight": torch.ones(3, 2)}) == ["2.weight"], "not the same shape"
 
 
 check_fits(load_what_fits)
@@ -342,12 +376,26 @@ def load_without_chance(path, model, optimizer):
     optimizer.load_state_dict(torch.load(path)["optimizer"])
 
 
+def save_with_a_seed(path, model, optimizer):
+    torch.manual_seed(0)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, path)
+
+
+def load_with_a_seed(path, model, optimizer):
+    load_without_chance(path, model, optimizer)
+    torch.manual_seed(0)
+
+
 def strip_as_a_set(state, prefix="module."):
     return {name.lstrip(prefix): tensor for name, tensor in state.items()}
 
 
 def strip_always(state, prefix="module."):
     return {name[len(prefix) :]: tensor for name, tensor in state.items()}
+
+
+def strip_the_first(state, prefix="module."):
+    return {name.replace(prefix, "", 1): tensor for name, tensor in state.items()}
 
 
 def pop_from_the_caller(model, state):
@@ -357,6 +405,20 @@ def pop_from_the_caller(model, state):
         state.pop(name)
     model.load_state_dict(state, strict=False)
     return left
+
+
+def share_with_the_donor(model, state):
+    own = model.state_dict()
+    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
+    model.load_state_dict(fitting, strict=False, assign=True)
+    return [name for name in state if name not in fitting]
+
+
+def compare_only_how_many(model, state):
+    own = model.state_dict()
+    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].numel() == tensor.numel()}
+    model.load_state_dict(fitting, strict=False)
+    return [name for name in state if name not in fitting]
 
 
 def copy_by_broadcasting(model, state):
@@ -372,9 +434,13 @@ def copy_by_broadcasting(model, state):
 wrong_answers = [
     (check_resume, (save_all, load_model_only)),
     (check_resume, (save_all, load_without_chance)),
+    (check_resume, (save_with_a_seed, load_with_a_seed)),
     (check_prefix, (strip_as_a_set,)),
     (check_prefix, (strip_always,)),
+    (check_prefix, (strip_the_first,)),
     (check_fits, (pop_from_the_caller,)),
+    (check_fits, (share_with_the_donor,)),
+    (check_fits, (compare_only_how_many,)),
     (check_fits, (copy_by_broadcasting,)),
 ]
 for check, wrong in wrong_answers:
