@@ -279,12 +279,19 @@ def stop_in_time(losses, patience):
     return len(losses) - 1
 
 
-assert stop_in_time([5, 4, 3, 2], patience=2) == 3
-assert stop_in_time([5, 3, 4, 2, 3], patience=2) == 3, "one bad epoch is no reason"
-assert stop_in_time([5, 3, 4, 4, 1], patience=2) == 1, "it never saw the 1"
-assert stop_in_time([5, 3, 3, 3, 1], patience=2) == 1, "equal is not better"
-assert stop_in_time([5, 3, 9, 8, 7], patience=3) == 1, "better than the epoch before is not enough"
-assert stop_in_time([5, float("nan"), 4, float("nan"), float("nan"), 1], patience=2) == 2
+def check_stop(stop_in_time):
+    for losses, patience, right in [
+        ([5, 4, 3, 2], 2, 3),
+        ([5, 3, 4, 2, 3], 2, 3),  # one bad epoch is no reason
+        ([5, 3, 4, 4, 1], 2, 1),  # it never saw the 1
+        ([5, 3, 3, 3, 1], 2, 1),  # equal is not better
+        ([5, 3, 9, 8, 7, 1], 3, 1),  # better than the epoch before is not enough
+    ]:
+        answer = stop_in_time(losses, patience)
+        assert answer == right, f"{losses}, patience {patience}: {answer}, not {right}"
+
+
+check_stop(stop_in_time)
 
 
 # %% Solution: stop in time tags=["solution"]
@@ -299,12 +306,7 @@ def stop_in_time(losses, patience):
     return best
 
 
-assert stop_in_time([5, 4, 3, 2], patience=2) == 3
-assert stop_in_time([5, 3, 4, 2, 3], patience=2) == 3
-assert stop_in_time([5, 3, 4, 4, 1], patience=2) == 1
-assert stop_in_time([5, 3, 3, 3, 1], patience=2) == 1
-assert stop_in_time([5, 3, 9, 8, 7], patience=3) == 1
-assert stop_in_time([5, float("nan"), 4, float("nan"), float("nan"), 1], patience=2) == 2
+check_stop(stop_in_time)
 
 
 # %% Exercise: an honest measurement tags=["exercise"]
@@ -318,7 +320,7 @@ def measure(model, batches):
     return sum(losses) / len(losses), sum(rights) / len(rights)
 
 
-def check(measure):
+def check_measure(measure):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
     model[1].eval()  # this layer is frozen
@@ -334,7 +336,7 @@ def check(measure):
     assert [module.training for module in model.modules()] == modes, "not the modes that it came with"
 
 
-check(measure)
+check_measure(measure)
 
 
 # %% Solution: an honest measurement tags=["solution"]
@@ -354,7 +356,7 @@ def measure(model, batches):
     return loss / examples, right / examples
 
 
-check(measure)
+check_measure(measure)
 
 
 # %% Exercise: three silent mistakes tags=["exercise"]
@@ -374,12 +376,16 @@ def broken(x, y):
     return model.eval()
 
 
-repaired = broken
-learned = repaired(x_train, y_train)
-loss = F.cross_entropy(learned(x_val), y_val).item()
-accuracy = (learned(x_val).argmax(dim=1) == y_val).float().mean().item()
-assert accuracy > 0.9, f"accuracy {accuracy:.2f}"
-assert loss < 0.2, f"loss {loss:.2f}"
+def check_training(train):
+    model = train(x_train, y_train)
+    scores = model(x_val)
+    accuracy = (scores.argmax(dim=1) == y_val).float().mean()
+    loss = F.cross_entropy(scores, y_val)
+    assert accuracy > 0.9, f"accuracy {accuracy:.2f}"
+    assert loss < 0.2, f"loss {loss:.2f}"
+
+
+check_training(broken)
 
 
 # %% Solution: three silent mistakes tags=["solution"]
@@ -400,8 +406,54 @@ def repaired(x, y):
     return model.eval()
 
 
-learned = repaired(x_train, y_train)
-loss = F.cross_entropy(learned(x_val), y_val).item()
-accuracy = (learned(x_val).argmax(dim=1) == y_val).float().mean().item()
-assert accuracy > 0.9, f"accuracy {accuracy:.2f}"
-assert loss < 0.2, f"loss {loss:.2f}"
+check_training(repaired)
+
+
+# %% Wrong answers are refused tags=["remove-cell"]
+def lowest_of_all(losses, patience):
+    return losses.index(min(losses))
+
+
+def rises_in_a_row(losses, patience):
+    rises = 0
+    for epoch in range(1, len(losses)):
+        rises = rises + 1 if losses[epoch] >= losses[epoch - 1] else 0
+        if rises == patience:
+            return epoch - patience
+    return losses.index(min(losses))
+
+
+def any_mode(model, batches):
+    with torch.no_grad():
+        pairs = [(model(x), y) for x, y in batches]
+    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
+    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
+
+
+def awake_afterwards(model, batches):
+    model.eval()
+    result = any_mode(model, batches)
+    model.train()
+    return result
+
+
+def means_of_means(model, batches):
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    results = torch.tensor([any_mode(model, [batch]) for batch in batches]).mean(dim=0)
+    for module, training in modes.items():
+        module.training = training
+    return results.tolist()
+
+
+wrong_answers = {
+    check_stop: [lowest_of_all, rises_in_a_row],
+    check_measure: [any_mode, awake_afterwards, means_of_means],
+}
+for check, answers in wrong_answers.items():
+    for wrong_answer in answers:
+        try:
+            check(wrong_answer)
+        except AssertionError:
+            continue
+        raise ValueError(f"{check.__name__} accepts {wrong_answer.__name__}")

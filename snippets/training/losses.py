@@ -175,25 +175,23 @@ print(below + above)
 
 
 # %% Exercise: yes or no by hand tags=["exercise"]
-def yes_no_spec(score, answer):
-    """The loss of each example: minus the log of the chance given to its answer."""
-    chance = torch.where(answer == 1, score, -score).double().sigmoid()
-    return -chance.log()
-
-
 def yes_no(score, answer):
     chance = score.sigmoid()
     return -(answer * chance.log() + (1 - answer) * (1 - chance).log())
 
 
-some = torch.tensor([-2.0, 0.0, 0.0, 3.0], requires_grad=True)
-said = torch.tensor([1.0, 0.0, 1.0, 0.0])
-torch.testing.assert_close(yes_no(some, said), yes_no_spec(some, said).float())
-sure = torch.tensor([200.0, -200.0, 0.0], requires_grad=True)
-denied = torch.tensor([0.0, 1.0, 1.0])
-(pull,) = torch.autograd.grad(yes_no(sure, denied).sum(), sure)
-assert torch.allclose(yes_no(sure, denied), torch.tensor([200.0, 200.0, 0.6931]), atol=1e-4), yes_no(sure, denied)
-assert pull.tolist() == [1.0, -1.0, -0.5], pull
+def check_yes_no(yes_no):
+    score = torch.tensor([-2.0, 3.0, 200.0, -200.0, 0.0], requires_grad=True)
+    answer = torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0])
+    loss = yes_no(score, answer)
+    right = torch.tensor([2.1269, 0.0486, 200.0, 200.0, 0.6931])
+    assert torch.allclose(loss, right, atol=1e-4), f"the losses are {loss.detach()}"
+    (slope,) = torch.autograd.grad(loss.sum(), score)
+    right = torch.tensor([-0.8808, -0.0474, 1.0, -1.0, -0.5])
+    assert torch.allclose(slope, right, atol=1e-4), f"the slopes are {slope}"
+
+
+check_yes_no(yes_no)
 
 
 # %% Solution: yes or no by hand tags=["solution"]
@@ -201,33 +199,28 @@ def yes_no(score, answer):
     return F.softplus(score) - score * answer
 
 
-torch.testing.assert_close(yes_no(some, said), yes_no_spec(some, said).float())
-(pull,) = torch.autograd.grad(yes_no(sure, denied).sum(), sure)
-assert torch.allclose(yes_no(sure, denied), torch.tensor([200.0, 200.0, 0.6931]), atol=1e-4)
-assert pull.tolist() == [1.0, -1.0, -0.5]
-print(yes_no(sure, denied))
+check_yes_no(yes_no)
 
 
 # %% Exercise: a loss for sentences tags=["exercise"]
-def sentences_spec(logits, tags):
-    """The mean loss of all words but the padding, one word at a time."""
-    losses = []
-    for i in range(len(tags)):
-        for t in range(tags.shape[1]):
-            if tags[i, t] != -100:
-                losses.append(F.cross_entropy(logits[i, t], tags[i, t]))
-    return torch.stack(losses).mean()
-
-
 def sentences(logits, tags):
+    """The mean loss of all words but the padding."""
     batch, length, classes = logits.shape
     return F.cross_entropy(logits.reshape(batch, classes, length), tags)
 
 
-torch.manual_seed(0)
-spoken = torch.randn(2, 5, 3)  # (sentence, word, class)
-true_tags = torch.tensor([[0, 2, 1, 1, 0], [2, 2, -100, -100, -100]])
-torch.testing.assert_close(sentences(spoken, true_tags), sentences_spec(spoken, true_tags))
+def check_sentences(sentences):
+    torch.manual_seed(0)
+    logits = torch.randn(2, 5, 3)  # (sentence, word, class)
+    tags = torch.tensor([[0, 2, 1, 1, 0], [2, 2, -100, -100, -100]])
+    losses = []
+    for i, t in [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 1)]:
+        losses.append(F.cross_entropy(logits[i, t], tags[i, t]))
+    mean = sum(losses) / 7
+    assert sentences(logits, tags).isclose(mean), f"{sentences(logits, tags):.4f}, not {mean:.4f}"
+
+
+check_sentences(sentences)
 
 
 # %% Solution: a loss for sentences tags=["solution"]
@@ -235,9 +228,8 @@ def sentences(logits, tags):
     return F.cross_entropy(logits.transpose(1, 2), tags)
 
 
-torch.testing.assert_close(sentences(spoken, true_tags), sentences_spec(spoken, true_tags))
-flat = F.cross_entropy(spoken.flatten(0, 1), true_tags.flatten())
-torch.testing.assert_close(flat, sentences_spec(spoken, true_tags))
+check_sentences(sentences)
+check_sentences(lambda logits, tags: F.cross_entropy(logits.flatten(0, 1), tags.flatten()))
 
 
 # %% Exercise: a mean of unequal batches tags=["exercise"]
@@ -247,11 +239,16 @@ def whole_loss(batches):
     return torch.stack(losses).mean()
 
 
-torch.manual_seed(0)
-all_logits = torch.randn(10, 3)
-all_targets = torch.tensor([0, 1, 2, 0, -100, 1, 2, 0, -100, -100])
-batches = list(zip(all_logits.split(4), all_targets.split(4)))
-torch.testing.assert_close(whole_loss(batches), F.cross_entropy(all_logits, all_targets))
+def check_whole_loss(whole_loss):
+    torch.manual_seed(0)
+    logits = torch.randn(10, 3)
+    target = torch.tensor([0, 1, 2, 0, -100, 1, 2, 0, -100, -100])
+    mean = F.cross_entropy(logits, target)
+    loss = whole_loss(list(zip(logits.split(4), target.split(4))))
+    assert loss.isclose(mean), f"{loss:.4f}, not {mean:.4f}"
+
+
+check_whole_loss(whole_loss)
 
 
 # %% Solution: a mean of unequal batches tags=["solution"]
@@ -261,5 +258,30 @@ def whole_loss(batches):
     return total / sum((target != -100).sum() for _, target in batches)
 
 
-torch.testing.assert_close(whole_loss(batches), F.cross_entropy(all_logits, all_targets))
-print(f"{whole_loss(batches):.4f}")
+check_whole_loss(whole_loss)
+
+# %% Wrong answers are refused tags=["remove-cell"]
+wrong_answers = {
+    check_yes_no: [
+        lambda x, y: F.binary_cross_entropy(x.sigmoid(), y, reduction="none"),
+        lambda x, y: F.relu(x) - x * y + torch.log1p(torch.exp(-x.abs())),
+        lambda x, y: -(y * (x.sigmoid() + 1e-7).log() + (1 - y) * (1 - x.sigmoid() + 1e-7).log()),
+        lambda x, y: torch.log1p(x.exp()) - x * y,
+    ],
+    check_sentences: [
+        lambda x, y: torch.stack([F.cross_entropy(a, b) for a, b in zip(x, y)]).mean(),
+        lambda x, y: F.cross_entropy(x.transpose(1, 2), y.clamp(min=0)),
+        lambda x, y: F.cross_entropy(x.transpose(1, 2), y, reduction="none").mean(),
+    ],
+    check_whole_loss: [
+        lambda batches: sum(F.cross_entropy(x, y) * len(y) for x, y in batches) / 10,
+        lambda batches: sum(F.cross_entropy(x, y, reduction="sum") for x, y in batches) / 10,
+    ],
+}
+for check, answers in wrong_answers.items():
+    for number, wrong_answer in enumerate(answers):
+        try:
+            check(wrong_answer)
+        except AssertionError:
+            continue
+        raise ValueError(f"{check.__name__} accepts wrong answer {number}")

@@ -47,7 +47,7 @@ for name, make in ways.items():
 across, along = torch.meshgrid(torch.linspace(-5, 3, 81), torch.linspace(-2, 2, 41), indexing="xy")
 figure, axes = plt.subplots(3, 1, figsize=(6, 5.4), layout="constrained", sharex=True)
 for ax, (name, path) in zip(axes, paths.items()):
-    ax.contour(across, along, across**2 + 25 * along**2, levels=[1, 5, 15, 30, 60], alpha=0.4)
+    ax.contour(across, along, across**2 + 25 * along**2, levels=[1, 5, 15, 30, 60], colors="C7", alpha=0.6)
     ax.plot(path[:, 0], path[:, 1], ".-")
     ax.set(title=name, ylim=(-2, 2))
 plt.show()
@@ -290,19 +290,19 @@ def clip(parameters, max_norm):
         p.grad *= max_norm / p.grad.norm()
 
 
-def with_gradients(*gradients):
-    weights = [torch.zeros(len(g), requires_grad=True) for g in gradients]
-    for w, g in zip(weights, gradients):
-        w.grad = torch.tensor(g)
-    return weights
+def check_clip(clip):
+    for gradients in ([[2.0], [4.0, 4.0]], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]]):
+        mine = [torch.zeros(len(g), requires_grad=True) for g in gradients]
+        theirs = [torch.zeros(len(g), requires_grad=True) for g in gradients]
+        for a, b, g in zip(mine, theirs, gradients):
+            a.grad, b.grad = torch.tensor(g), torch.tensor(g)
+        clip(mine, 1.0)
+        nn.utils.clip_grad_norm_(theirs, 1.0)
+        for a, b in zip(mine, theirs):
+            assert torch.allclose(a.grad, b.grad), f"{gradients}: {a.grad}, not {b.grad}"
 
 
-for gradients in ([[2.0], [4.0, 4.0]], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]]):
-    mine, theirs = with_gradients(*gradients), with_gradients(*gradients)
-    clip(mine, 1.0)
-    nn.utils.clip_grad_norm_(theirs, 1.0)
-    for a, b in zip(mine, theirs):
-        assert torch.allclose(a.grad, b.grad), f"{gradients}: {a.grad}, not {b.grad}"
+check_clip(clip)
 
 
 # %% Solution: clip by hand tags=["solution"]
@@ -314,12 +314,7 @@ def clip(parameters, max_norm):
             p.grad *= max_norm / norm
 
 
-for gradients in ([[2.0], [4.0, 4.0]], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]]):
-    mine, theirs = with_gradients(*gradients), with_gradients(*gradients)
-    clip(mine, 1.0)
-    nn.utils.clip_grad_norm_(theirs, 1.0)
-    for a, b in zip(mine, theirs):
-        assert torch.allclose(a.grad, b.grad), f"{gradients}: {a.grad}, not {b.grad}"
+check_clip(clip)
 
 
 # %% Exercise: decay for matrices only tags=["exercise"]
@@ -328,11 +323,18 @@ def groups(model, weight_decay):
     return [{"params": model.parameters(), "weight_decay": weight_decay}]
 
 
-small = nn.Sequential(nn.Embedding(7, 4), nn.Linear(4, 4, bias=False), nn.LayerNorm(4), nn.Linear(4, 2))
-optimizer = torch.optim.AdamW(groups(small, 0.1), lr=0.1)
-decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-for name, p in small.named_parameters():
-    assert decay[id(p)] == (0.1 if p.ndim > 1 else 0), f"{name} decays by {decay[id(p)]}"
+def check_groups(groups):
+    layers = nn.Embedding(7, 4), nn.Linear(4, 4, bias=False), nn.LayerNorm(4), nn.Linear(4, 2)
+    model = nn.Sequential(*layers)
+    decay = {}
+    for group in torch.optim.AdamW(groups(model, 0.1), lr=0.1).param_groups:
+        decay |= dict.fromkeys(group["params"], group["weight_decay"])
+    for name, p in model.named_parameters():
+        right = 0.1 if p.ndim > 1 else 0.0
+        assert decay.get(p) == right, f"{name} decays by {decay.get(p)}, not {right}"
+
+
+check_groups(groups)
 
 
 # %% Solution: decay for matrices only tags=["solution"]
@@ -346,11 +348,7 @@ def groups(model, weight_decay):
     ]
 
 
-optimizer = torch.optim.AdamW(groups(small, 0.1), lr=0.1)
-decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-for name, p in small.named_parameters():
-    assert decay[id(p)] == (0.1 if p.ndim > 1 else 0), f"{name} decays by {decay[id(p)]}"
-    print(f"{name:9} {decay[id(p)]}")
+check_groups(groups)
 
 
 # %% Exercise: an optimizer of your own tags=["exercise"]
@@ -367,7 +365,7 @@ class SignDescent(torch.optim.Optimizer):
                 p = p - self.defaults["lr"] * p.grad.sign()
 
 
-def check(optimizer_class):
+def check_optimizer(optimizer_class):
     a, b, unused = (torch.ones(2, requires_grad=True) for _ in range(3))
     optimizer = optimizer_class([{"params": [a, unused]}, {"params": [b], "lr": 0.25}], lr=0.5)
     a.grad, b.grad = torch.tensor([7.0, -0.1]), torch.tensor([0.0, 2.0])
@@ -380,7 +378,7 @@ def check(optimizer_class):
     assert a.tolist() == [0.5, 1.5], "the new learning rate was not used"
 
 
-check(SignDescent)
+check_optimizer(SignDescent)
 
 
 # %% Solution: an optimizer of your own tags=["solution"]
@@ -398,4 +396,69 @@ class SignDescent(torch.optim.Optimizer):
                     p -= group["lr"] * p.grad.sign()
 
 
-check(SignDescent)
+check_optimizer(SignDescent)
+
+
+# %% Wrong answers are refused tags=["remove-cell"]
+def always_shrink(parameters, max_norm):
+    norm = torch.cat([p.grad.flatten() for p in parameters]).norm()
+    for p in parameters:
+        p.grad *= max_norm / (norm + 1e-6)
+
+
+def value_by_value(parameters, max_norm):
+    for p in parameters:
+        p.grad.clamp_(-max_norm, max_norm)
+
+
+def by_name(model, weight_decay):
+    biases = [p for name, p in model.named_parameters() if "bias" in name]
+    others = [p for name, p in model.named_parameters() if "bias" not in name]
+    return [{"params": others, "weight_decay": weight_decay}, {"params": biases, "weight_decay": 0.0}]
+
+
+def no_say(model, weight_decay):
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    return [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim < 2]},
+    ]
+
+
+class FirstRate(SignDescent):
+    @torch.no_grad()
+    def step(self):
+        for p in (p for group in self.param_groups for p in group["params"] if p.grad is not None):
+            p -= self.defaults["lr"] * p.grad.sign()
+
+
+class NewTensor(SignDescent):
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p = p - group["lr"] * p.grad.sign()
+
+
+class NotTheSign(SignDescent):
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p -= group["lr"] * p.grad
+
+
+wrong_answers = {
+    check_clip: [always_shrink, value_by_value],
+    check_groups: [by_name, no_say],
+    check_optimizer: [FirstRate, NewTensor, NotTheSign],
+}
+for check, answers in wrong_answers.items():
+    for wrong_answer in answers:
+        try:
+            check(wrong_answer)
+        except AssertionError:
+            continue
+        raise ValueError(f"{check.__name__} accepts {wrong_answer.__name__}")
