@@ -101,7 +101,8 @@ F.cross_entropy(logits, torch.tensor([0, 3]))
 F.cross_entropy(logits, torch.tensor([0, 1, 1]))
 
 # %% Classes on the last axis tags=["raises-exception"]
-words = torch.zeros(2, 5, 3)  # (sentence, word, class)
+torch.manual_seed(0)
+words = torch.randn(2, 5, 3)  # (sentence, word, class)
 tags = torch.zeros(2, 5, dtype=torch.int64)
 F.cross_entropy(words, tags)
 
@@ -113,6 +114,9 @@ torch.nn.CrossEntropyLoss(logits, target)
 
 # %% Whole numbers for yes and no tags=["raises-exception"]
 F.binary_cross_entropy_with_logits(score, answer.long())
+
+# %% A column of scores tags=["raises-exception"]
+F.binary_cross_entropy_with_logits(score[:, None], answer)
 
 # %% The sigmoid inside the loss
 far = torch.tensor([20.0, 200.0], requires_grad=True)  # sure, and wrong
@@ -168,8 +172,8 @@ for f in (F.mse_loss, F.l1_loss, F.huber_loss):
     losses = torch.stack([f(c.expand(5), prices) for c in candidates])
     print(f"{f.__name__:11} {candidates[losses.argmin()]:.1f}")
 
-# %% A loss is any small number
-below = 2 * F.relu(wish - guess).mean()  # too low counts twice
+# %% Too low counts twice
+below = 2 * F.relu(wish - guess).mean()
 above = F.relu(guess - wish).mean()
 print(below + above)
 
@@ -181,13 +185,13 @@ def yes_no(score, answer):
 
 
 def check_yes_no(yes_no):
-    score = torch.tensor([-2.0, 3.0, 200.0, -200.0, 0.0], requires_grad=True)
-    answer = torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0])
+    score = torch.tensor([-2.0, 3.0, 200.0, -200.0, 0.0, 2.0], requires_grad=True)
+    answer = torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0, 0.25])
     loss = yes_no(score, answer)
-    right = torch.tensor([2.1269, 0.0486, 200.0, 200.0, 0.6931])
+    right = torch.tensor([2.1269, 0.0486, 200.0, 200.0, 0.6931, 1.6269])
     assert torch.allclose(loss, right, atol=1e-4), f"the losses are {loss.detach()}"
     (slope,) = torch.autograd.grad(loss.sum(), score)
-    right = torch.tensor([-0.8808, -0.0474, 1.0, -1.0, -0.5])
+    right = torch.tensor([-0.8808, -0.0474, 1.0, -1.0, -0.5, 0.6308])
     assert torch.allclose(slope, right, atol=1e-4), f"the slopes are {slope}"
 
 
@@ -211,13 +215,15 @@ def sentences(logits, tags):
 
 def check_sentences(sentences):
     torch.manual_seed(0)
-    logits = torch.randn(2, 5, 3)  # (sentence, word, class)
+    logits = torch.randn(2, 5, 3, requires_grad=True)  # (sentence, word, class)
     tags = torch.tensor([[0, 2, 1, 1, 0], [2, 2, -100, -100, -100]])
     losses = []
     for i, t in [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 1)]:
         losses.append(F.cross_entropy(logits[i, t], tags[i, t]))
     mean = sum(losses) / 7
-    assert sentences(logits, tags).isclose(mean), f"{sentences(logits, tags):.4f}, not {mean:.4f}"
+    loss = sentences(logits, tags)
+    assert loss.isclose(mean), f"{loss:.4f}, not {mean:.4f}"
+    assert loss.requires_grad, "nothing can be learned from this loss"
 
 
 check_sentences(sentences)
@@ -234,7 +240,7 @@ check_sentences(lambda logits, tags: F.cross_entropy(logits.flatten(0, 1), tags.
 
 # %% Exercise: a mean of unequal batches tags=["exercise"]
 def whole_loss(batches):
-    """The loss of all examples, from batches of different sizes."""
+    """The mean loss of all examples that count, from batches of different sizes."""
     losses = [F.cross_entropy(logits, target) for logits, target in batches]
     return torch.stack(losses).mean()
 
@@ -253,7 +259,7 @@ check_whole_loss(whole_loss)
 
 # %% Solution: a mean of unequal batches tags=["solution"]
 def whole_loss(batches):
-    """The loss of all examples, from batches of different sizes."""
+    """The mean loss of all examples that count, from batches of different sizes."""
     total = sum(F.cross_entropy(logits, target, reduction="sum") for logits, target in batches)
     return total / sum((target != -100).sum() for _, target in batches)
 
@@ -267,11 +273,13 @@ wrong_answers = {
         lambda x, y: F.relu(x) - x * y + torch.log1p(torch.exp(-x.abs())),
         lambda x, y: -(y * (x.sigmoid() + 1e-7).log() + (1 - y) * (1 - x.sigmoid() + 1e-7).log()),
         lambda x, y: torch.log1p(x.exp()) - x * y,
+        lambda x, y: F.softplus(torch.where(y > 0.5, -x, x)),
     ],
     check_sentences: [
         lambda x, y: torch.stack([F.cross_entropy(a, b) for a, b in zip(x, y)]).mean(),
         lambda x, y: F.cross_entropy(x.transpose(1, 2), y.clamp(min=0)),
         lambda x, y: F.cross_entropy(x.transpose(1, 2), y, reduction="none").mean(),
+        lambda x, y: F.cross_entropy(x.transpose(1, 2), y).detach(),
     ],
     check_whole_loss: [
         lambda batches: sum(F.cross_entropy(x, y) * len(y) for x, y in batches) / 10,
