@@ -211,6 +211,15 @@ plt.title("Four schedules")
 plt.legend()
 plt.show()
 
+# %% Thirty epochs, counted in batches
+optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+scheduler = lr_scheduler.CosineAnnealingLR(optimizer, T_max=30)
+for batch in range(1, 61):
+    optimizer.step()
+    scheduler.step()
+    if batch % 15 == 0:
+        print(batch, f"{scheduler.get_last_lr()[0]:.2f}")
+
 # %% The scheduler went first
 import warnings
 
@@ -257,6 +266,7 @@ print({name: tuple(kept.shape) for name, kept in memory.items()})
 
 # %% Frozen, but the old gradient is there
 model[0].requires_grad_(False)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.001)
 for _ in range(2):
     before = model[0].weight.clone()
     optimizer.step()
@@ -282,24 +292,35 @@ torch.optim.SGD([start], lr=0.1)
 # %% One weight in two groups tags=["raises-exception"]
 torch.optim.SGD([{"params": model.parameters()}, {"params": model[2].parameters()}], lr=0.1)
 
+# %% One step too many tags=["raises-exception"]
+scheduler = lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=2)
+for _ in range(3):
+    optimizer.step()
+    scheduler.step()
+
 
 # %% Exercise: clip by hand tags=["exercise"]
 def clip(parameters, max_norm):
     """Shrink all gradients by one factor, so that their common norm is `max_norm` at most."""
     for p in parameters:
-        p.grad *= max_norm / p.grad.norm()
+        if p.grad is not None:
+            p.grad *= max_norm / p.grad.norm()
 
 
 def check_clip(clip):
-    for gradients in ([[2.0], [4.0, 4.0]], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]]):
-        mine = [torch.zeros(len(g), requires_grad=True) for g in gradients]
-        theirs = [torch.zeros(len(g), requires_grad=True) for g in gradients]
-        for a, b, g in zip(mine, theirs, gradients):
+    for long, gradients in [
+        (1.0, [[2.0], [4.0, 4.0]]),
+        (3.0, [[2.0], [4.0, 4.0]]),
+        (1.0, [[0.3], [0.0, 0.4]]),
+        (1.0, [[0.0], [0.0, 0.0]]),
+    ]:
+        mine, theirs = (nn.ParameterList(torch.zeros(len(g)) for g in [*gradients, [0.0]]) for _ in range(2))
+        for a, b, g in zip(mine, theirs, gradients):  # the last one gets no gradient
             a.grad, b.grad = torch.tensor(g), torch.tensor(g)
-        clip(mine, 1.0)
-        nn.utils.clip_grad_norm_(theirs, 1.0)
-        for a, b in zip(mine, theirs):
-            assert torch.allclose(a.grad, b.grad), f"{gradients}: {a.grad}, not {b.grad}"
+        clip(mine.parameters(), long)
+        nn.utils.clip_grad_norm_(theirs.parameters(), long)
+        for a, b, g in zip(mine, theirs, gradients):
+            assert torch.allclose(a.grad, b.grad), f"{gradients}, at most {long}: {a.grad}, not {b.grad}"
 
 
 check_clip(clip)
@@ -308,10 +329,11 @@ check_clip(clip)
 # %% Solution: clip by hand tags=["solution"]
 def clip(parameters, max_norm):
     """Shrink all gradients by one factor, so that their common norm is `max_norm` at most."""
-    norm = torch.cat([p.grad.flatten() for p in parameters]).norm()
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
     if norm > max_norm:
-        for p in parameters:
-            p.grad *= max_norm / norm
+        for g in gradients:
+            g *= max_norm / norm
 
 
 check_clip(clip)
@@ -324,14 +346,16 @@ def groups(model, weight_decay):
 
 
 def check_groups(groups):
-    layers = nn.Embedding(7, 4), nn.Linear(4, 4, bias=False), nn.LayerNorm(4), nn.Linear(4, 2)
+    layers = nn.Embedding(7, 4), nn.Linear(4, 4, bias=False), nn.LayerNorm(4), nn.Conv1d(4, 2, 3)
     model = nn.Sequential(*layers)
-    decay = {}
-    for group in torch.optim.AdamW(groups(model, 0.1), lr=0.1).param_groups:
-        decay |= dict.fromkeys(group["params"], group["weight_decay"])
-    for name, p in model.named_parameters():
-        right = 0.1 if p.ndim > 1 else 0.0
-        assert decay.get(p) == right, f"{name} decays by {decay.get(p)}, not {right}"
+    model.register_parameter("scale", nn.Parameter(torch.tensor(1.0)))
+    for weight_decay in (0.1, 0.3):
+        decay = {}
+        for group in torch.optim.AdamW(groups(model, weight_decay), lr=0.1).param_groups:
+            decay |= dict.fromkeys(group["params"], group["weight_decay"])
+        for name, p in model.named_parameters():
+            right = weight_decay if p.ndim > 1 else 0.0
+            assert decay.get(p) == right, f"{name} decays by {decay.get(p)}, not {right}"
 
 
 check_groups(groups)
@@ -401,14 +425,30 @@ check_optimizer(SignDescent)
 
 # %% Wrong answers are refused tags=["remove-cell"]
 def always_shrink(parameters, max_norm):
-    norm = torch.cat([p.grad.flatten() for p in parameters]).norm()
-    for p in parameters:
-        p.grad *= max_norm / (norm + 1e-6)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    for g in gradients:
+        g *= max_norm / (norm + 1e-6)
 
 
 def value_by_value(parameters, max_norm):
     for p in parameters:
-        p.grad.clamp_(-max_norm, max_norm)
+        if p.grad is not None:
+            p.grad.clamp_(-max_norm, max_norm)
+
+
+def to_length_one(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    for g in gradients:
+        g /= norm.clamp(min=1)
+
+
+def walks_twice(parameters, max_norm):
+    norm = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]).norm()
+    for p in parameters:
+        if p.grad is not None:
+            p.grad *= max_norm / norm.clamp(min=max_norm)
 
 
 def by_name(model, weight_decay):
@@ -423,6 +463,18 @@ def no_say(model, weight_decay):
         {"params": matrices, "weight_decay": weight_decay},
         {"params": [p for p in model.parameters() if p.ndim < 2]},
     ]
+
+
+def two_axes_exactly(model, weight_decay):
+    matrices = [p for p in model.parameters() if p.ndim == 2]
+    others = [p for p in model.parameters() if p.ndim != 2]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def a_tenth(model, weight_decay):
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
 
 
 class FirstRate(SignDescent):
@@ -451,8 +503,8 @@ class NotTheSign(SignDescent):
 
 
 wrong_answers = {
-    check_clip: [always_shrink, value_by_value],
-    check_groups: [by_name, no_say],
+    check_clip: [always_shrink, value_by_value, to_length_one, walks_twice],
+    check_groups: [by_name, no_say, two_axes_exactly, a_tenth],
     check_optimizer: [FirstRate, NewTensor, NotTheSign],
 }
 for check, answers in wrong_answers.items():
