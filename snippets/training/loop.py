@@ -269,6 +269,9 @@ for x, y in zip(points[:64].split(32), labels[:64].split(32)):
     total = total + F.cross_entropy(pupil(x), y)
     total.backward()
 
+# %% NumPy brings doubles tags=["raises-exception"]
+pupil(torch.from_numpy(points.numpy().astype("float64")))
+
 
 # %% Exercise: stop in time tags=["exercise"]
 def stop_in_time(losses, patience):
@@ -286,6 +289,8 @@ def check_stop(stop_in_time):
         ([5, 3, 4, 4, 1], 2, 1),  # it never saw the 1
         ([5, 3, 3, 3, 1], 2, 1),  # equal is not better
         ([5, 3, 9, 8, 7, 1], 3, 1),  # better than the epoch before is not enough
+        ([5, 3, 4, 4, 1], 3, 4),  # more patience sees the 1
+        ([5, 6, 4, 5, 3], 2, 4),  # bad epochs count from the best one on
     ]:
         answer = stop_in_time(losses, patience)
         assert answer == right, f"{losses}, patience {patience}: {answer}, not {right}"
@@ -366,7 +371,7 @@ def broken(x, y):
     x, y = x[torch.randperm(len(x))], y[torch.randperm(len(y))]
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    for _ in range(20):
+    for _ in range(12):
         model.train()
         for some_x, some_y in zip(x.split(32), y.split(32)):
             loss = F.cross_entropy(model(some_x).softmax(dim=1), some_y)
@@ -396,7 +401,7 @@ def repaired(x, y):
     x, y = x[order], y[order]
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    for _ in range(20):
+    for _ in range(12):
         model.train()
         for some_x, some_y in zip(x.split(32), y.split(32)):
             loss = F.cross_entropy(model(some_x), some_y)  # no softmax
@@ -423,6 +428,20 @@ def rises_in_a_row(losses, patience):
     return losses.index(min(losses))
 
 
+def always_two(losses, patience):
+    return stop_in_time(losses, 2)
+
+
+def never_forgives(losses, patience):
+    best = bad = 0
+    for epoch, loss in enumerate(losses):
+        bad += epoch > 0 and loss >= losses[best]
+        best = epoch if loss < losses[best] else best
+        if bad == patience:
+            break
+    return best
+
+
 def any_mode(model, batches):
     with torch.no_grad():
         pairs = [(model(x), y) for x, y in batches]
@@ -446,9 +465,38 @@ def means_of_means(model, batches):
     return results.tolist()
 
 
+def still_softmax(x, y):
+    return two_of_three(x, y, soften=lambda scores: scores.softmax(dim=1))
+
+
+def still_shuffled(x, y):
+    return two_of_three(x, y[torch.randperm(len(y))])
+
+
+def still_no_step(x, y):
+    return two_of_three(x, y, late=True)
+
+
+def two_of_three(x, y, soften=lambda scores: scores, late=False):
+    torch.manual_seed(0)
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(12):
+        model.train()
+        for rows in torch.randperm(len(x)).split(32):
+            optimizer.zero_grad()
+            F.cross_entropy(soften(model(x[rows])), y[rows]).backward()
+            if late:
+                optimizer.zero_grad()
+            optimizer.step()
+    return model.eval()
+
+
+check_training(two_of_three)
 wrong_answers = {
-    check_stop: [lowest_of_all, rises_in_a_row],
+    check_stop: [lowest_of_all, rises_in_a_row, always_two, never_forgives],
     check_measure: [any_mode, awake_afterwards, means_of_means],
+    check_training: [still_softmax, still_shuffled, still_no_step],
 }
 for check, answers in wrong_answers.items():
     for wrong_answer in answers:
