@@ -1,5 +1,6 @@
 """Every row of the five source tutorials is taught somewhere, or waits for its chapter: tests/curriculum.toml."""
 
+import re
 import tomllib
 from collections import Counter
 from functools import cache
@@ -8,7 +9,9 @@ import pytest
 from conftest import ROOT
 from markdown import Markdown
 from torchproof.compare.site import Site
+from torchproof.compare.transcript import Block, parse
 from torchproof.model.problems import did_you_mean
+from torchproof.read.pages import blocks
 
 CURRICULUM = tomllib.loads((ROOT / "tests" / "curriculum.toml").read_text(encoding="utf-8"))
 SITE = Site.read(ROOT)
@@ -17,14 +20,14 @@ ROWS = [f"{source}-{row:02}" for source, count in CURRICULUM["rows"].items() for
 
 @cache
 def anchors(page):
-    """The anchors of a page's headings, as the toc extension makes them."""
+    """The anchors of a page's headings, in order, as the toc extension makes them."""
     md = Markdown(extensions=["attr_list", "pymdownx.superfences", "pymdownx.details", "admonition", "toc"])
     md.convert(SITE.pages[page].text)
     waiting, found = list(md.toc_tokens), []
     while waiting:
-        heading = waiting.pop()
+        heading = waiting.pop(0)
         found.append(heading["id"])
-        waiting += heading["children"]
+        waiting = heading["children"] + waiting
     return found
 
 
@@ -39,6 +42,62 @@ def broken(place):
     else:
         known, kind = [embed.slug for embed in SITE.pages[page].embeds if embed.chapter == page], "shows no cell"
     return "" if name in known else f"docs/{page}.md {kind} '{name}'; {did_you_mean(name, known)}"
+
+
+@cache
+def sections(page):
+    """What stands below each heading of a page, by its anchor, with the code and the transcript of its cells."""
+    found, anchor = {"": []}, ""
+    waiting = iter(anchors(page))
+    for block in blocks(SITE.pages[page].text.split("\n")):
+        if not block.mark and re.match("#{1,6} ", block.text):
+            found[anchor := next(waiting)] = [block.text]
+        elif block.info == "cell":
+            chapter, _, slug = block.body[0].strip().partition("#")
+            found[anchor] += [SITE.snippets[chapter].cell(slug).source, *lines(chapter, slug)]
+        else:
+            found[anchor] += [block.text, *block.body]
+    return {anchor: "\n".join(text) for anchor, text in found.items()}
+
+
+def lines(chapter, slug):
+    """The transcript of a cell; none of one that the CPU does not run."""
+    return parse(SITE.committed(SITE.snippets[chapter])).cells.get(slug, Block()).lines
+
+
+def silent(row, place, words):
+    """What is wrong with a row that shall be taught by these words at a place."""
+    if complaint := broken(place):
+        return f"{row}: {place}: {complaint}"
+    page, _, name = place.partition("#")
+    if page.endswith(".md"):
+        texts = [sections(page.removesuffix(".md"))[name]]
+    else:
+        texts = [SITE.snippets[page].cell(name).source, *lines(page, name)]
+        texts += [text for text in sections(page).values() if SITE.snippets[page].cell(name).source in text]
+    return "" if words in "\n".join(texts) else f"{row}: nothing at {place} says {words!r}"
+
+
+PLACES = {row: place["at"] if isinstance(place, dict) else place for row, place in CURRICULUM["taught"].items()}
+WORDS = {row: place["shows"] for row, place in CURRICULUM["taught"].items() if isinstance(place, dict)}
+
+
+def test_a_row_with_words_is_taught_by_them_where_it_points_to():
+    wrong = [complaint for row, words in WORDS.items() if (complaint := silent(row, PLACES[row], words))]
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("training/modules#a-model-in-ten-lines", "inference_mode"),
+        ("data/images.md#the-same-in-torchvision", "inference_mode"),
+    ],
+    ids=["cell", "heading"],
+)
+def test_a_place_that_does_not_say_the_words_is_noticed(place, words):
+    assert f"says {words!r}" in silent("S0-01", place, words)
 
 
 def test_the_sources_have_202_rows():
@@ -59,7 +118,7 @@ def test_every_row_stands_in_the_curriculum_once():
 
 
 def test_every_taught_row_points_to_a_place_that_exists():
-    wrong = [f"{row}: {place}: {broken(place)}" for row, place in CURRICULUM["taught"].items() if broken(place)]
+    wrong = [f"{row}: {place}: {broken(place)}" for row, place in PLACES.items() if broken(place)]
 
     assert not wrong, "mend these rows of tests/curriculum.toml:\n" + "\n".join(wrong)
 
@@ -78,7 +137,7 @@ def test_no_chapter_that_exists_has_open_rows():
 
 
 def test_every_chapter_teaches_rows_or_goes_beyond_the_sources():
-    taught = {place.partition("#")[0].removesuffix(".md") for place in CURRICULUM["taught"].values()}
+    taught = {place.partition("#")[0].removesuffix(".md") for place in PLACES.values()}
     wrong = [chapter for chapter in SITE.snippets if chapter not in taught.union(CURRICULUM["beyond"])]
 
     assert not wrong, (
