@@ -478,7 +478,7 @@ NBSP = "\N{NO-BREAK SPACE}"
 def test_a_table_is_one_in_markdown():
     rows = (
         Row("", "a | b", "5"),
-        Row("twice | again", "x.t()", "tensor([[1, 2],\n        [3, 4]])"),
+        Row("twice | *again*", "x.t()", "tensor([[1, 2],\n        [3, 4]])"),
         Row("", "'`'", "TypeError: |", raised=True),
     )
     fence = Fence("table", "…", 9, Embed("p", "a", 5))
@@ -491,7 +491,7 @@ def test_a_table_is_one_in_markdown():
         "|  | code | value |",
         "| --- | --- | --- |",
         r"|  | `a \| b` | `5` |",
-        rf"| twice \| again | `x.t()` | `tensor([[1, 2],`<br>`{8 * NBSP}[3, 4]])` |",
+        rf"| twice \| \*again\* | `x.t()` | `tensor([[1, 2],`<br>`{8 * NBSP}[3, 4]])` |",
         r"|  | `` '`' `` | `TypeError: \|` |",
     ]
 

@@ -301,15 +301,20 @@ def _measured(fence: Fence, runs: dict[str, CellRun]) -> str:
     data: Data | None = run.result(fence.kind, fence.source).data if run else None
     if data is None:
         return ""
-    return _table(data) if isinstance(data, Table) else "> " + re.sub(r"[\\`*_\[\]<>$]", r"\\\g<0>", described(data))
+    return _table(data) if isinstance(data, Table) else f"> {_escaped(described(data))}"
 
 
 def _table(table: Table) -> str:
     """Expressions and their values, beside their labels where they have any."""
     has_labels = any(row.label for row in table.rows)
     rows = [["", "code", "value"], ["---", "---", "---"]]
-    rows += [[row.label.replace("|", r"\|"), _code(row.expression), _code(row.value)] for row in table.rows]
+    rows += [[_escaped(row.label), _code(row.expression), _code(row.value)] for row in table.rows]
     return "\n".join(f"| {' | '.join(row if has_labels else row[1:])} |" for row in rows)
+
+
+def _escaped(text: str) -> str:
+    """Words in which Markdown finds nothing to do."""
+    return re.sub(r"[\\`*_\[\]<>$|]", r"\\\g<0>", text)
 
 
 def _code(text: str) -> str:
