@@ -153,16 +153,10 @@ time.time = lambda: seconds() + later.total_seconds()
 """
 """A sitecustomize.py that moves the clock."""
 
-EVERYTHING = """\
-# Everything
+EVERYTHING = "# Everything\n\n```cell\nall/kinds#a-curve\n```\n\n```memory\ngrid\n```\n"
 
-```cell
-all/kinds#a-curve
-```
-
-```memory
-grid
-```
+REPORTS = """\
+# Home
 
 ```python exec="1"
 from torchproof import reports
@@ -179,6 +173,7 @@ CURVE = (
 def test_two_builds_of_one_commit_are_the_same_bytes(small_site, tmp_path):
     plugins = "plugins: [search, markdown-exec: {languages: [python]}, torchproof]\nsite_url: https://example.org/\n"
     small_site.write("mkdocs.yml", small_site.read("mkdocs.yml") + plugins)
+    small_site.write("docs/index.md", REPORTS)
     small_site.write("docs/all/kinds.md", EVERYTHING)
     small_site.write("snippets/all/kinds.py", CURVE)
     commit_transcripts(small_site)
@@ -195,7 +190,7 @@ def test_two_builds_of_one_commit_are_the_same_bytes(small_site, tmp_path):
 
     assert (here.returncode, there.returncode) == (0, 0), here.stdout + there.stdout
     assert files(small_site.root / "site") == files(other.root / "site")
-    assert len(list((other.root / "site/all/kinds").iterdir())) == 4, "a page, two notebooks and a script"
+    assert len(list((other.root / "site/all/kinds").iterdir())) == 3, "a page, a notebook and a script"
 
 
 def files(folder):

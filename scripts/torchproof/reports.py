@@ -28,7 +28,7 @@ def counts() -> str:
 
 
 def chapters() -> str:
-    """A table with a row for each chapter."""
+    """A table with a row for each chapter; its links lead from a page that lies in `docs/` itself."""
     build = build_of()
     return summary.chapters(build.checks(), build.current().site.pages)
 

@@ -27,7 +27,7 @@ def error_text(error: BaseException) -> str:
     except Exception:
         message = f"<unprintable {kind.__name__} object>"
     lines = [f"{name}: {message}" if message else name, *map(str, getattr(error, "__notes__", []))]
-    return clean("\n".join(lines))
+    return clean("\n".join(lines)).rstrip("\n")
 
 
 def clean(text: str) -> str:
