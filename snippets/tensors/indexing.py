@@ -199,16 +199,17 @@ print(counted)
 # %% Copy or view, asked of each
 class Ask:
     def __getitem__(self, form):
-        """Index a fresh table: is it a view, of what shape, and which writes arrive?"""
+        """Index a fresh table: view or copy, its shape, and whether writes reach."""
         x = grid.clone()
         part = x[form]
-        shared = part.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+        ours, theirs = x.untyped_storage(), part.untyped_storage()
+        kind = "view" if ours.data_ptr() == theirs.data_ptr() else "copy"
         part.fill_(-1)
         filled = "reaches" if (x == -1).any() else "lost"
         x = grid.clone()
         x[form] = -1
         assigned = "reaches" if (x == -1).any() else "lost"
-        return "view" if shared else "copy", tuple(part.shape), filled, assigned
+        return kind, tuple(part.shape), filled, assigned
 
 
 ask = Ask()

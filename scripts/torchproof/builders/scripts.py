@@ -1,4 +1,4 @@
-"""A chapter as a script to take away: the visible code, from top to bottom, which prints what the page shows.
+"""A chapter as a script to take away: the visible code, from top to bottom, which prints what its cells show on the page.
 
 A notebook shows the value of a cell's last line, and goes on after an error. A script does neither by itself:
 a shown value is printed, from the statement that raises on purpose a cell is tried, and figures are shown.
@@ -19,7 +19,7 @@ def script(cells: list[Cell], runs: dict[str, CellRun], title: str, url: str) ->
     """The text of a .py file."""
     code = "\n".join(cell.source for cell in cells)
     caught = next(name for name in ("error", "caught", "caught_error") if not re.search(rf"\b{name}\b", code))
-    parts = [f"# {title}\n# The code of {url or 'the page'}, from top to bottom; it prints what the page shows."]
+    parts = [f"# {title}\n# The code of {url or 'the page'}, from top to bottom; it prints what its cells show."]
     for cell in cells:
         parts.append(f"# %% {cell.title}\n{_runnable(cell, runs.get(cell.slug), caught, code)}")
     return "\n\n".join(parts) + "\n"

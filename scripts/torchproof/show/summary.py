@@ -3,6 +3,7 @@
 from ..compare.check import ChapterCheck
 from ..compare.recordings import STATES, Recording
 from ..model.devices import DEVICES, RECORDED
+from ..model.drawings import Table
 from ..model.pages import Page
 from ..model.problems import many
 
@@ -98,8 +99,10 @@ def _recorded(made: Recording | None) -> str:
 
 
 def _outputs(check: ChapterCheck) -> int:
-    """How many things the chapter's cells printed, showed, raised or plotted."""
-    return sum(len(cell.outputs) + len(cell.figures) for cell in check.run.cells.values())
+    """How many things the chapter's cells printed, showed, raised or plotted, and how many values its tables hold."""
+    cells = check.run.cells.values()
+    rows = sum(len(result.data.rows) for cell in cells for result in cell.drawings if isinstance(result.data, Table))
+    return rows + sum(len(cell.outputs) + len(cell.figures) for cell in cells)
 
 
 def _facts(check: ChapterCheck) -> int:
