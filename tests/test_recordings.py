@@ -1090,7 +1090,7 @@ def test_recording_needs_only_torch_numpy_and_the_standard_library(chapter):
         "mkdocs",
         "material",
         "pytest",
-        "quickjs",
+        "math_core",
         "nbformat",
         "yaml",
         "rich",

@@ -1,4 +1,4 @@
-"""A chapter as a script to take away: the visible code, from top to bottom, which prints what its cells show on the page.
+"""A chapter as a script to take away: the visible code, from top to bottom, which prints what its cells show.
 
 A notebook shows the value of a cell's last line, and goes on after an error. A script does neither by itself:
 a shown value is printed, from the statement that raises on purpose a cell is tried, and figures are shown.
