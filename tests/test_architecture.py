@@ -92,16 +92,12 @@ def foreign(nodes) -> set[str]:
 # --- how large --------------------------------------------------------------------------------------------------------
 
 SIZES = {
-    "core": 2900,
+    "core": 2950,
     "show": 950,
-    "builders/build.py": 100,
-    "builders/jupyter.py": 100,
-    "builders/markdown.py": 150,
-    "builders/maths.py": 100,
-    "builders/mkdocs.py": 150,
-    "builders/notebooks.py": 300,
+    **{f"builders/{path.name}": 300 for path in MODULES if room_of(path) == "builders"},
 }
-"""Lines of code at most; whoever needs more says here what for."""
+"""Lines of code at most. The core was meant to need 1,900: typed data and messages take some 300 more, fences that
+measure 200, the command line and pytest as doors 300, watching limits and the cache's dependencies 100."""
 
 
 def test_no_part_of_the_engine_outgrows_its_size():

@@ -67,15 +67,13 @@ def _table(table: Table) -> str:
 
 
 def _table_row(row: Row, *, has_labels: bool) -> str:
-    """One line of HTML; the label is the row's header, else the expression is. Notebooks take `$` for a formula."""
+    """One line of HTML; the label is the row's header, else the expression is."""
     code = highlighted(row.expression).partition("<code>")[2].rpartition("</code>")[0].strip("\n")
-    cells = [f"<code class=highlight>{code}</code>"]
-    cells = [escape(row.label), *cells] if has_labels else cells
+    code = f"<code class=highlight>{code}</code>"
+    head, cell = (escape(row.label), f"<td>{code}</td>") if has_labels else (code, "")
     raised = " class=tp-raised" if row.raised else ""
-    head, *rest = cells
-    values = "".join(f"<td>{cell}</td>" for cell in rest)
-    html = f"<tr><th scope=row>{head}</th>{values}<td{raised}><pre><samp>{escape(row.value)}</samp></pre></td></tr>"
-    return html.replace("\n", "&#10;").replace("$", "&#36;")
+    value = escape(row.value).replace("\n", "&#10;")
+    return f"<tr><th scope=row>{head}</th>{cell}<td{raised}><pre><samp>{value}</samp></pre></td></tr>"
 
 
 def _memory(data: Memory, identity: str) -> Picture:
