@@ -215,8 +215,9 @@ def predict(model, batch):
     return model(batch)  # your code here
 
 
-judged = nn.Sequential(nn.BatchNorm1d(1), nn.Dropout(0.5), nn.Linear(1, 1), nn.BatchNorm1d(1))
-judged[0].eval()  # somebody froze this layer's statistics
+first, last = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+judged = nn.Sequential(first, nn.Dropout(0.5), nn.Linear(1, 1), last)
+first.eval()  # somebody froze this layer's statistics
 modes = [layer.training for layer in judged.modules()]
 rows = torch.arange(20.0)[:, None]
 
@@ -262,7 +263,8 @@ tower = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
 all_of_it = torch.optim.AdamW(tower.parameters(), lr=0.1)
 tower(torch.ones(4, 2)).sum().backward()  # one round of training has left its gradients
 
-for head, expected in [(2, [False, False, True, True]), (0, [True, True, False, False])]:
+to_move = {2: [False, False, True, True], 0: [True, True, False, False]}
+for head, expected in to_move.items():
     before = [parameter.detach().clone() for parameter in tower.parameters()]
     freeze_all_but(tower, tower[head])
     tower(torch.ones(4, 2)).sum().backward()
@@ -281,7 +283,8 @@ def freeze_all_but(model, head):
             parameter.grad = None
 
 
-for head, expected in [(2, [False, False, True, True]), (0, [True, True, False, False])]:
+to_move = {2: [False, False, True, True], 0: [True, True, False, False]}
+for head, expected in to_move.items():
     before = [parameter.detach().clone() for parameter in tower.parameters()]
     freeze_all_but(tower, tower[head])
     tower(torch.ones(4, 2)).sum().backward()

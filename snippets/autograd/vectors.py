@@ -274,7 +274,8 @@ hidden = feature * 2
 turned = turned_round(hidden)
 (turned @ torch.tensor([1.0, 3.0]) + 10 * hidden.sum()).backward()
 assert torch.equal(turned, hidden), "the numbers changed"
-assert feature.grad.tolist() == [18.0, 14.0], feature.grad.tolist()  # 2 · (10 - 1), 2 · (10 - 3)
+slopes = feature.grad.tolist()
+assert slopes == [18.0, 14.0], slopes  # 2 · (10 - 1) and 2 · (10 - 3)
 
 
 # %% Solution: the gradient turned round tags=["solution"]
@@ -290,4 +291,5 @@ hidden = feature * 2
 turned = turned_round(hidden)
 (turned @ torch.tensor([1.0, 3.0]) + 10 * hidden.sum()).backward()
 assert torch.equal(turned, hidden), "the numbers changed"
-assert feature.grad.tolist() == [18.0, 14.0], feature.grad.tolist()  # 2 · (10 - 1), 2 · (10 - 3)
+slopes = feature.grad.tolist()
+assert slopes == [18.0, 14.0], slopes  # 2 · (10 - 1) and 2 · (10 - 3)

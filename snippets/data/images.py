@@ -272,7 +272,8 @@ def to_pixels(image, mean, std):
 
 too_bright = torch.full((3, 2, 2), 99.0)
 every = torch.arange(256).byte()
-bytes_of_all = torch.stack([every, every.flip(0), every.roll(7)], dim=1).reshape(16, 16, 3)
+three_orders = [every, every.flip(0), every.roll(7)]
+bytes_of_all = torch.stack(three_orders, dim=1).reshape(16, 16, 3)
 shown = (bytes_of_all.permute(2, 0, 1) / 255 - mean[:, None, None]) / std[:, None, None]
 lost = (to_pixels(shown, mean, std) != bytes_of_all).sum().item()
 assert lost == 0, "some bytes have changed"
@@ -346,7 +347,7 @@ class Zipped(Pictures):
         raise NotImplementedError("Image.open also takes an open file")
 
 
-with zipfile.ZipFile("flags.zip", "w") as archive:  # no such folders on the disk
+with zipfile.ZipFile("flags.zip", "w") as archive:  # nowhere on the disk
     archive.write("stripes.png", "flags/b/0.png")
     archive.write("stripes.png", "flags/a/0.png")
     archive.writestr("flags/a/.DS_Store", b"Bud1")
@@ -356,7 +357,7 @@ assert len(zipped) == len(raw) and zipped.classes == raw.classes, f"{len(zipped)
 for i in (0, 150, 299):
     torch.testing.assert_close(zipped[i], raw[i], rtol=0, atol=0)
 assert len(flags) == 2 and flags.classes == ["a", "b"], "a before b, and no .DS_Store"
-assert [flags[0][1], flags[1][1]] == [0, 1], "the labels are not in the order of the classes"
+assert [flags[0][1], flags[1][1]] == [0, 1], "labels in the order of the classes"
 assert torch.equal(flags[0][0], image), "other stripes than those in the zip"
 held = [type(value) for value in vars(zipped).values()]
 assert zipfile.ZipFile not in held, "an open archive would be shared by all workers"
@@ -384,7 +385,7 @@ assert len(zipped) == len(raw) and zipped.classes == raw.classes, f"{len(zipped)
 for i in (0, 150, 299):
     torch.testing.assert_close(zipped[i], raw[i], rtol=0, atol=0)
 assert len(flags) == 2 and flags.classes == ["a", "b"], "a before b, and no .DS_Store"
-assert [flags[0][1], flags[1][1]] == [0, 1], "the labels are not in the order of the classes"
+assert [flags[0][1], flags[1][1]] == [0, 1], "labels in the order of the classes"
 assert torch.equal(flags[0][0], image), "other stripes than those in the zip"
 held = [type(value) for value in vars(zipped).values()]
 assert zipfile.ZipFile not in held, "an open archive would be shared by all workers"

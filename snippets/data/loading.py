@@ -310,7 +310,7 @@ class Deadly(Dataset):
 
     def __getitem__(self, i):
         time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGKILL)  # what Linux does when memory is full
+        os.kill(os.getpid(), signal.SIGKILL)  # as Linux does, out of memory
 
 
 try:
@@ -363,7 +363,8 @@ assert next(iter(share(patient_stream(), 1, 2))) == 1
 print(parts)
 
 # %% Exercise: pad and mark tags=["exercise"]
-temperatures = [torch.tensor(row) for row in ([0.0, -3.0], [2.0, 0.0, 5.0, 0.0], [0.0])]
+measured = [[0.0, -3.0], [2.0, 0.0, 5.0, 0.0], [0.0]]
+temperatures = [torch.tensor(row) for row in measured]
 
 
 def pad_and_mark(samples):
@@ -407,7 +408,8 @@ def batches_by_length(samples, batch_size):
 for size in (2, 3):
     batches = batches_by_length(words, size)
     assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
-    assert max(map(len, batches)) == size and len(batches) == -(-7 // size), "as few as can be"
+    assert max(map(len, batches)) == size
+    assert len(batches) == -(-7 // size), "more batches than needed"
     sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
     assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
 
@@ -422,7 +424,8 @@ def batches_by_length(samples, batch_size):
 for size in (2, 3):
     batches = batches_by_length(words, size)
     assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
-    assert max(map(len, batches)) == size and len(batches) == -(-7 // size), "as few as can be"
+    assert max(map(len, batches)) == size
+    assert len(batches) == -(-7 // size), "more batches than needed"
     sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
     assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
     print(batches, sum(sizes))
