@@ -100,7 +100,7 @@ for _ in range(60):
 print(written)
 
 # %% [markdown]
-# Each pair of neighbours is from the text (`all(a + b in zen for a, b in zip(written, written[1:]))`{.proof}), and nothing longer is.
+# Each pair of neighbours is from the text (`all(a + b in zen for a, b in zip(written, written[1:]))`{.proof}); beyond that it is chance.
 #
 # ## A table that learns to count
 #
@@ -205,9 +205,9 @@ class Block(nn.Module):
 
 
 # %% [markdown]
-# The features are dealt out to two **heads**, which look for different things.
+# The features are dealt out to two **heads**, which can look for different things.
 # [`nn.TransformerEncoderLayer`](https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html) is the same block.
-# Give it your weights, in your order, and compare.
+# Give it your weights, in its order, and compare.
 
 # %% The library's block agrees
 torch.manual_seed(0)
@@ -418,11 +418,12 @@ for axes, temperature in zip(row, (0.5, 1.0, 3.0)):
     chances = (logits / temperature).softmax(dim=0)
     axes.bar(range(8), chances[likely])
     axes.set(title=f"temperature {temperature}", xlabel="rank of the character")
+    axes.set_xticks(range(8))
 row[0].set_ylabel("chance")
 plt.show()
 
 # %% [markdown]
-# The order never changes, the differences do: towards 0 the most likely takes all, as in `argmax`, and with a high temperature all become equal.
+# The order stays, the differences change: towards 0 the most likely takes all, as in `argmax`, and with a high temperature all become equal.
 # So let it write 32 openings of 50 characters at four temperatures, and ask how many of the words are words of the text.
 # (The page shows what came out in this build; another processor rounds differently and draws other words.)
 

@@ -1,0 +1,297 @@
+"""Fine-tuning: a new head on a trained body, what freezing stops and what it does not."""
+
+# %% A new head on a frozen body
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 10))  # trained
+
+model.requires_grad_(False)  # freeze all of it
+model[2] = nn.Linear(3, 2)  # a new head for two classes, not frozen
+optimizer = torch.optim.AdamW(model[2].parameters(), lr=0.01)
+
+before = {name: p.clone() for name, p in model.named_parameters()}
+loss = F.cross_entropy(model(torch.randn(8, 4)), torch.arange(8) % 2)
+loss.backward()
+optimizer.step()
+for name, old in before.items():
+    print(name, "kept" if model.get_parameter(name).equal(old) else "moved")
+
+# %% Ten digits in two halves
+from sklearn.datasets import load_digits
+
+digits = load_digits()
+images = torch.from_numpy(digits.images).float()[:, None] / 16
+labels = torch.from_numpy(digits.target)
+early, late = labels < 5, labels >= 5
+print(images[early].shape, images[late].shape)
+
+
+# %% Pre-training on 0 to 4
+def new_body():
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),  # (picture, 64)
+    )
+
+
+def train(model, optimizer, images, targets, steps):
+    for step in range(steps):
+        batch = torch.randint(len(images), (32,))
+        loss = F.cross_entropy(model(images[batch]), targets[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@torch.no_grad()
+def accuracy(model, images, targets):
+    model.eval()
+    return (model(images).argmax(dim=1) == targets).float().mean().item()
+
+
+torch.manual_seed(0)
+trained = nn.Sequential(new_body(), nn.Linear(64, 5))
+optimizer = torch.optim.AdamW(trained.parameters(), lr=0.01)
+train(trained, optimizer, images[early][:600], labels[early][:600], 100)
+known = accuracy(trained, images[early][600:], labels[early][600:])
+print(f"{known > 0.9 = }")
+
+# %% Nine is no place among five tags=["raises-exception"]
+F.cross_entropy(trained(images[late][:32]), labels[late][:32])
+
+# %% Count the classes from zero
+targets = labels[late] - 5
+loss = F.cross_entropy(trained(images[late][:32]), targets[:32])
+print(targets.unique())
+
+# %% The body gets no gradient
+from copy import deepcopy
+
+model = deepcopy(trained)
+model.requires_grad_(False)
+model[1] = nn.Linear(model[1].in_features, 5)
+loss = F.cross_entropy(model(images[late][:32]), targets[:32])
+loss.backward()
+print([name for name, p in model.named_parameters() if p.grad is not None])
+
+# %% Frozen, and its statistics move
+norm = model[0][1]
+mean = norm.running_mean.clone()
+model.train()
+model(images[late])
+print(torch.equal(norm.running_mean, mean))
+
+# %% Eval for the body, train for the rest
+mean = norm.running_mean.clone()
+model.train()
+model[0].eval()
+model(images[late])
+print(torch.equal(norm.running_mean, mean))
+
+# %% The old optimizer moves the old head
+model = deepcopy(trained)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+model[1] = nn.Linear(64, 5)  # too late
+head = model[1].weight.clone()
+F.cross_entropy(model(images[late][:32]), targets[:32]).backward()
+optimizer.step()
+print(torch.equal(model[1].weight, head))
+
+# %% Everything is frozen tags=["raises-exception"]
+model = deepcopy(trained).requires_grad_(False)
+F.cross_entropy(model(images[late][:32]), targets[:32]).backward()
+
+# %% Nothing left to move tags=["raises-exception"]
+torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
+
+# %% Compute the features once
+body = trained[0].eval()
+with torch.no_grad():
+    features = body(images[late])
+head = nn.Linear(64, 5)
+print(features.shape)
+print(torch.equal(head(features), nn.Sequential(body, head)(images[late])))
+
+# %% A slow body, a fast head
+model = nn.Sequential(deepcopy(trained[0]), nn.Linear(64, 5))
+optimizer = torch.optim.AdamW(
+    [
+        {"params": model[0].parameters(), "lr": 1e-3},
+        {"params": model[1].parameters()},
+    ],
+    lr=1e-2,
+)
+print([group["lr"] for group in optimizer.param_groups])
+
+# %% Thaw the body later
+body = deepcopy(trained[0]).requires_grad_(False)
+model = nn.Sequential(body, nn.Linear(64, 5))
+optimizer = torch.optim.AdamW(model[1].parameters(), lr=1e-2)
+train(model, optimizer, images[late][:100], targets[:100], 5)
+
+model[0].requires_grad_(True)
+optimizer.add_param_group({"params": model[0].parameters(), "lr": 1e-3})
+train(model, optimizer, images[late][:100], targets[:100], 5)
+print(all(p.grad is not None for p in model.parameters()))
+
+# %% Added twice tags=["raises-exception"]
+optimizer.add_param_group({"params": model.parameters()})
+
+# %% Twenty pictures of each
+torch.manual_seed(0)
+order = torch.randperm(len(targets))
+few = torch.cat([order[targets[order] == c][:20] for c in range(5)])
+rest = torch.ones(len(targets), dtype=torch.bool).index_fill(0, few, False)
+print(len(few), int(rest.sum()))
+
+# %% Three starts, one race tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+steps = [0, 5, 10, 20, 40]
+curves = {}
+for start in ("from scratch", "frozen body", "fine-tuned"):
+    runs = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        body = new_body() if start == "from scratch" else deepcopy(trained[0])
+        model = nn.Sequential(body, nn.Linear(64, 5))
+        body.requires_grad_(start != "frozen body")
+        moving = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(moving, lr=0.01)
+        points = [accuracy(model, images[late][rest], targets[rest])]
+        for count in torch.tensor(steps).diff().tolist():
+            model.train()
+            body.train(start != "frozen body")
+            train(model, optimizer, images[late][few], targets[few], count)
+            points.append(accuracy(model, images[late][rest], targets[rest]))
+        runs.append(points)
+    curves[start] = torch.tensor(runs).mean(dim=0)
+
+fig, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+for start, curve in curves.items():
+    axes.plot(steps, curve, "o-", label=start)
+axes.set(title="Digits 5 to 9, 20 pictures of each", xlabel="step")
+axes.set(ylabel="right, of the rest", ylim=(0, 1))
+axes.legend()
+plt.show()
+
+# %% Sizes must agree, strict or not tags=["raises-exception"]
+saved = trained.state_dict()
+ten = nn.Sequential(new_body(), nn.Linear(64, 10))
+ten.load_state_dict(saved, strict=False)
+
+# %% Load all but the head
+kept = {name: saved[name] for name in saved if not name.startswith("1.")}
+print(ten.load_state_dict(kept, strict=False))
+
+# %% A wrong prefix loads nothing
+renamed = {f"backbone.{name}": value for name, value in saved.items()}
+result = new_body().load_state_dict(renamed, strict=False)
+print(len(result.missing_keys), len(result.unexpected_keys))
+
+
+# %% Exercise: train the head only tags=["exercise"]
+def head_only(model):
+    """Training mode for the head; the body, model[0], keeps all its numbers."""
+    model.train()
+    model[0].requires_grad_(False)
+
+
+model = deepcopy(trained)
+before = {name: value.clone() for name, value in model[0].state_dict().items()}
+head_only(model)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+train(model, optimizer, images[late], targets, 2)
+for name, value in model[0].state_dict().items():
+    assert torch.equal(value, before[name]), f"{name} has moved"
+assert model[1].training and model[1].weight.requires_grad
+
+
+# %% Solution: train the head only tags=["solution"]
+def head_only(model):
+    """Training mode for the head; the body, model[0], keeps all its numbers."""
+    model.train()
+    model[0].requires_grad_(False)
+    model[0].eval()
+    for p in model[0].parameters():
+        p.grad = None
+
+
+model = deepcopy(trained)
+head_only(model)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+train(model, optimizer, images[late], targets, 2)
+for name, value in model[0].state_dict().items():
+    assert torch.equal(value, before[name]), f"{name} has moved"
+assert model[1].training and model[1].weight.requires_grad
+
+
+# %% Exercise: each parameter once tags=["exercise"]
+def two_speeds(model, lr):
+    """An AdamW with rate lr for model[1], and a tenth of it for the rest."""
+    return torch.optim.AdamW(model.parameters(), lr=lr)
+
+
+optimizer = two_speeds(trained, 0.5)
+groups = optimizer.param_groups
+rates = {p: group["lr"] for group in groups for p in group["params"]}
+assert set(rates) == set(trained.parameters()), "some are missing"
+fast = set(trained[1].parameters())
+assert all(abs(rates[p] - (0.5 if p in fast else 0.05)) < 1e-9 for p in rates)
+
+
+# %% Solution: each parameter once tags=["solution"]
+def two_speeds(model, lr):
+    """An AdamW with rate lr for model[1], and a tenth of it for the rest."""
+    head = set(model[1].parameters())
+    others = [p for p in model.parameters() if p not in head]
+    groups = [{"params": others, "lr": lr / 10}, {"params": list(head)}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+optimizer = two_speeds(trained, 0.5)
+groups = optimizer.param_groups
+rates = {p: group["lr"] for group in groups for p in group["params"]}
+assert set(rates) == set(trained.parameters()), "some are missing"
+assert all(abs(rates[p] - (0.5 if p in fast else 0.05)) < 1e-9 for p in rates)
+
+
+# %% Exercise: load what fits tags=["exercise"]
+def load_what_fits(model, state):
+    """Load entries whose name and shape fit; return the other names, sorted."""
+    result = model.load_state_dict(state, strict=False)
+    return sorted(result.unexpected_keys)
+
+
+ten = nn.Sequential(new_body(), nn.Linear(64, 10))
+left_out = load_what_fits(ten, {**saved, "extra": torch.ones(1)})
+assert left_out == ["1.bias", "1.weight", "extra"], left_out
+assert torch.equal(ten[0][0].weight, trained[0][0].weight), "body not loaded"
+
+
+# %% Solution: load what fits tags=["solution"]
+def load_what_fits(model, state):
+    """Load entries whose name and shape fit; return the other names, sorted."""
+    own = model.state_dict()
+    fits = {}
+    for name, value in state.items():
+        if name in own and value.shape == own[name].shape:
+            fits[name] = value
+    model.load_state_dict(fits, strict=False)
+    return sorted(state.keys() - fits.keys())
+
+
+ten = nn.Sequential(new_body(), nn.Linear(64, 10))
+left_out = load_what_fits(ten, {**saved, "extra": torch.ones(1)})
+assert left_out == ["1.bias", "1.weight", "extra"], left_out
+assert torch.equal(ten[0][0].weight, trained[0][0].weight), "body not loaded"
