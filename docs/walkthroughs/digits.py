@@ -383,7 +383,7 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# After about half of the epochs the network gets better at the pictures that it learns, and no better at others.
+# After about half of the epochs the loss goes on falling for the pictures that it learns, and no longer for others.
 # The lowest validation loss came in the middle (`10 < mlp_log[:, 1].argmin() < 20`{.proof}); from there to the end the training loss fell to less than half (`mlp_log[-1, 0] < mlp_log[mlp_log[:, 1].argmin(), 0] / 2`{.proof}).
 # This is **overfitting**, and you would not know of it without the second pile.
 #
@@ -654,7 +654,7 @@ print(f"of those of the same digit   {near[same].float().mean():.2f}")
 
 # %% [markdown]
 # Three times as often as for just any picture of that digit, which is what a list looks like that goes from hand to hand.
-# The careful shuffling gave every pile digits of every hand, so the training pile knew everybody's handwriting.
+# The careful shuffling mixed the hands, so the training pile knew the handwriting of those who asked.
 # Whoever wants to read letters from strangers has to ask another question.
 #
 # Learn from the first 1078 pictures, leave a gap, and read the last 359: piles as large as before, cut by place instead of by chance.
@@ -696,6 +696,69 @@ for name, model in (("stranger", stranger), ("traveller", traveller)):
 # As to the open question, 342 against 340 is a draw.
 # With so few pictures, the rule that forgets nothing keeps up with the CNN, and you know it only because its three lines were written first.
 #
+# ## Asked in another process
+#
+# All of this ends with the process in which it was learnt, unless the numbers go into a file.
+# So [save the state dict](../training/saving.md#in-short), and beside it the pictures to ask about.
+
+# %% The numbers go into a file
+torch.save(traveller.state_dict(), "digits.pt")
+torch.save(x[late], "pictures.pt")
+
+# %% [markdown]
+# The layers are not in the file.
+# Whoever loads it builds them again, so the program that reads digits contains them; besides PyTorch it needs those two files and nothing from this page.
+
+# %% The program that reads digits
+program = """
+import torch
+from torch import nn
+
+model = nn.Sequential(
+    nn.Conv2d(1, 16, 3, padding=1),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+    nn.Conv2d(16, 32, 3, padding=1),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+    nn.Flatten(),
+    nn.Dropout(0.3),
+    nn.Linear(128, 10),
+)
+model.load_state_dict(torch.load("digits.pt", weights_only=True))
+model.eval()
+with torch.no_grad():
+    scores = model(torch.load("pictures.pt", weights_only=True))
+torch.save(scores, "scores.pt")
+print("read as", *scores[:10].argmax(1).tolist())
+"""
+with open("read_digits.py", "w") as file:
+    file.write(program)
+
+# %% [markdown]
+# Two lines make it trustworthy: `weights_only=True`, which is the default and [runs no code from the file](../training/saving.md#weights-only-load-failed), and `eval()`, without which dropout would give other scores at each call (`not traveller.train()(x[late]).equal(traveller(x[late]))`{.proof}).
+#
+# Run it with a second Python, which has learnt nothing.
+
+# %% A second Python reads
+import subprocess
+import sys
+
+reader = [sys.executable, "read_digits.py"]
+asked = subprocess.run(reader, capture_output=True, text=True, check=True)
+print(asked.stdout.strip())
+print("written", *labels[late][:10].tolist())
+
+# %% The same scores, bit for bit
+with torch.no_grad():
+    expected = traveller.eval()(x[late])
+print(torch.equal(torch.load("scores.pt"), expected))
+
+# %% [markdown]
+# Not only the ten answers: 359 times ten scores agree to the last bit (`expected.shape == (359, 10)`{.proof}).
+# That is the test to keep when you ship a model: predictions saved with it, and compared where it runs.
+# On another machine, or a GPU, ask for close instead of equal.
+#
 # ## What to try next
 #
 # - **Other seeds.** Change the one in `fit` and look how many pictures come and go, for `cnn`, `stranger` and `traveller`, before you believe in a difference of nine.
@@ -705,4 +768,4 @@ for name, model in (("stranger", stranger), ("traveller", traveller)):
 # - **Help the rule as well.** Let the nearest picture look among three copies of each training picture, one of them moved to the left and one to the right.
 # - **Other windows.** Draw `cnn[0].weight`, 16 windows of 3 by 3, in the way the forty digits were drawn; is there one like the hand-made?
 #
-# Where the steps were short, the chapters are long: [shapes](../tensors/shapes.md), [indexing](../tensors/indexing.md), [broadcasting](../tensors/broadcasting.md), [randomness](../tensors/randomness.md), and [backward](../autograd/backward.md), without which nothing here would have learnt.
+# Where the steps were short, the chapters are long: [shapes](../tensors/shapes.md), [indexing](../tensors/indexing.md), [broadcasting](../tensors/broadcasting.md), [randomness](../tensors/randomness.md), [modules](../training/modules.md), [initialisation](../training/init.md), and [backward](../autograd/backward.md), without which nothing here would have learnt.

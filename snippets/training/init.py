@@ -94,10 +94,11 @@ for inputs in (4, 100, 2500):
 # %% By default, the inputs are forgotten
 torch.manual_seed(0)
 x = signal
-for _ in range(10):
+for layers in range(1, 11):
     x = nn.Linear(256, 256)(x).relu()
-print(f"{x.mean().item():.0e}", "mean")
-print(f"{x.std(dim=0).mean().item():.0e}", "between examples")
+    if layers in (1, 3, 10):
+        apart = x.std(dim=0).mean()
+        print(f"{layers:2} layers: mean {x.mean().item():.0e}, apart {apart.item():.0e}")
 
 
 # %% Twenty layers, a hundred steps
