@@ -103,7 +103,7 @@ print(flat.shape, flat.data_ptr() == x.data_ptr())
 # ## Three piles
 #
 # A model is judged by pictures that it has not seen, or you measure its memory.
-# So the pictures are dealt out on three piles: **train** to learn from, **val** (validation) to compare and choose with, and **test**, which stays closed until there is nothing left to choose.
+# So the pictures are [dealt out](../data/loading.md#split-training-and-validation) on three piles: **train** to learn from, **val** (validation) to compare and choose with, and **test**, which stays closed until there is nothing left to choose.
 #
 # Dealing each digit out on its own gives every pile the same mixture, which is called stratified.
 # The generator makes it the same piles every time, [whatever else draws random numbers](../tensors/randomness.md).
@@ -171,7 +171,7 @@ print(f"{accuracy:.4f}")
 # ## Batches
 #
 # Training looks at a few pictures at a time.
-# A `Dataset` answers two questions, how many there are and what number `i` is; a `DataLoader` asks them, and stacks the answers.
+# A [`Dataset`](../data/loading.md) answers two questions, how many there are and what number `i` is; a `DataLoader` asks them, and stacks the answers.
 
 # %% A dataset answers two questions
 from torch.utils.data import DataLoader, Dataset
@@ -258,7 +258,7 @@ print(f"{targets[0] = }")
 
 # %% [markdown]
 # Nothing stands out, as it should be before training.
-# **Cross-entropy** looks at one of the ten only, the chance given to the right answer, and takes its logarithm with a minus: 0 if it was 1, and without end as it goes to 0.
+# [**Cross-entropy**](../training/losses.md#cross_entropy-minus-the-log-of-one-chance) looks at one of the ten only, the chance given to the right answer, and takes its logarithm with a minus: 0 if it was 1, and without end as it goes to 0.
 
 # %% Cross-entropy by hand
 by_hand = -chances[0, targets[0]].log()
@@ -280,7 +280,7 @@ print(chances.detach() - F.one_hot(targets[:1], 10))
 # %% [markdown]
 # A step against it lowers nine scores and raises one; the closer the chances come to the truth, the smaller it gets.
 #
-# Here is the mistake of this topic that raises nothing: softmax first, and then a `cross_entropy` that does it again.
+# Here is the mistake of this topic that raises nothing: [softmax first](../training/losses.md#wrong-and-no-error), and then a `cross_entropy` that does it again.
 # Take scores that are as sure as can be, and right.
 
 # %% Softmax twice, no error
@@ -296,7 +296,7 @@ print(F.cross_entropy(certain.softmax(1), zero))
 # ## Five lines that learn
 #
 # Compute the scores and the loss; forget the old gradients, compute new ones, take a step.
-# Try the five lines on a single batch first: a network that cannot learn 32 pictures by heart has a mistake in it, and here you find it in no time.
+# Try [the five lines](../training/loop.md#the-five-lines-and-their-order) on a single batch first: a network that cannot learn 32 pictures by heart has a mistake in it, and here you find it in no time.
 
 # %% One batch by heart
 from copy import deepcopy
@@ -315,7 +315,7 @@ print(f"{loss:.4f}", (pupil(images).argmax(1) == targets).sum())
 # All 32, so the lines work; about other pictures this says nothing.
 # What `backward` leaves in `.grad` [is added to what is there](../autograd/backward.md#who-gets-recorded), hence `zero_grad`.
 #
-# Measuring is another matter than learning: no gradients, and the model in the mode `eval`, of which more below.
+# Measuring is another matter than learning: no gradients, and the model in the mode [`eval`](../autograd/switches.md#eval-for-layers-not-for-gradients), of which more below.
 
 
 # %% Measure without learning
@@ -365,7 +365,7 @@ for epoch in (1, 5, 10, 20, 30):
     print("{:5}  {:8.2f}  {:10.2f}  {:8.2f}".format(epoch, *mlp_log[epoch - 1]))
 
 # %% [markdown]
-# `shrink` makes the steps smaller from epoch to epoch, towards a fiftieth: large ones to get near, small ones to settle.
+# `shrink` [makes the steps smaller](../training/optimizers.md#schedulers-the-learning-rate-over-time) from epoch to epoch, towards a fiftieth: large ones to get near, small ones to settle.
 # The first two columns are losses, the training loss averaged over the epoch; the accuracy is that on the validation pile.
 # The MLP has left the nearest mean far behind, and draws level with the nearest picture (`round(360 * mlp_log[-1, 2].item()) == 351`{.proof}, against 350).
 #
@@ -401,7 +401,7 @@ print("moved    {:.2f}".format(evaluate(mlp, moved, labels[val])[1]))
 # More than half of the right answers are gone.
 # Every weight of its first layer belongs to one pixel, so what it learnt about an edge in column 3 says nothing about the same edge in column 4.
 #
-# A **convolution** has few weights and uses them everywhere: it slides a small window over the picture, multiplies, and adds up.
+# A [**convolution**](../training/modules.md#linear-conv2d-relu-three-kinds-of-layers) has few weights and uses them everywhere: it slides a small window over the picture, multiplies, and adds up.
 # With this window it answers "how much more ink is to the right than to the left".
 
 # %% Nine weights for every place

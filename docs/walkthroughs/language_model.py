@@ -106,7 +106,7 @@ print(written)
 #
 # Now let a model find that table.
 # An [embedding](../tensors/gather.md#rows-from-a-table) with a row for each character and 45 numbers in a row is a model already: look up the last character, and take its row as the **logits** of the next one.
-# [`cross_entropy`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html) turns logits into chances by softmax, and gives the loss.
+# [`cross_entropy`](../training/losses.md#cross_entropy-minus-the-log-of-one-chance) turns logits into chances by softmax, and gives the loss.
 
 # %% An embedding learns the pairs
 from torch import nn
@@ -288,7 +288,7 @@ print(sum(parameter.numel() for parameter in model.parameters()))
 
 # %% [markdown]
 # Two tests before any training.
-# An untrained model should know nothing, so its loss should be near ln 45; and changing a later character must not change an earlier guess, or the model reads its answers in the question.
+# An untrained model should know nothing, so its loss should be [near ln 45](../training/init.md#the-first-loss-tests-the-start); and changing a later character must not change an earlier guess, or the model reads its answers in the question.
 
 # %% Does it start at ln 45, and not cheat
 first_loss = F.cross_entropy(logits.transpose(1, 2), targets)

@@ -111,7 +111,7 @@ print(rest.grad)
 #
 # ## One step
 #
-# Move both numbers against their gradients, by a small part of them.
+# Move both numbers against their gradients, by a small part of them: [gradient descent](../training/descent.md).
 # That part is the **learning rate**, here 0.05.
 
 # %% One step against the gradient
@@ -124,7 +124,7 @@ print(((rest + slope * load - length) ** 2).mean())
 # %% [markdown]
 # The loss fell from 2.67 to 1.50.
 #
-# `no_grad` says that the step is no part of the calculation.
+# [`no_grad`](../autograd/switches.md#no_grad-nothing-is-written-down) says that the step is no part of the calculation.
 # Without it, `slope -= …` raises, as [the ball](ball.py) shows.
 # Worse is `slope = slope - …`, which raises nothing: it puts the result of a subtraction in the place of your marked number (`not (slope - 0.05).is_leaf`{.proof}), and `backward` stores no gradient there.
 #
@@ -206,7 +206,7 @@ print(torch.linalg.lstsq(many_columns, upward).solution)
 #
 # ## Forgotten zeros
 #
-# What if you leave out the line that clears the gradients?
+# What if you leave out the line that [clears the gradients](../training/optimizers.md#zero_grad-leaves-none)?
 # Nothing raises.
 
 # %% The slope that never settles
@@ -272,7 +272,7 @@ for rate in (0.10, 0.11):
     print(f"rate {rate:.2f}: loss {loss:.2g}")
 
 # %% [markdown]
-# When a loss grows from step to step, the first thing to try is a smaller rate.
+# When a loss grows from step to step, the first thing to try is [a smaller rate](../training/descent.md#learning-rate-too-small-too-large).
 #
 # The other cure changes the valley.
 # It is narrow mostly because all loads lie on one side of zero: raise the slope, and the whole line rises too, so that the rest must give way.
@@ -328,7 +328,7 @@ print(((model(x) - y) ** 2).mean())
 # A column less a row compares every guess with every length.
 # Nothing raises, and you would train for another problem ([The loss that looks fine](../tensors/pairs.md#the-loss-that-looks-fine)).
 #
-# An optimizer gets the numbers to be changed and the rate; `zero_grad` clears, `step` steps.
+# An [optimizer](../training/optimizers.md) gets the numbers to be changed and the rate; `zero_grad` clears, `step` steps.
 
 # %% Five hundred steps by SGD
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -463,7 +463,7 @@ with torch.no_grad():
 # Standard units first, for lengths as well as loads.
 # Mean and spread are taken from the training half alone, as the held-back half must not help.
 # They belong to the model no less than its weights do: without them its answers are no centimetres.
-# So make a model class of your own, which keeps them in a **buffer**, a tensor that is saved with the parameters but not trained.
+# So make [a model class](../training/modules.md) of your own, which keeps them in a [**buffer**](../training/modules.md#parameter-buffer-or-plain-tensor), a tensor that is saved with the parameters but not trained.
 
 
 # %% A model that knows its units
@@ -510,7 +510,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # The same loop; only the model and the optimizer are others.
-# Before judging, `eval` switches off what should act in training only.
+# Before judging, [`eval`](../autograd/switches.md#eval-for-layers-not-for-gradients) switches off what should act in training only.
 # There is no such part in this model, but it is a good habit.
 # `eval` does not replace `no_grad`, as autograd would still write down the steps (`not small.training and small(x_held).requires_grad`{.proof}).
 #
@@ -620,7 +620,7 @@ with torch.no_grad():
 #
 # ## Keep what was learned
 #
-# A file outlives the session, and the numbers are all that has to be in it.
+# A file outlives the session, and [the numbers](../training/saving.md#what-is-in-the-file) are all that has to be in it.
 
 # %% Save the numbers
 torch.save(small.state_dict(), "band.pt")
@@ -653,7 +653,7 @@ except UnpicklingError as error:
     print(str(error).split(".")[0])
 
 # %% [markdown]
-# Such a file can make Python run anything while it is loaded, so since version 2.6 `load` takes nothing but tensors and plain data, unless you say `weights_only=False`.
+# Such a file can make Python run anything while it is loaded, so since version 2.6 `load` takes [nothing but tensors and plain data](../training/saving.md#weights-only-load-failed), unless you say `weights_only=False`.
 # Say it only for files that you made yourself; or save a `state_dict`, and you never have to.
 #
 # One question is left: how long is the rubber band with 3.3 N, a load that was never measured?

@@ -7,6 +7,7 @@
 # You will ask each step which of the two it was, for the answer decides how much memory you pay, and which of your pictures change when you write to one.
 #
 # [Memory](../tensors/memory.md) explains storage and strides, [Shapes](../tensors/shapes.md) `view` and `permute`, [Memory formats](../tensors/memory_format.md) the two orders of a batch; here they meet one real picture.
+# [Images](../data/images.md) makes a dataset of a whole folder of such files.
 #
 # ## Rows of pixels
 #
@@ -365,7 +366,7 @@ torch.from_numpy(turned)
 #
 # ## Eight photographs from one
 #
-# An augmentation draws its crop, its mirroring, its brightness and its contrast at random, so that the network hardly ever sees the same numbers twice.
+# An [augmentation](../data/images.md#augment-another-picture-each-time) draws its crop, its mirroring, its brightness and its contrast at random, so that the network hardly ever sees the same numbers twice.
 # All draws come from one generator that you pass in: who seeds it can repeat them.
 
 
