@@ -273,6 +273,9 @@ def copy_site(target: Path) -> None:
             shutil.copytree(ROOT / name, target / name, ignore=skipped)
     for name in ("mkdocs.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, target / name)
+    runs = ROOT / ".cache" / "torchproof"
+    if runs.exists():  # of the check before the tests: what ran once in a test run need not run again
+        shutil.copytree(runs, target / ".cache" / "torchproof", dirs_exist_ok=True)
     config = (target / "mkdocs.yml").read_text(encoding="utf-8")
     (target / "mkdocs.yml").write_text(config.replace("watch: [snippets, scripts]", "watch: [snippets]"))
 

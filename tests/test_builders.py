@@ -39,9 +39,9 @@ def test_a_failing_cell_fails_every_build(failing, build):
     assert "docs/a/b.md:3" in built.stdout
 
 
-def shown(project, page):
+def shown(site, page):
     """The text of a page's cells, proofs and drawings, as a reader sees it."""
-    file = project.root / "site" / ("" if page == "index" else page) / "index.html"
+    file = site / ("" if page == "index" else page) / "index.html"
     tree = parse_html(file.read_text(encoding="utf-8"))
     found = [*tree.all("section.tp-cell"), *tree.all("code.proof"), *tree.all("figure.tp-drawing")]
     return [" ".join(element.text.split()) for element in found]
@@ -54,14 +54,13 @@ def real_site(tmp_path_factory):
     return project
 
 
-def test_zensical_shows_the_same_code_outputs_and_proofs(real_site):
+def test_zensical_shows_the_same_code_outputs_and_proofs(real_site, site_folder):
     pages = [path.relative_to(real_site.root / "docs").with_suffix("").as_posix()
              for path in sorted((real_site.root / "docs").rglob("*.md"))]  # fmt: skip
 
-    assert real_site.run("mkdocs", "build", "-q").returncode == 0
-    by_mkdocs = {page: shown(real_site, page) for page in pages}
+    by_mkdocs = {page: shown(site_folder, page) for page in pages}
     built = real_site.run("zensical", "build", "--clean")
-    by_zensical = {page: shown(real_site, page) for page in pages}
+    by_zensical = {page: shown(real_site.root / "site", page) for page in pages}
 
     assert built.returncode == 0, built.stdout
     assert sum(map(len, by_mkdocs.values())) > 500
@@ -78,9 +77,9 @@ def test_zensical_shows_the_same_of_a_site_where_pages_differ_in_kind(small_site
     pages = ["index", "plain", "overview", "a/b"]
 
     built = small_site.run("mkdocs", "build", "--strict")
-    by_mkdocs = [shown(small_site, page) for page in pages]
+    by_mkdocs = [shown(small_site.root / "site", page) for page in pages]
     rebuilt = small_site.run("zensical", "build", "--clean")
-    by_zensical = [shown(small_site, page) for page in pages]
+    by_zensical = [shown(small_site.root / "site", page) for page in pages]
 
     assert (built.returncode, rebuilt.returncode) == (0, 0), built.stdout + rebuilt.stdout
     assert [len(found) for found in by_mkdocs] == [0, 0, 2, 3]
@@ -107,8 +106,8 @@ def test_front_matter_and_an_overview_page_that_embeds_another_chapter(small_sit
     built = small_site.run("mkdocs", "build", "-q")
 
     assert built.returncode == 0, built.stdout
-    assert [text for text in shown(small_site, "index") if text == "row.sum() == 6"]
-    assert len(shown(small_site, "a/b")) == 3
+    assert [text for text in shown(small_site.root / "site", "index") if text == "row.sum() == 6"]
+    assert len(shown(small_site.root / "site", "a/b")) == 3
 
 
 OVERVIEW = "# Overview\n\n```cell\na/b#row-plus-column\n```\n\nSix in all: `row.sum() == 6`{.proof}.\n"
@@ -124,7 +123,7 @@ def test_a_page_whose_text_ends_another_is_not_taken_for_it(small_site, build):
     commit_transcripts(small_site)
 
     built = small_site.run(*build)
-    pages = {page: shown(small_site, page) for page in ("aa", "zz")}
+    pages = {page: shown(small_site.root / "site", page) for page in ("aa", "zz")}
     small_site.replace("docs/zz.md", "row.sum() == 6", "row.sum() == 7")
     broken = small_site.run(*build)
 
@@ -215,7 +214,7 @@ def test_a_cell_right_under_a_heading_is_shown_once(small_site):
     commit_transcripts(small_site)
 
     assert small_site.run("mkdocs", "build", "-q").returncode == 0
-    assert len([text for text in shown(small_site, "a/b") if "column + row" in text]) == 1
+    assert len([text for text in shown(small_site.root / "site", "a/b") if "column + row" in text]) == 1
 
 
 def test_pages_without_the_fences_it_needs_are_told(small_site):
