@@ -805,6 +805,8 @@ print(reports.{}())
 
 
 def test_the_verification_page_counts_states_and_names_machines(chapter):
+    plugins = "plugins: [search, markdown-exec: { languages: [python] }]\n"
+    chapter.replace("mkdocs.yml", "markdown_extensions:", f"{plugins}markdown_extensions:")
     chapter.write("docs/v.md", "# V\n\n" + "".join(map(GENERATED.format, ("chapters", "recordings"))))
     chapter.replace("snippets/a/b.py", "x * 0.1", "x * 0.2")
     chapter.run("torchproof", "accept")

@@ -11,7 +11,6 @@ from itertools import product
 from typing import Any
 
 from ..model.drawings import KINDS, Broadcast, Data, Graph, Memory, Node, Row, Table, View
-from .highlight import highlighted
 
 __all__ = ["described", "draw"]
 
@@ -68,6 +67,8 @@ def _table(table: Table) -> str:
 
 def _table_row(row: Row, *, has_labels: bool) -> str:
     """One line of HTML; the label is the row's header, else the expression is."""
+    from .highlight import highlighted  # needs Pygments, which a machine that records lacks
+
     code = highlighted(row.expression).partition("<code>")[2].rpartition("</code>")[0].strip("\n")
     code = f"<code class=highlight>{code}</code>"
     head, cell = (escape(row.label), f"<td>{code}</td>") if has_labels else (code, "")
