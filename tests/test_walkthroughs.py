@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from conftest import ROOT, Project, Server, commit_transcripts, parse_html, write_small_site
+from conftest import Project, Server, commit_transcripts, parse_html, write_small_site
 from torchproof.compare.site import Site
 
 WALK = """\
@@ -313,13 +313,3 @@ def test_a_serving_site_shows_drift_in_the_page_and_recovers(walk, tmp_path):
 
 
 # --- the real ones ----------------------------------------------------------------------------------------------------
-
-
-def test_a_walk_through_weighs_no_more_than_half_again_what_chapters_weigh(site_folder):
-    pages = {name: site_folder / name / "index.html" for name in Site.read(ROOT).snippets}
-    weights = {name: len(gzip.compress(path.read_bytes(), 9)) for name, path in pages.items()}
-    chapters = sorted(weight for name, weight in weights.items() if not name.startswith("walkthroughs/"))
-    walks = {name: weight for name, weight in weights.items() if name.startswith("walkthroughs/")}
-
-    assert walks
-    assert {name: weight for name, weight in walks.items() if weight > 1.5 * chapters[len(chapters) // 2]} == {}

@@ -132,8 +132,8 @@ train, val = random_split(dataset, [0.8, 0.2], generator=seeded)
 print(len(train), train.indices)
 print(len(val), val.indices)
 
-# %% A sum above one tags=["raises-exception"]
-random_split(dataset, [0.2, 0.4, 0.3, 0.1])
+# %% Eight and three of ten tags=["raises-exception"]
+random_split(dataset, [8, 3])
 
 
 # %% One switch for both parts
