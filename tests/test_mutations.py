@@ -593,7 +593,7 @@ def draw_nothing(chapter):
 @mutation("page: a table of what is not there")
 def tabulate_nothing(chapter):
     line = chapter.add_prose("```table", "a sum | 1 + 1", "a name | nobody_sees_me", "```")
-    return [f"{chapter.page}:{line}", "the table: raises NameError", "nobody_sees_me"]
+    return [f"{chapter.page}:{line}", "the table: `nobody_sees_me` raises NameError"]
 
 
 @mutation("page: a table that was not accepted")
