@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .compare import recordings, transcript
 from .compare.accept import accept
-from .compare.check import Checker, check_chapter
+from .compare.check import Checker, check_chapter, last_seconds
 from .compare.site import Site
 from .files import find_root
 from .model.cells import TAGS
@@ -44,7 +44,7 @@ def check(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     names = _chosen(site, options.k)
     with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
-        found = _static(site, options.k, names) + _each(names, runner, _checks(checker, names))
+        found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker, names))
     for line in _waiting(site, names):
         print(line)
     return _verdict(found, f"{many(len(names), 'chapter')} as committed")
@@ -67,7 +67,7 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     with Runner(root, cached=False) as runner, Runner(root, other=True, cached=False) as other:
         runner.zygote.start()
         other.zygote.start()
-        found = _each(names, runner, _at_once(names, accepted))
+        found = _each(names, site, runner, _at_once(names, accepted))
     left = _static(Site.read(root), options.k, names)
     found += [problem for problem in left if not problem.acceptable and problem not in found]
     if written:
@@ -103,7 +103,7 @@ def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -
         machine, *others = DEVICES[device].facts
         print(f"{device}: {', '.join([where[machine], *(f'{name} {where[name]}' for name in ('torch', *others))])}")
         found = [] if is_recording else [p for p in site.problems if p.device == device and p.chapter in names]
-        found += _each(names, runner, ((name, checked(name)) for name in names))
+        found += _each(names, site, runner, ((name, checked(name)) for name in names))
     if written:
         print(f"{many(len(written), 'recording')} written. Read the diff: git diff")
     well = "nothing left to record" if is_recording else f"{many(len(names), 'chapter')} as recorded"
@@ -126,11 +126,10 @@ def _at_once(names: list[str], work: Callable[[str], Outcome]) -> Iterator[tuple
             yield futures[future], future.result()
 
 
-def _each(names: list[str], runner: Runner, outcomes: Iterable[tuple[str, Outcome]]) -> list[Problem]:
+def _each(names: list[str], site: Site, runner: Runner, outcomes: Iterable[tuple[str, Outcome]]) -> list[Problem]:
     """Say what becomes of each chapter; returns what is wrong, in the order of the names."""
-    last = {file.partition("/")[2].removesuffix(".py"): took for file, took in runner.cache.seconds().items()}
     found: dict[str, list[Problem]] = {}
-    with Progress(names, last) as progress:
+    with Progress(names, last_seconds(site, runner)) as progress:
         for name, (outcome, problems, took) in outcomes:
             found[name] = problems
             progress.say(name, outcome, took=took, is_quiet=outcome in ("ok", "unchanged"))
@@ -201,7 +200,7 @@ def notebooks(root: Path, options: argparse.Namespace) -> int:
             yield name, (outcome if not problems else "left out", problems, took)
 
     with Runner(root) as runner, Checker(site, runner) as checker:
-        found = _static(site, options.k, names) + _each(names, runner, write_each(_checks(checker, names)))
+        found = _static(site, options.k, names) + _each(names, site, runner, write_each(_checks(checker, names)))
     return _verdict(found, f"{len(names)} chapters written to {options.folder}")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import NoReturn
 
-from ..compare.check import ChapterCheck, Checker
+from ..compare.check import ChapterCheck, Checker, last_seconds
 from ..compare.site import Site
 from ..files import find_root
 from ..model.pages import Page
@@ -96,9 +96,8 @@ def _follow(checker: Checker) -> None:
     """Say what becomes of each chapter, and on a terminal how far they are, while the builder goes on."""
     terminal = sys.stderr
     handlers = [each for each in logging.getLogger("mkdocs").handlers if getattr(each, "stream", None) is terminal]
-    snippets, seconds = checker.site.snippets, checker.runner.cache.seconds()
-    last = {name: seconds[snippet.file] for name, snippet in snippets.items() if snippet.file in seconds}
-    with Progress(snippets, last, terminal, log.info) as progress:
+    last = last_seconds(checker.site, checker.runner)
+    with Progress(checker.site.snippets, last, terminal, log.info) as progress:
         for handler in handlers:  # a line of MkDocs' goes above the bar, which has put itself in its stream's place
             handler.setStream(sys.stderr)
         try:

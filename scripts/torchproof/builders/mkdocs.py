@@ -62,7 +62,8 @@ class TorchproofPlugin(BasePlugin):
         page.torchproof = None
         build = _build(config)
         site = build.current().site
-        if f"docs/{page.file.src_uri}" in {s.file for s in site.snippets.values() if s.is_walkthrough}:
+        snippet = site.snippets.get(_name(page))
+        if snippet and snippet.file == f"docs/{page.file.src_uri}":
             use_our_templates()
             view = build.view(site.pages[_name(page)])
             page.torchproof = Walkthrough.of(view, lambda target: _relative(target, page, files))

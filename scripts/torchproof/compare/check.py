@@ -23,7 +23,7 @@ from .recordings import Recorded, Recording
 from .site import Site
 from .transcript import lines_of
 
-__all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter"]
+__all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter", "last_seconds"]
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Checker:
 
     def start(self, names: Iterable[str] | None = None) -> None:
         """Begin to check the chapters in the background, the longest first."""
-        last = self.runner.cache.seconds()
+        last = last_seconds(self.site, self.runner)
         names = self.site.snippets if names is None else names
         with self.lock:
-            for name in sorted(names, key=lambda name: -last.get(self.site.snippets[name].file, 1e9)):
+            for name in sorted(names, key=lambda name: -last.get(name, 1e9)):
                 if name not in self.chapters:
                     self.chapters[name] = self.pool.submit(check_chapter, self.site, self.runner, name)
 
@@ -90,6 +90,12 @@ class Checker:
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
+
+
+def last_seconds(site: Site, runner: Runner) -> dict[str, float]:
+    """How long each chapter took when it last ran, where that is known."""
+    seconds = runner.cache.seconds()
+    return {name: seconds[snippet.file] for name, snippet in site.snippets.items() if snippet.file in seconds}
 
 
 def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") -> ChapterCheck:

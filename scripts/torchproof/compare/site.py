@@ -104,15 +104,18 @@ class Site:
 
     def claims(self, snippet: Snippet, cell: Cell, device: str) -> tuple[Claim, ...]:
         """What all pages claim after a cell, each once; it is evaluated on one device, the cell's home."""
-        if cell.home != device:
-            return ()
-        found = (
-            Claim(claim.kind, claim.source)
-            for page in self.pages.values()
-            for claim in page.claims
-            if claim.after and (claim.after.chapter, claim.after.slug) == (snippet.name, cell.slug)
-        )
-        return tuple(dict.fromkeys(found))
+        return tuple(self._claims.get((snippet.name, cell.slug), ())) if cell.home == device else ()
+
+    @cached_property
+    def _claims(self) -> dict[tuple[str, str], dict[Claim, None]]:
+        """What all pages claim, by the chapter and cell above it; in order, each once."""
+        found: dict[tuple[str, str], dict[Claim, None]] = {}
+        for page in self.pages.values():
+            for claim in page.claims:
+                if claim.after:
+                    place = (claim.after.chapter, claim.after.slug)
+                    found.setdefault(place, {})[Claim(claim.kind, claim.source)] = None
+        return found
 
     def place(self, chapter: str, slug: str) -> str:
         """Where a reader sees a cell: on its own page first."""
