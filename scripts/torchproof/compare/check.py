@@ -42,6 +42,14 @@ class ChapterCheck:
         """What came of a claim below a cell."""
         return self.run.cells.get(slug, CellRun(slug)).result(kind, source)
 
+    def text_of(self, value: Proof) -> str:
+        """The text of a value of its page; empty where that is not known."""
+        cell = self.snippet.cell(value.after.slug) if value.after.chapter == self.snippet.name else None
+        if cell is not None and cell.home != "cpu":
+            return self.recordings[cell.home].cells[cell.slug].text_of(value.kind, value.source)
+        data = self.result(value.after.slug, value.kind, value.source).data if cell else None
+        return data.text if data else ""
+
     @property
     def proofs(self) -> int:
         """How many proofs were checked."""
@@ -230,7 +238,7 @@ class Comparison:
                     yield self.about(cell, f"{message}\n{way_out}", diff="\n".join(diff))
 
     def false_claims(self) -> Iterator[Problem]:
-        """Proofs that are not true and fences that could not be measured, of every page that shows the chapter."""
+        """Proofs that are not true, and what could not be measured, of every page that shows the chapter."""
         for page in self.site.pages.values():
             for claim in page.claims:
                 if (cell := self._evaluated(claim)) and (problem := self._problem_of(claim)):
@@ -240,9 +248,9 @@ class Comparison:
         return self.run.cells[claim.after.slug].result(claim.kind, claim.source).problem
 
     def _false_claim(self, page: Page, claim: Proof | Fence, cell: Cell, problem: str) -> Problem:
-        if claim.kind == "proof":
+        if isinstance(claim, Proof):
             where = f"after the cell '{cell.slug}', {self.snippet.file}:{cell.line - 1}"
-            message = f"the proof `{claim.source}` {problem} ({where})"
+            message = f"{claim} {problem} ({where})"
         else:
             noun = "table" if claim.kind == "table" else f"drawing `{claim.kind}`"
             message = f"the {noun}: {problem} (after the cell '{cell.slug}')"

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from .drawings import Data
+from .drawings import KINDS, Data
 
 __all__ = [
     "MARKS",
+    "NOT_EVALUATED",
     "CellRun",
     "Claim",
     "Died",
@@ -33,7 +34,7 @@ class Claim:
     """What a page asks of a session right after a cell."""
 
     kind: str
-    """`proof`, or one of `drawings.KINDS`."""
+    """`proof`, `value`, or one of `drawings.KINDS`."""
     source: str
 
 
@@ -174,6 +175,9 @@ class Measured:
         return [head, *(f"  {line}" for line in self.data.lines())]
 
 
+NOT_EVALUATED = "was not evaluated"
+
+
 @dataclass(frozen=True)
 class CellRun:
     """What one cell did."""
@@ -201,12 +205,12 @@ class CellRun:
     @property
     def drawings(self) -> tuple[Measured, ...]:
         """What was measured for the fences below it."""
-        return tuple(result for result in self.measured if result.kind != "proof")
+        return tuple(result for result in self.measured if result.kind in KINDS)
 
     def result(self, kind: str, source: str) -> Measured:
         """What came of one claim."""
         found = (result for result in self.measured if (result.kind, result.source) == (kind, source))
-        return next(found, Measured(kind, source, "was not evaluated"))
+        return next(found, Measured(kind, source, NOT_EVALUATED))
 
 
 @dataclass(frozen=True)
