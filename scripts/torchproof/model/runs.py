@@ -34,7 +34,7 @@ class Claim:
     """What a page asks of a session right after a cell."""
 
     kind: str
-    """`proof`, `value`, or one of `drawings.KINDS`."""
+    """`proof`, `value`, one of `drawings.KINDS`, or `trial`: code to run, whose error is wanted."""
     source: str
 
 
@@ -47,6 +47,8 @@ class Step:
     line: int
     must_raise: bool
     claims: tuple[Claim, ...] = ()
+    trials: tuple[Claim, ...] = ()
+    """What to try before it, each by itself."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class Measured:
     kind: str
     source: str
     problem: str = ""
-    """What is wrong: empty where a proof is true, and where a fence has its data."""
+    """What is wrong: empty where a proof is true, where a fence has its data, and where a trial raises nothing."""
     data: Data | None = None
 
     @property
