@@ -81,7 +81,7 @@ counts.type(torch.datatype)
 print(weights.type())
 print(weights.long().type())
 
-# %% Casting cuts, it never rounds
+# %% From float to integer, casting cuts
 prices = torch.tensor([-1.9, -0.5, 0.5, 1.9])
 print(prices.long())
 print(prices.round().long())
@@ -229,6 +229,10 @@ print(narrow)
 ratings = torch.tensor([4, 5, 3])
 ratings[0] = 2.9
 print(ratings)
+
+# %% Through a list, the dtypes must match tags=["raises-exception"]
+mean = torch.tensor([2.9])
+ratings[[1]] = mean
 
 # %% Matrix products refuse to promote tags=["raises-exception"]
 import numpy as np

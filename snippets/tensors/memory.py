@@ -74,6 +74,10 @@ tables[0, 0] = 9
 print(tables)
 print(menu)
 
+# %% A list only warns
+tables[[0]] = 5
+print(menu)
+
 
 # %% Strides of a fresh tensor
 def fresh_strides(shape):
@@ -251,6 +255,7 @@ def my_diagonal(t):
 
 for t in (grid, turned, window, grid[1:]):
     assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
+    assert shares(my_diagonal(t), t), "a copy"
 
 
 # %% Solution: a diagonal by hand tags=["solution"]
@@ -261,7 +266,7 @@ def my_diagonal(t):
 
 for t in (grid, turned, window, grid[1:]):
     assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
-    assert shares(my_diagonal(t), t)
+    assert shares(my_diagonal(t), t), "a copy"
 
 
 # %% Exercise: will it flatten? tags=["exercise"]

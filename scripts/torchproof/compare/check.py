@@ -15,6 +15,7 @@ from ..model.cells import Cell, Snippet
 from ..model.pages import Fence, Page, Proof
 from ..model.problems import Problem
 from ..model.runs import CellRun, Job, Measured, Run
+from ..read.exercises import trials
 from ..run.environment import cores, installed
 from ..run.runner import Runner
 from ..run.session import MEMORY
@@ -41,6 +42,14 @@ class ChapterCheck:
     def result(self, slug: str, kind: str, source: str) -> Measured:
         """What came of a claim below a cell."""
         return self.run.cells.get(slug, CellRun(slug)).result(kind, source)
+
+    def text_of(self, value: Proof) -> str:
+        """The text of a value of its page; empty where that is not known."""
+        cell = self.snippet.cell(value.after.slug) if value.after.chapter == self.snippet.name else None
+        if cell is not None and cell.home != "cpu":
+            return self.recordings[cell.home].cells[cell.slug].text_of(value.kind, value.source)
+        data = self.result(value.after.slug, value.kind, value.source).data if cell else None
+        return data.text if data else ""
 
     @property
     def proofs(self) -> int:
@@ -104,6 +113,7 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
     cells = snippet.for_device(device)
     compared = Comparison(site, snippet, device, runner.run(site.job(snippet, cells, device)))
     problems = [*compared.failures, *compared.drift(), *compared.disagreements(), *compared.false_claims()]
+    problems += compared.mistaken_exercises()
     if not compared.failures and (job := compared.shown_only()):
         problems += compared.hidden_help(runner.run(job))
     return ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
@@ -230,19 +240,34 @@ class Comparison:
                     yield self.about(cell, f"{message}\n{way_out}", diff="\n".join(diff))
 
     def false_claims(self) -> Iterator[Problem]:
-        """Proofs that are not true and fences that could not be measured, of every page that shows the chapter."""
+        """Proofs that are not true, and what could not be measured, of every page that shows the chapter."""
         for page in self.site.pages.values():
             for claim in page.claims:
                 if (cell := self._evaluated(claim)) and (problem := self._problem_of(claim)):
                     yield self._false_claim(page, claim, cell, problem)
 
+    def mistaken_exercises(self) -> Iterator[Problem]:
+        """Exercises that refuse their solution, or accept a wrong answer."""
+        for cell in self.cells if self.device == "cpu" else ():
+            for code, answer in trials(self.snippet, cell).items() if cell.slug in self.run.cells else ():
+                error = self.run.cells[cell.slug].result("trial", code).problem
+                if "wrong" not in answer.tags and error:
+                    message = f"the exercise '{cell.slug}' refuses its own solution '{answer.slug}': {error}"
+                    yield self.about(cell, f"{message}\nthe solution put into the exercise must pass its asserts")
+                elif "wrong" in answer.tags and not error:
+                    message = f"the exercise '{cell.slug}' accepts the wrong answer '{answer.slug}'"
+                    yield self.about(answer, f"{message}; make its asserts refuse it")
+                elif "wrong" in answer.tags and SLIP.match(error):
+                    message = f"the wrong answer '{answer.slug}' is not judged by its exercise '{cell.slug}'"
+                    yield self.about(answer, f"{message}: {error}")
+
     def _problem_of(self, claim: Proof | Fence) -> str:
         return self.run.cells[claim.after.slug].result(claim.kind, claim.source).problem
 
     def _false_claim(self, page: Page, claim: Proof | Fence, cell: Cell, problem: str) -> Problem:
-        if claim.kind == "proof":
+        if isinstance(claim, Proof):
             where = f"after the cell '{cell.slug}', {self.snippet.file}:{cell.line - 1}"
-            message = f"the proof `{claim.source}` {problem} ({where})"
+            message = f"{claim} {problem} ({where})"
         else:
             noun = "table" if claim.kind == "table" else f"drawing `{claim.kind}`"
             message = f"the {noun}: {problem} (after the cell '{cell.slug}')"
@@ -277,6 +302,10 @@ class Comparison:
                 diff = transcript.diff(expected, lines, "with the hidden cells", "as a reader runs it")
                 yield self.about(cell, message, diff=diff)
                 return
+
+
+SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|was not evaluated|ended the process")
+"""What is wrong with a wrong answer itself."""
 
 
 def _way_out(error: str) -> str:

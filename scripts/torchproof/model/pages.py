@@ -21,16 +21,17 @@ class Embed:
 
 @dataclass(frozen=True)
 class Proof:
-    """An expression in the prose that must be true right after the cell embedded above it."""
+    """An expression in the prose, evaluated right after the cell embedded above it: it must be true, or is a value."""
 
     source: str
     line: int
     after: Embed | None
     kind: str = "proof"
+    """Or `value`, where the page shows what it is."""
 
     def __str__(self) -> str:
         """As messages name it."""
-        return f"the proof `{self.source}`"
+        return f"the {self.kind} `{self.source}`"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Page:
     fences: tuple[Fence, ...] = ()
     problems: tuple[Problem, ...] = ()
     suffix: str = ".md"
+    values: tuple[Proof, ...] = ()
 
     @property
     def file(self) -> str:
@@ -69,7 +71,7 @@ class Page:
     @property
     def claims(self) -> tuple[Proof | Fence, ...]:
         """All that a session evaluates for the page."""
-        return *self.proofs, *self.fences
+        return *self.proofs, *self.values, *self.fences
 
     @cached_property
     def title(self) -> str:

@@ -1,9 +1,9 @@
 """Read what a page embeds and claims, and check it against the snippets.
 
 A page embeds cells by ```` ```cell ```` fences, shows drawings and tables by fences of `drawings.KINDS`,
-and claims proofs by `` `expr`{.proof} ``. This scanner reads Markdown without rendering it, so that a machine with
-torch and the standard library can record; the price is that two readers must agree, so the renderer refuses a page
-on which it does not find exactly what was found here.
+claims proofs by `` `expr`{.proof} ``, and says values by `` `expr`{.value} ``. This scanner reads Markdown without
+rendering it, so that a machine with torch and the standard library can record; the price is that two readers must
+agree, so the renderer refuses a page on which it does not find exactly what was found here.
 """
 
 import re
@@ -17,7 +17,7 @@ from ..model.drawings import KINDS
 from ..model.pages import Embed, Fence, Page, Proof
 from ..model.problems import Problem, did_you_mean
 
-__all__ = ["CODE", "FENCE", "Block", "blocks", "check_page", "read_page", "scan"]
+__all__ = ["CODE", "FENCE", "SPANS", "Block", "blocks", "check_page", "read_page", "scan", "without_comments"]
 
 
 @dataclass
@@ -67,14 +67,14 @@ def read_page(root: Path, name: str) -> Page:
 
 
 def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = ()) -> Page:
-    """Find the embeds, proofs and fences of a page, in order.
+    """Find the embeds, proofs, values and fences of a page, in order.
 
     A claim belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
     `places` are the lines of the file that the lines of `text` come from, where they are not 1, 2, 3, ….
     """
     found = _Found(name, f"docs/{name}{suffix}")
     prose = _Prose()
-    for block in blocks(_without_comments(text).split("\n")):
+    for block in blocks(without_comments(text).split("\n")):
         line = places[block.line - 1] if places else block.line
         if not block.mark:
             found.read_prose(line, block.text, is_literal=prose.is_literal(block.text))
@@ -82,11 +82,12 @@ def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = (
             found.read_fence(line, block)
         else:
             found.wrong(line, f"the fence {block.mark} is never closed")
-    for claim in [*found.proofs, *found.fences]:
+    for claim in [*found.spans, *found.fences]:
         if claim.after is None:
             found.wrong(claim.line, f"{claim} stands above every cell, so there is nothing to evaluate it in")
-    parts = (found.embeds, found.proofs, found.fences, found.problems)
-    return Page(name, text, *map(tuple, parts), suffix)
+    proofs, values = ([span for span in found.spans if span.kind == kind] for kind in SPANS)
+    parts = (found.embeds, proofs, found.fences, found.problems)
+    return Page(name, text, *map(tuple, parts), suffix, tuple(values))
 
 
 @dataclass
@@ -96,7 +97,7 @@ class _Found:
     name: str
     file: str
     embeds: list[Embed] = field(default_factory=list)
-    proofs: list[Proof] = field(default_factory=list)
+    spans: list[Proof] = field(default_factory=list)
     fences: list[Fence] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -109,13 +110,16 @@ class _Found:
         return own[-1] if own else None
 
     def read_prose(self, line: int, text: str, *, is_literal: bool) -> None:
-        for source in _proofs_in(text):
+        for kind, source in _spans_in(text):
+            span = Proof(source, line, self.last(), kind)
             if is_literal:
-                self.wrong(line, f"the proof `{source}` {LITERAL}")
+                self.wrong(line, f"{span} {LITERAL}")
+            elif kind == "value" and text.startswith("#"):
+                self.wrong(line, f"{span} {HEADING}")
             else:
-                self.proofs.append(Proof(source, line, self.last()))
-        if LOOSE.search(CODE.sub("", text)):
-            self.wrong(line, f"`{{.proof}}` {UNTIED}")
+                self.spans.append(span)
+        if loose := LOOSE.search(CODE.sub("", text)):
+            self.wrong(line, f"`{{.{loose['kind']}}}` {UNTIED}")
 
     def read_fence(self, line: int, block: Block) -> None:
         body = [text.strip() for text in block.body]
@@ -186,8 +190,10 @@ COMMENT = re.compile(
 CODE = re.compile(r"(?<![`\\])(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)(?:\{:?(?P<attrs>[^}\n]*)\})?")
 
 
-LOOSE = re.compile(r"\{:?[^}]*\.proof\b")
-UNTIED = "follows no code, so nobody would evaluate it; keep a proof and its braces together, on one line"
+SPANS = ("proof", "value")
+LOOSE = re.compile(r"\{:?[^}]*\.(?P<kind>proof|value)\b")
+UNTIED = "follows no code, so nobody would evaluate it; keep the code and its braces together, on one line"
+HEADING = "stands in a heading, which names the section before anything is evaluated; move it into a sentence"
 LITERAL = "stands in indented code or raw HTML, which Markdown does not read; move it into the prose"
 OPENER = re.compile(r"(?:[-*+]|\d+\.|:)\s|!!!|\?\?\?|===|\[\^[^]]+\]:")
 HTML = re.compile(r"<(article|aside|blockquote|center|details|div|dl|figure|h[1-6]|ol|p|pre|section|table|ul)\b")
@@ -225,12 +231,14 @@ class _Prose:
         return self.code
 
 
-def _without_comments(text: str) -> str:
+def without_comments(text: str) -> str:
     """The text with HTML comments blanked, line for line; fences keep theirs."""
     return COMMENT.sub(lambda m: m[0] if m["fence"] else re.sub(r"[^\n]", " ", m[0]), text)
 
 
-def _proofs_in(line: str) -> list[str]:
-    if ".proof" not in line:
+def _spans_in(line: str) -> list[tuple[str, str]]:
+    """Kind and source of each proof and value of a line."""
+    if "`{" not in line:
         return []
-    return [m["code"].strip() for m in CODE.finditer(line) if ".proof" in (m["attrs"] or "").split()]
+    spans = ((f".{kind}", span) for span in CODE.finditer(line) for kind in SPANS)
+    return [(dot[1:], span["code"].strip()) for dot, span in spans if dot in (span["attrs"] or "").split()]
