@@ -65,7 +65,7 @@ torch.bincount(labels)
 
 # %% [markdown]
 # All ten are about equally frequent, so "how many are right" is a fair measure.
-# Whoever always answers 3 is right one time in ten (`(labels == 3).sum() == 183`{.proof}); if nine pictures in ten were a 3, the same stubbornness would score 90 %.
+# Whoever always answers 3 is right `(labels == 3).sum().item()`{.value} times, one in ten; if nine pictures in ten were a 3, the same stubbornness would score 90 %.
 #
 # ## The dtype that a layer wants
 #
@@ -142,7 +142,7 @@ print(f"{accuracy:.4f}")
 
 # %% [markdown]
 # `cdist` gives the distance from each picture to each mean, 360 by 10 of them, and `argmin` the number of the closest.
-# Three lines, no training, and 317 of 360 are right (`(guess == labels[val]).sum() == 317`{.proof}).
+# Three lines, no training, and `(guess == labels[val]).sum().item()`{.value} of `len(val)`{.value} are right.
 # A network that stays below 0.88 has learnt less than an average.
 
 # %% Ten mean pictures
@@ -165,7 +165,7 @@ print(f"{accuracy:.4f}")
 
 # %% [markdown]
 # That is a much harder rival, and it has never heard of gradients.
-# Its price is that it carries all 1078 pictures along and compares with every one of them: it *is* the training data, `flat[train].numel() == 68992`{.proof} numbers of it.
+# Its price is that it carries all 1078 pictures along and compares with every one of them: it *is* the training data, `flat[train].numel()`{.value} numbers of it.
 # Whether a network can beat it is an open question until the end of this page.
 #
 # ## Batches
@@ -242,7 +242,7 @@ for name, weight in mlp.named_parameters():
 print("together", sum(weight.numel() for weight in mlp.parameters()))
 
 # %% [markdown]
-# 4810 numbers, all random so far.
+# `sum(weight.numel() for weight in mlp.parameters())`{.value} numbers, all random so far.
 #
 # ## One number to make small
 #
@@ -290,8 +290,8 @@ print(F.cross_entropy(certain, zero))
 print(F.cross_entropy(certain.softmax(1), zero))
 
 # %% [markdown]
-# The second softmax sees a 1 and nine 0s, and makes a chance of 0.23 of that 1 (`certain.softmax(1).softmax(1).max() < 0.24`{.proof}).
-# Such a network learns all the same, only slower and less, and its loss never gets below 1.46: look for that number.
+# The second softmax sees a 1 and nine 0s, and makes a chance of `certain.softmax(1).softmax(1).max().item():.2f`{.value} of that 1.
+# Such a network learns all the same, only slower and less, and with ten classes its loss stays above `F.cross_entropy(certain.softmax(1), zero).item():.2f`{.value}: look for that number.
 #
 # ## Five lines that learn
 #
@@ -368,7 +368,7 @@ for epoch in (1, 5, 10, 20, 30):
 # `shrink` [makes the steps smaller](../training/optimizers.md#schedulers-the-learning-rate-over-time) from epoch to epoch, towards a fiftieth: large ones to get near, small ones to settle.
 # `fused=True` moves all weights in one call, which is the same step, up to rounding, in less time.
 # The first two columns are losses, the training loss averaged over the epoch; the accuracy is that on the validation pile.
-# The MLP has left the nearest mean far behind, and draws level with the nearest picture (`round(360 * mlp_log[-1, 2].item()) == 351`{.proof}, against 350).
+# The MLP has left the nearest mean far behind, and draws level with the nearest picture: `round(360 * mlp_log[-1, 2].item())`{.value} of 360, against `(labels[train][distances.argmin(1)] == labels[val]).sum().item()`{.value}.
 #
 # Its two losses part on the way; the scale is logarithmic, so that small numbers can be told apart.
 
@@ -461,7 +461,7 @@ for layer in cnn:
 # %% [markdown]
 # The pictures get smaller and the channels more, until each is 128 numbers and one linear layer can decide.
 # The second convolution has 32 windows of 16 by 3 by 3 weights, and an offset for each: `sum(w.numel() for w in cnn[3].parameters()) == 32 * 16 * 3 * 3 + 32`{.proof}.
-# That makes 6090 numbers to learn (`sum(w.numel() for w in cnn.parameters()) == 6090`{.proof}), a quarter more than the MLP has.
+# That makes `sum(w.numel() for w in cnn.parameters())`{.value} numbers to learn, a quarter more than the MLP has.
 #
 # `Dropout(0.3)` is there against learning by heart: in training it erases each of those 128 numbers with a chance of 30 %, others each time, and enlarges the rest to make up for it, so that no single one can be relied on.
 # Used on a new picture, it must not.
@@ -540,10 +540,10 @@ answers = guesses(train, test, MLP=mlp, CNN=cnn)
 report(answers, test)
 
 # %% [markdown]
-# 354 of 359, and the rule without any training is ahead by three.
+# `(right := (answers["CNN"] == labels[test]).sum().item())`{.value} of 359, and the rule without any training is ahead by `(answers["nearest picture"] == labels[test]).sum().item() - right`{.value}.
 # Is it better?
-# Whoever is right with a chance of 354 in 359 is, on other piles of that size, two pictures up or down by luck alone: `2 < (answers["CNN"] == labels[test]).float().std() * len(test) ** 0.5 < 3`{.proof}.
-# Three pictures decide nothing; the 31 between the CNN and the nearest mean do.
+# Whoever is right with a chance of `right`{.value} in 359 is, on other piles of that size, two pictures up or down by luck alone: `2 < (answers["CNN"] == labels[test]).float().std() * len(test) ** 0.5 < 3`{.proof}.
+# Three pictures decide nothing; the `right - (answers["nearest mean"] == labels[test]).sum().item()`{.value} between the CNN and the nearest mean do.
 #
 # What you must not do now is to change the network until it gets 358.
 # Then the pile would have chosen it, and nothing would be left to measure it with.
@@ -560,7 +560,7 @@ confusion = torch.bincount(10 * truth + guess, minlength=100).reshape(10, 10)
 confusion
 
 # %% [markdown]
-# The right answers lie on the diagonal (`confusion.diagonal().sum() == 354`{.proof}), and each row adds up to the pictures of that digit (`torch.equal(confusion.sum(1), torch.bincount(truth))`{.proof}).
+# The right answers lie on the diagonal, `confusion.diagonal().sum().item()`{.value} of them, and each row adds up to the pictures of that digit (`torch.equal(confusion.sum(1), torch.bincount(truth))`{.proof}).
 # `minlength` is for the day when no 9 is called a 9: without it, `bincount` stops at the largest pair that it met.
 #
 # The other way is to add 1 at each place (truth, guess).
@@ -596,7 +596,7 @@ figure.colorbar(drawn, ax=both, ticks=range(5), label="pictures")
 plt.show()
 
 # %% [markdown]
-# The mean 9 attracts all sorts of others: its right-hand column holds 13 mistakes (`(answers["nearest mean"][truth != 9] == 9).sum() == 13`{.proof}).
+# The mean 9 attracts all sorts of others: its right-hand column holds `(answers["nearest mean"][truth != 9] == 9).sum().item()`{.value} mistakes.
 # Of these the CNN makes none; what remains is one picture here and there.
 #
 # Two questions can be asked about a digit.
@@ -638,7 +638,7 @@ plt.show()
 # %% [markdown]
 # Some of them you would have to look at twice yourself.
 # The trouble is the other column: four of the five were above 0.9.
-# Giving every picture below 0.9 to a person would mean 20 pictures (`(sure < 0.9).sum() == 20`{.proof}), 19 of them read rightly (`(sure[guess == truth] < 0.9).sum() == 19`{.proof}), and stop one mistake of five.
+# Giving every picture below 0.9 to a person would mean `(sure < 0.9).sum().item()`{.value} pictures, `(sure[guess == truth] < 0.9).sum().item()`{.value} of them read rightly, and stop one mistake of five.
 # What `softmax` returns adds up to 1, which does not make it a chance that you could bet on.
 #
 # ## A hand it has never seen
@@ -695,7 +695,7 @@ for name, model in (("stranger", stranger), ("traveller", traveller)):
 # The strangers' digits are read better than before, and the pixel to the right has lost most of its terror.
 # This is **augmentation**: what you know about the task, told to the network by examples.
 #
-# As to the open question, 342 against 340 is a draw.
+# As to the open question, `round(359 * evaluate(traveller, x[late], labels[late])[1])`{.value} against `(guesses(early, late)["nearest picture"] == labels[late]).sum().item()`{.value} is a draw.
 # With so few pictures, the rule that forgets nothing keeps up with the CNN, and you know it only because its three lines were written first.
 #
 # ## Asked in another process
