@@ -481,7 +481,7 @@ class Curve(nn.Module):
 
 # %% [markdown]
 # `__init__` says what the model holds, `forward` what it does when you call it.
-# `super().__init__()` comes first, or nothing can be held.
+# `super().__init__()` comes first, or layers cannot be held.
 
 # %% Sixteen units to begin with
 units = [x_train.mean(), x_train.std()]

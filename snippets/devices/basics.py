@@ -199,7 +199,8 @@ torch.testing.assert_close(parts_there, parts @ parts)
 
 # %% The same sum in another order
 torch.manual_seed(0)
-rows, columns, order = torch.randn(64, 64), torch.randn(64, 64), torch.randperm(64)
+rows, columns = torch.randn(2, 64, 64)
+order = torch.randperm(64)
 in_order, shuffled = rows @ columns, rows[:, order] @ columns[order]
 print(f"{torch.equal(in_order, shuffled) = }")
 print(f"{torch.allclose(in_order, shuffled) = }")
