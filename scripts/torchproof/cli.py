@@ -11,6 +11,7 @@ from .compare import recordings, transcript
 from .compare.accept import accept
 from .compare.check import Checker, check_chapter, last_seconds
 from .compare.site import Site
+from .compare.weak import weak
 from .files import find_root
 from .model.cells import TAGS
 from .model.devices import DEVICES, RECORDED
@@ -43,6 +44,11 @@ def check(root: Path, options: argparse.Namespace) -> int:
         return _on_device(root, options, is_recording=False)
     site = Site.read(root)
     names = _chosen(site, options.k)
+    if options.weak:
+        with Runner(root) as runner:
+            for line in (line for name in names for line in weak(site, runner, name)):
+                print(line, flush=True)
+        return 0
     with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
         found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker, names))
     for line in _waiting(site, names):
@@ -235,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--device", choices=DEVICES, metavar=devices, default="cpu", help="where to run (default: cpu)"
             )
             sub.add_argument("--no-cache", action="store_true", help="run everything, as CI does")
+            sub.add_argument("--weak", action="store_true", help="list proofs that may prove too little; fails never")
     return parser
 
 
