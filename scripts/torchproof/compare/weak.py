@@ -43,7 +43,7 @@ def _kinds(proof: Proof, cell: Cell, sentence: str, early: set[tuple[str, str]])
 
 
 def _true_before(site: Site, runner: Runner, snippet: Snippet) -> set[tuple[str, str]]:
-    """The proofs, by cell and source, that were true before their cell ran, though they name what it names."""
+    """The proofs, by cell and source, that were true before their cell ran, though they name what it writes."""
     cells = snippet.for_device("cpu")
     job = site.job(snippet, cells, "cpu")
     steps = tuple(replace(step, claims=after.claims) for step, after in pairwise(job.steps))
@@ -51,12 +51,20 @@ def _true_before(site: Site, runner: Runner, snippet: Snippet) -> set[tuple[str,
     found = set()
     for before, cell in pairwise(cells):
         done = run.cells.get(before.slug)
-        own = {use.id for statement in cell.statements for use in ast.walk(statement) if isinstance(use, ast.Name)}
         for proof in done.proofs if done else ():
             about = names_in(ast.parse(proof.source, mode="eval")) - _imported(snippet) if not proof.problem else set()
-            if about & own:
+            if about & _written(cell):
                 found.add((cell.slug, proof.source))
     return found
+
+
+def _written(cell: Cell) -> set[str]:
+    """The names that a cell binds, or writes to: by an assignment to a part, or by a method with an underscore."""
+    nodes = [node for statement in cell.statements for node in ast.walk(statement)]
+    targets = [node for node in nodes if isinstance(getattr(node, "ctx", None), ast.Store)]
+    targets += [node for node in nodes if isinstance(node, ast.Attribute) and node.attr.endswith("_")]
+    found = ([part.id for part in ast.walk(target) if isinstance(part, ast.Name)] for target in targets)
+    return {names[0] for names in found if names}
 
 
 def _imported(snippet: Snippet) -> set[str]:
