@@ -304,6 +304,23 @@ ones_mean = torch.tensor([[1.0], [1.0]])
 assert torch.equal(mean_of_words(torch.ones(2, 3, 1), lengths[[0, 2]]), ones_mean)
 
 
+# %% Wrong: all words tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    return vectors.mean(dim=1)
+
+
+# %% Wrong: divided by all tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    real = torch.arange(vectors.shape[1]) < lengths[:, None]
+    return (vectors * real[:, :, None]).mean(dim=1)
+
+
+# %% Wrong: one word too many tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    real = torch.arange(vectors.shape[1]) <= lengths[:, None]
+    return (vectors * real[:, :, None]).sum(dim=1) / lengths[:, None]
+
+
 # %% Exercise: both ends of a sentence tags=["exercise"]
 def read_both_ways(gru, vectors, lengths):
     """Upper layer: the state at the end, beside that of the way back."""
@@ -329,6 +346,24 @@ def read_both_ways(gru, vectors, lengths):
 with torch.no_grad():
     answer = read_both_ways(both, vectors, lengths)
     assert torch.allclose(answer, spec, atol=1e-6)
+
+
+# %% Wrong: the last column tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    return gru(vectors)[0][:, -1]
+
+
+# %% Wrong: the states reshaped tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    packed = pack_padded_sequence(vectors, lengths, True, enforce_sorted=False)
+    return gru(packed)[1][-2:].reshape(len(vectors), -1)
+
+
+# %% Wrong: the lower layer tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    packed = pack_padded_sequence(vectors, lengths, True, enforce_sorted=False)
+    _, hidden = gru(packed)
+    return torch.cat([hidden[0], hidden[1]], dim=1)
 
 
 # %% Exercise: past, and real tags=["exercise"]
@@ -359,19 +394,18 @@ masked = F.scaled_dot_product_attention(*three, attn_mask=may_look(lengths, 3))
 assert torch.allclose(masked[1, 0], vectors[1, 0])  # one word looks at itself
 
 
-# %% Wrong answers are refused tags=["remove-cell"]
-def last_column(vectors, lengths):
-    return both(vectors)[0][:, -1]
+# %% Wrong: the past only tags=["wrong"]
+def may_look(lengths, steps):
+    return torch.ones(steps, steps, dtype=torch.bool).tril().expand(len(lengths), steps, steps)
 
 
-def states_reshaped(vectors, lengths):
-    packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
-    return both(packed)[1][-2:].reshape(len(vectors), -1)
+# %% Wrong: the real only tags=["wrong"]
+def may_look(lengths, steps):
+    real = torch.arange(steps) < lengths[:, None]
+    return real[:, None].expand(len(lengths), steps, steps)
 
 
-with torch.no_grad():
-    ends_spec = torch.stack([torch.cat([e[-1, :5], e[0, 5:]]) for e in ends])
-    for wrong_answer in (last_column, states_reshaped):
-        assert not torch.allclose(wrong_answer(vectors, lengths), ends_spec, atol=1e-3)
-assert not torch.ones(3, 3, dtype=torch.bool).tril().expand(2, 3, 3).equal(spec)
-assert not (torch.arange(3) < torch.tensor([3, 1])[:, None])[:, None, :].expand(2, 3, 3).equal(spec)
+# %% Wrong: not itself tags=["wrong"]
+def may_look(lengths, steps):
+    step = torch.arange(steps)
+    return (step < lengths[:, None, None]) & (step < step[:, None])
