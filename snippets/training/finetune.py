@@ -209,8 +209,11 @@ def head_only(model):
 
 model = deepcopy(trained)
 before = {name: value.clone() for name, value in model[0].state_dict().items()}
+model.eval()
+F.cross_entropy(model(images[late][:32]), targets[:32]).backward()  # leaves gradients
 head_only(model)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+optimizer.step()
 train(model, optimizer, images[late], targets, 2)
 for name, value in model[0].state_dict().items():
     assert torch.equal(value, before[name]), f"{name} has moved"
@@ -228,12 +231,45 @@ def head_only(model):
 
 
 model = deepcopy(trained)
+F.cross_entropy(model(images[late][:32]), targets[:32]).backward()
 head_only(model)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+optimizer.step()
 train(model, optimizer, images[late], targets, 2)
 for name, value in model[0].state_dict().items():
     assert torch.equal(value, before[name]), f"{name} has moved"
 assert model[1].training and model[1].weight.requires_grad
+
+
+# %% Wrong: gradients left tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].requires_grad_(False)
+    model[0].eval()
+
+
+# %% Wrong: awake tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].requires_grad_(False)
+    for p in model[0].parameters():
+        p.grad = None
+
+
+# %% Wrong: all asleep tags=["wrong"]
+def head_only(model):
+    model.eval()
+    model[0].requires_grad_(False)
+    for p in model[0].parameters():
+        p.grad = None
+
+
+# %% Wrong: all frozen tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].eval()
+    model.requires_grad_(False)
+    model.zero_grad()
 
 
 # %% Exercise: each parameter once tags=["exercise"]
@@ -266,6 +302,27 @@ assert set(rates) == set(trained.parameters()), "some are missing"
 assert all(abs(rates[p] - (0.5 if p in fast else 0.05)) < 1e-9 for p in rates)
 
 
+# %% Wrong: one speed tags=["wrong"]
+def two_speeds(model, lr):
+    return torch.optim.AdamW(model.parameters(), lr=lr)
+
+
+# %% Wrong: the speeds exchanged tags=["wrong"]
+def two_speeds(model, lr):
+    groups = [{"params": model[0].parameters()}, {"params": model[1].parameters(), "lr": lr / 10}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% Wrong: the head only tags=["wrong"]
+def two_speeds(model, lr):
+    return torch.optim.AdamW([{"params": model[1].parameters(), "lr": lr}], lr=lr / 10)
+
+
+# %% Wrong: the head twice tags=["wrong"]
+def two_speeds(model, lr):
+    return torch.optim.AdamW([{"params": model.parameters(), "lr": lr / 10}, {"params": model[1].parameters()}], lr=lr)
+
+
 # %% Exercise: load what fits tags=["exercise"]
 def load_what_fits(model, state):
     """Load entries whose name and shape fit; return the other names, sorted."""
@@ -295,3 +352,24 @@ ten = nn.Sequential(new_body(), nn.Linear(64, 10))
 left_out = load_what_fits(ten, {**saved, "extra": torch.ones(1)})
 assert left_out == ["1.bias", "1.weight", "extra"], left_out
 assert torch.equal(ten[0][0].weight, trained[0][0].weight), "body not loaded"
+
+
+# %% Wrong: names only tags=["wrong"]
+def load_what_fits(model, state):
+    own = model.state_dict()
+    fits = {name: value for name, value in state.items() if name in own}
+    model.load_state_dict(fits, strict=False)
+    return sorted(state.keys() - fits.keys())
+
+
+# %% Wrong: nothing loaded tags=["wrong"]
+def load_what_fits(model, state):
+    own = model.state_dict()
+    return sorted(name for name, value in state.items() if name not in own or value.shape != own[name].shape)
+
+
+# %% Wrong: what was missing tags=["wrong"]
+def load_what_fits(model, state):
+    own = model.state_dict()
+    fits = {name: value for name, value in state.items() if name in own and value.shape == own[name].shape}
+    return sorted(model.load_state_dict(fits, strict=False).missing_keys)
