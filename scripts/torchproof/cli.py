@@ -1,4 +1,4 @@
-"""The command line: check, accept, record, explain, notebooks."""
+"""The command line: check, accept, record, explain, claims, notebooks."""
 
 import argparse
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from .compare import recordings, transcript
 from .compare.accept import accept
 from .compare.check import Checker, check_chapter, last_seconds
+from .compare.claims import reviewed
 from .compare.site import Site
 from .compare.weak import weak
 from .files import find_root
@@ -210,6 +211,18 @@ def notebooks(root: Path, options: argparse.Namespace) -> int:
     return _verdict(found, f"{len(names)} chapters written to {options.folder}")
 
 
+def claims(root: Path, options: argparse.Namespace) -> int:
+    """List the sentences of a page that nothing evaluated stands behind, and numbers that outputs above it hold."""
+    site = Site.read(root)
+    names = [page.removeprefix("docs/").removesuffix(".md").removesuffix(".py") for page in options.pages]
+    for unknown in (name for name in names if name not in site.pages):
+        print(f"no page docs/{unknown}.md; {did_you_mean(unknown, site.pages)}")
+        return 2
+    for name in names:
+        print("\n".join(reviewed(site, site.pages[name])))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
     parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
@@ -222,12 +235,15 @@ def _parser() -> argparse.ArgumentParser:
         ("accept", accept_),
         ("record", record),
         ("explain", explain),
+        ("claims", claims),
         ("notebooks", notebooks),
     ):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
         sub.set_defaults(command=command)
         if name == "explain":
             sub.add_argument("cell", help="chapter#cell, as pages embed it")
+        elif name == "claims":
+            sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
         else:
             sub.add_argument("-k", default="", metavar="EXPR", help="only chapters whose name contains EXPR")
         if name == "notebooks":
