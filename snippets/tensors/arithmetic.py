@@ -125,7 +125,8 @@ def run_again(cell, times):
     return notebook["x"][0, 0].item()
 
 
-for cell in ("x.mul_(5)", "x *= 5", "x = x * 5", "five_x = x.mul_(5)", "five_x = x * 5"):
+cells = ["x.mul_(5)", "x *= 5", "x = x * 5", "five_x = x.mul_(5)", "five_x = x * 5"]
+for cell in cells:
     print(f"{cell:18}", [f"{run_again(cell, times):.4f}" for times in (1, 2, 4)])
 
 # %% Every write is counted
