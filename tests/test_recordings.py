@@ -750,6 +750,22 @@ def test_the_cells_of_the_cpu_do_not_lead_to_what_the_device_bound(chapter, runn
     assert line_behind == {"only-there": ["3", "7"], "an-error-there": ["3"], "last": ["7"]}
 
 
+def test_the_title_of_an_error_is_held_to_its_recording_and_waits_without_one(chapter):
+    title = "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+    cell = "\n```cell\na/b#an-error-there\n```\n"
+    box = f'\n??? failure "{title}"\n' + cell.replace("\n", "\n    ").rstrip(" ")
+    chapter.replace("docs/a/b.md", cell, box)
+    recorded = chapter.shown().one("details.failure").one("summary")
+    chapter.replace("docs/a/b.md", "(2) must", "(4) must")
+    other = chapter.run("torchproof", "check", "-k", "a/b")
+    (chapter.root / FILE).unlink()
+    waiting = chapter.shown().one("details.failure").one("summary")
+
+    assert recorded.text == title
+    assert "is not what the cell 'an-error-there' raises: RuntimeError: The size of tensor a (2)" in other.stdout
+    assert waiting.one("small.tp-waits").text == "waits for a GPU run"
+
+
 def test_a_proof_that_was_not_recorded_waits(chapter):
     chapter.replace("docs/a/b.md", "w.sum() == 6", "w.max() == 2")
     proofs = {proof.text: proof for proof in chapter.shown().all("code.proof")}

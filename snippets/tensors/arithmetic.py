@@ -226,16 +226,9 @@ halves = torch.tensor([-1.5, -0.5, 0.5, 1.5, 2.5])
 print(halves.round())
 
 # %% Four ways to whole numbers
-import matplotlib.pyplot as plt
-
-line = torch.arange(-50, 51) / 20
-ways = [torch.floor, torch.ceil, torch.trunc, torch.round]
-fig, axes = plt.subplots(1, 4, figsize=(7, 2.2), sharey=True, layout="constrained")
-for axis, way in zip(axes, ways):
-    axis.plot(line, way(line), ".", markersize=3)
-    axis.set(title=way.__name__, xlabel="x")
-axes[0].set_ylabel("result")
-plt.show()
+line = torch.tensor([-1.7, -1.2, 1.2, 1.7])
+for way in (torch.floor, torch.ceil, torch.trunc, torch.round):
+    print(f"{way.__name__:6}{way(line)}")
 
 # %% Two decimals, two answers
 price = torch.tensor(2.675, dtype=torch.float64)
@@ -279,6 +272,8 @@ for part in (0, 0.25, 1, 2):
     print(part, torch.lerp(start, end, part))
 
 # %% Eight functions at a glance
+import matplotlib.pyplot as plt
+
 names = ["abs", "sign", "relu", "exp", "log", "sqrt", "sigmoid", "tanh"]
 inputs = torch.arange(-60, 61) / 20
 fig, axes = plt.subplots(2, 4, figsize=(7, 3.6), sharex=True, layout="constrained")

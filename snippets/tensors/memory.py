@@ -19,7 +19,7 @@ def position(t, *index):
 print(position(grid, 2, 1))
 print(grid[2, 1])
 
-# %% Transposing swaps two numbers
+# %% Transposing swaps sizes and strides
 turned = grid.t()
 print(turned)
 print(f"{turned.stride() = }")

@@ -12,6 +12,7 @@ markdown-exec's: it runs in this process, for what is generated from this build 
 
 import html
 import io
+import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -19,13 +20,13 @@ from functools import wraps
 from pathlib import Path
 from textwrap import indent
 from typing import Any
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 import markdown_exec
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
-from markdown.treeprocessors import Treeprocessor
-from markdown.util import AtomicString, code_escape
+from markdown.treeprocessors import Treeprocessor, UnescapeTreeprocessor
+from markdown.util import HTML_PLACEHOLDER_RE, AtomicString, code_escape
 from pymdownx.superfences import SuperFencesException
 
 from ..model.drawings import KINDS
@@ -119,6 +120,10 @@ class Spans(Treeprocessor):
         elements = [(element, kind) for element, names in classes for kind in SPANS if kind in names]
         try:
             if view is not None:
+                titles = [box[0] for box in root.iter() if "failure" in box.get("class", "").split() and len(box)]
+                for title, note in zip(titles, view.title_notes(list(map(self._text, titles))), strict=True):
+                    if note:
+                        SubElement(title, "small", {"class": "tp-waits"}).text = note
                 spans = view.spans([(kind, _expression(element)) for element, kind in elements])
                 for (element, kind), (text, attributes) in zip(elements, spans, strict=True):
                     element.attrib.update(attributes)
@@ -133,6 +138,12 @@ class Spans(Treeprocessor):
             block = Element("p")
             block.text = self.md.htmlStash.store(complaint(drift))
             root.insert(0, block)
+
+    def _text(self, element: Element) -> str:
+        """What a reader sees of an element: without escapes, and without tags of its own."""
+        text = UnescapeTreeprocessor().unescape("".join(element.itertext()))
+        html_ = self.md.htmlStash.rawHtmlBlocks
+        return html.unescape(HTML_PLACEHOLDER_RE.sub(lambda found: re.sub("<.*>", "", html_[int(found[1])]), text))
 
 
 def _add_line(root: Element, text: str) -> None:

@@ -26,7 +26,7 @@ from ..model.devices import DEVICES
 from ..model.drawings import KINDS, Data, Table
 from ..model.pages import Fence, Page
 from ..model.runs import MARKS, CellRun, Figure, Output
-from ..read.pages import CODE, Block, blocks, without_comments
+from ..read.pages import ADMONITION, CODE, Block, blocks, without_comments
 from ..show.drawings import described
 from ..show.slim import slim
 from .scripts import script
@@ -227,7 +227,6 @@ def _end(block: Block, lines: list[str]) -> int:
     return end
 
 
-ADMONITION = re.compile(r'(?P<indent> *)(?:!!!|\?\?\?\+?|===)\s*(?P<kind>[\w -]*?)\s*(?:"(?P<title>.*)")?\s*$')
 INLINE = re.compile(
     rf"{CODE.pattern}|"
     r"(?P<image>!?)\[(?P<text>(?:`[^`]*`|[^\[\]`])*)\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)?)(?P<rest>[^()]*)\)"

@@ -12,9 +12,10 @@ from functools import cached_property
 from types import TracebackType
 
 from ..model.cells import Cell, Snippet
-from ..model.pages import Fence, Page, Proof
+from ..model.pages import Failure, Fence, Page, Proof
 from ..model.problems import Problem
 from ..model.runs import CellRun, Job, Measured, Run
+from ..model.text import is_title, title_of
 from ..read.exercises import trials
 from ..run.environment import cores, installed
 from ..run.runner import Runner
@@ -42,6 +43,18 @@ class ChapterCheck:
     def result(self, slug: str, kind: str, source: str) -> Measured:
         """What came of a claim below a cell."""
         return self.run.cells.get(slug, CellRun(slug)).result(kind, source)
+
+    def done(self, cell: Cell) -> CellRun | None:
+        """What a cell did, here or where it is at home; None where nobody knows."""
+        if cell.home in self.recordings:
+            return self.recordings[cell.home].runs(self.snippet).get(cell.slug)
+        return self.run.cells.get(cell.slug)
+
+    def errors(self, failure: Failure) -> dict[str, str | None]:
+        """What the chapter's cells in a box of an error raised, by cell; None where no run or recording says so."""
+        cells = (self.snippet.cell(embed.slug) for embed in failure.embeds if embed.chapter == self.snippet.name)
+        runs = {cell.slug: self.done(cell) for cell in cells if cell and cell.must_raise}
+        return {slug: run.error if run else None for slug, run in runs.items()}
 
     def text_of(self, value: Proof) -> str:
         """The text of a value of its page; empty where that is not known."""
@@ -116,7 +129,22 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
     problems += compared.mistaken_exercises()
     if not compared.failures and (job := compared.shown_only()):
         problems += compared.hidden_help(runner.run(job))
-    return ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
+    check = ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
+    problems += _wrong_titles(site, check) if device == "cpu" else ()  # which knows the recordings too
+    return check
+
+
+def _wrong_titles(site: Site, check: ChapterCheck) -> Iterator[Problem]:
+    """The titles of boxes of errors that no cell inside raises, word for word."""
+    for page in site.pages.values():
+        for failure in page.failures:
+            errors = check.errors(failure)
+            if errors and not any(error is None or is_title(failure.title, error) for error in errors.values()):
+                slug, error = next(iter(errors.items()))
+                message = f"the title \"{failure.title}\" is not what the cell '{slug}' raises: {error}"
+                way_out = f'write ??? failure "{title_of(error)}", with a gap (…) for what you leave out'
+                line = failure.line
+                yield Problem(page.file, line, f"{message}\n{way_out}", chapter=check.snippet.name, slug=slug)
 
 
 @dataclass(frozen=True)

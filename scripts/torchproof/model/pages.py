@@ -5,7 +5,7 @@ from functools import cached_property
 
 from .problems import Problem
 
-__all__ = ["Embed", "Fence", "Page", "Proof"]
+__all__ = ["Embed", "Failure", "Fence", "Page", "Proof"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,17 @@ class Fence:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A box of an error: a cell inside raises what its title says, word for word up to gaps (`…`)."""
+
+    title: str
+    """As readers see it; empty where there is none."""
+    line: int
+    embeds: tuple[Embed, ...]
+    """Of the cells inside."""
+
+
+@dataclass(frozen=True)
 class Page:
     """What one Markdown file embeds and claims."""
 
@@ -63,6 +74,7 @@ class Page:
     problems: tuple[Problem, ...] = ()
     suffix: str = ".md"
     values: tuple[Proof, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     @property
     def file(self) -> str:

@@ -14,10 +14,22 @@ from pathlib import Path
 from ..files import read_text
 from ..model.cells import Cell, Snippet
 from ..model.drawings import KINDS
-from ..model.pages import Embed, Fence, Page, Proof
+from ..model.pages import Embed, Failure, Fence, Page, Proof
 from ..model.problems import Problem, did_you_mean
+from ..model.text import shown
 
-__all__ = ["CODE", "FENCE", "SPANS", "Block", "blocks", "check_page", "read_page", "scan", "without_comments"]
+__all__ = [
+    "ADMONITION",
+    "CODE",
+    "FENCE",
+    "SPANS",
+    "Block",
+    "blocks",
+    "check_page",
+    "read_page",
+    "scan",
+    "without_comments",
+]
 
 
 @dataclass
@@ -76,6 +88,7 @@ def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = (
     prose = _Prose()
     for block in blocks(without_comments(text).split("\n")):
         line = places[block.line - 1] if places else block.line
+        found.leave_boxes(block.text)
         if not block.mark:
             found.read_prose(line, block.text, is_literal=prose.is_literal(block.text))
         elif block.closed:
@@ -87,7 +100,18 @@ def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = (
             found.wrong(claim.line, f"{claim} stands above every cell, so there is nothing to evaluate it in")
     proofs, values = ([span for span in found.spans if span.kind == kind] for kind in SPANS)
     parts = (found.embeds, proofs, found.fences, found.problems)
-    return Page(name, text, *map(tuple, parts), suffix, tuple(values))
+    failures = (Failure(box.title, box.line, tuple(box.embeds)) for box in found.boxes)
+    return Page(name, text, *map(tuple, parts), suffix, tuple(values), tuple(failures))
+
+
+@dataclass
+class _Box:
+    """A failure box, as far as it has been read."""
+
+    title: str
+    line: int
+    indent: int
+    embeds: list[Embed] = field(default_factory=list)
 
 
 @dataclass
@@ -100,6 +124,8 @@ class _Found:
     spans: list[Proof] = field(default_factory=list)
     fences: list[Fence] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    boxes: list[_Box] = field(default_factory=list)
+    open: list[_Box] = field(default_factory=list)
 
     def wrong(self, line: int, message: str) -> None:
         self.problems.append(Problem(self.file, line, message))
@@ -109,7 +135,16 @@ class _Found:
         own = [embed for embed in self.embeds if embed.chapter == self.name] or self.embeds
         return own[-1] if own else None
 
+    def leave_boxes(self, text: str) -> None:
+        """Leave the failure boxes in which this line does not stand."""
+        while text.strip() and self.open and len(text) - len(text.lstrip()) < self.open[-1].indent + 4:
+            self.open.pop()
+
     def read_prose(self, line: int, text: str, *, is_literal: bool) -> None:
+        opener = ADMONITION.match(text)
+        if opener and not is_literal and "failure" in opener["kind"].split():
+            self.boxes.append(_Box(shown(opener["title"] or ""), line, len(opener["indent"])))
+            self.open.append(self.boxes[-1])
         for kind, source in _spans_in(text):
             span = Proof(source, line, self.last(), kind)
             if is_literal:
@@ -131,6 +166,8 @@ class _Found:
         chapter, hash_, slug = "".join(body).partition("#")
         if len(body) == 1 and chapter and hash_ and slug:
             self.embeds.append(Embed(chapter, slug, line, nested=block.text[:1] in " \t>"))
+            if self.open:
+                self.open[-1].embeds.append(self.embeds[-1])
         else:
             message = f"a cell fence holds one line, `chapter#cell-title`, such as `{self.name}#first-cell`"
             self.wrong(line, message)
@@ -153,6 +190,10 @@ def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
         if cell and cell.home != "cpu":
             message = f"{fence} stands below the cell '{cell.slug}', which the CPU does not run"
             problems.append(Problem(page.file, fence.line, f"{message}; put it below one that it runs", chapter=own))
+    for failure in page.failures:
+        cells = [_cell_of(embed, snippets) for embed in failure.embeds]
+        if not failure.title or not any(cell and cell.must_raise for cell in cells):
+            problems.append(Problem(page.file, failure.line, f'the failure box "{failure.title}" {EMPTY}', chapter=own))
     for cell in snippets[own].cells if own else ():
         if cell.is_shown and cell.slug not in seen:
             message = f"no page shows the cell '{cell.slug}'; embed it in {page.file}, or tag it remove-cell"
@@ -183,6 +224,11 @@ def _wrong_embed(embed: Embed, snippets: dict[str, Snippet], own: str, seen: lis
     return ""
 
 
+EMPTY = (
+    "has no cell inside that raises what its title says; embed one, tagged raises-exception, or make it a warning, "
+    "whose title is yours"
+)
+ADMONITION = re.compile(r'(?P<indent> *)(?:!!!|\?\?\?\+?|===)\s*(?P<kind>[\w -]*?)\s*(?:"(?P<title>.*)")?\s*$')
 FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 COMMENT = re.compile(
     r"(?P<fence>^[ \t>]*(?P<mark>`{3,}|~{3,})[^`\n]*\n.*?^[ \t>]*(?P=mark)[`~]*[ \t]*$)|<!--.*?-->", re.S | re.M

@@ -10,7 +10,7 @@ from itertools import count
 
 from ..compare.check import Checker
 from ..model.devices import DEVICES
-from ..model.pages import Page, Proof
+from ..model.pages import Failure, Page, Proof
 from ..model.problems import Problem
 from ..model.runs import NOT_EVALUATED, CellRun, Measured
 from ..model.text import visible
@@ -55,14 +55,11 @@ class PageView:
         if cell is None:
             return self._problems_at(embed.line)
         check = self.checker.chapter(embed.chapter)
-        run, recordings = check.run.cells.get(cell.slug), list(check.recordings.values())
-        elsewhere = [made for made in recordings if made.device == cell.home]
-        if elsewhere:  # the CPU's session leaves this cell out: what its own device recorded stands for it
-            recordings = elsewhere
-            run = elsewhere[0].runs(snippet).get(cell.slug)
+        elsewhere = [made for made in check.recordings.values() if made.device == cell.home]
+        recordings = elsewhere or list(check.recordings.values())
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
         rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
-        card = Card(snippet, cell, run, recordings, about, rows)
+        card = Card(snippet, cell, check.done(cell), recordings, about, rows)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
     def fence(self, kind: str, source: str) -> str:
@@ -109,6 +106,29 @@ class PageView:
             state, text, title = self._verdict(span)
             found.append((text, {"class": f"{kind} {kind}--{state}" if state else kind, "title": title}))
         return found
+
+    def title_notes(self, rendered: list[str]) -> list[str]:
+        """What each box of an error says beside its title, after making sure that exactly the titles read are there.
+
+        Raises:
+            Drift: they are not.
+        """
+        scanned = [failure.title for failure in self.page.failures]
+        if [title.split() for title in rendered] != [title.split() for title in scanned]:
+            odd = next((title for title in rendered if title not in scanned), f"{len(rendered)} of {len(scanned)}")
+            message = f"the titles of failure boxes are rendered otherwise than torchproof read them: {odd}"
+            raise Drift(f"{self.page.file}: {message}\nPut what Markdown takes for its own between backticks")
+        return [self._waiting(failure) for failure in self.page.failures]
+
+    def _waiting(self, failure: Failure) -> str:
+        """What a box waits for, if nobody has seen its error yet."""
+        for embed in failure.embeds:
+            if embed.chapter in self.checker.site.snippets:
+                check = self.checker.chapter(embed.chapter)
+                errors = check.errors(failure)
+                if errors and not any(errors.values()):
+                    return f"waits for {DEVICES[check.snippet.cell(next(iter(errors))).home].run}"
+        return ""
 
     def _verdict(self, span: Proof) -> tuple[str, str, str]:
         """State, text and title of a proof or value: true or computed, false, recorded, or waiting."""
