@@ -173,16 +173,17 @@ def at_least(version, wanted):
     return version >= wanted
 
 
-cases = ["2.9.1", "2.13.0", "2.13.0+cpu", "1.13.1", "3.0.0"]
+cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.13.1", "3.0.0"]
 for version in cases:
-    for wanted in ["2.9", "2.13", "1.9.1"]:
+    for wanted in ["2.9", "2.13.0", "1.9.1"]:
         expected = Version(version) >= Version(wanted)
         assert at_least(version, wanted) == expected, (version, wanted)
 
 
 # %% Solution: at least this version tags=["solution"]
 def numbers_of(version):
-    return [int(part) for part in version.split("+")[0].split(".")]
+    parts = [int(part) for part in version.split("+")[0].split(".")]
+    return parts + [0] * (3 - len(parts))  # 2.13 is 2.13.0
 
 
 def at_least(version, wanted):
@@ -190,7 +191,7 @@ def at_least(version, wanted):
 
 
 for version in cases:
-    for wanted in ["2.9", "2.13", "1.9.1"]:
+    for wanted in ["2.9", "2.13.0", "1.9.1"]:
         expected = Version(version) >= Version(wanted)
         assert at_least(version, wanted) == expected, (version, wanted)
 

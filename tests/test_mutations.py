@@ -679,6 +679,40 @@ def latin_page(chapter):
     return [f"{chapter.page}:{line}", "UTF-8"]
 
 
+def titled(title, message="the word is here, and more", tags=' tags=["raises-exception"]'):
+    """A box of this title, around a new cell that raises a message; the line of the title, and the cell."""
+
+    def write(chapter):
+        raises = (f'raise ValueError("{message}")', ["x statement 1", f"x ValueError: {message}"])
+        slug = chapter.add_cell(f"An error in a box{tags}", *(raises if tags else ("1 + 1", ["= 2"])))
+        line = chapter.add_prose(f'??? failure "{title}"', "", "    ```cell", f"    {chapter.name}#{slug}", "    ```")
+        return line, slug
+
+    return write
+
+
+@mutation("page: a word of an error's title")
+def other_title(chapter):
+    line, slug = titled("the ward is here, …")(chapter)
+    said = f"is not what the cell '{slug}' raises: ValueError: the word is here, and more"
+    return [f'{chapter.page}:{line}: the title "the ward is here, …" {said}', "write ??? failure"]
+
+
+@mutation("page: an error's title cut without a gap")
+def cut_title(chapter):
+    line, _ = titled("the word is here,")(chapter)
+    return [
+        f'{chapter.page}:{line}: the title "the word is here," is not what',
+        '??? failure "the word is here, and more"',
+    ]
+
+
+@mutation("page: an error's title over a cell that raises nothing")
+def idle_title(chapter):
+    line, _ = titled("the word is here", tags="")(chapter)
+    return [f"{chapter.page}:{line}", "has no cell inside that raises what its title says"]
+
+
 @mutation("overview: a false proof")
 def false_overview(chapter):
     slug = chapter.slugs()[0]

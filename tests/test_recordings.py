@@ -337,8 +337,8 @@ def test_a_proof_with_another_number_below_a_volatile_cell_is_recorded(chapter, 
     assert [problem.slug for problem in check(chapter, runners)] == ["only-there"]
 
     assert record(chapter, runners) == (True, [])
-    proofs = Site.read(chapter.root).recordings["a/b"]["test"].cells["only-there"].proofs
-    assert proofs == ["w.requires_grad", "w.sum() < 8"]
+    recorded = Site.read(chapter.root).recordings["a/b"]["test"].cells["only-there"]
+    assert [line for line in recorded.lines if line[0] == "?"] == ["? w.requires_grad", "? w.sum() < 8"]
 
 
 def test_a_proof_that_is_not_true_is_no_line_of_a_recording():
@@ -349,7 +349,9 @@ def test_a_proof_that_is_not_true_is_no_line_of_a_recording():
 
 
 def test_a_proof_is_looked_for_among_the_proofs_and_not_in_what_was_printed():
-    assert recordings.Recorded("fresh", ["| ? x", "= ? y", "? z"]).proofs == ["z"]
+    recorded = recordings.Recorded("fresh", ["| ? x", "= ? y", "? z"])
+
+    assert [source for source in "xyz" if recorded.text_of("proof", source)] == ["z"]
 
 
 # --- states -------------------------------------------------------------------------------------------------------------
@@ -748,12 +750,41 @@ def test_the_cells_of_the_cpu_do_not_lead_to_what_the_device_bound(chapter, runn
     assert line_behind == {"only-there": ["3", "7"], "an-error-there": ["3"], "last": ["7"]}
 
 
+def test_the_title_of_an_error_is_held_to_its_recording_and_waits_without_one(chapter):
+    title = "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+    cell = "\n```cell\na/b#an-error-there\n```\n"
+    box = f'\n??? failure "{title}"\n' + cell.replace("\n", "\n    ").rstrip(" ")
+    chapter.replace("docs/a/b.md", cell, box)
+    recorded = chapter.shown().one("details.failure").one("summary")
+    chapter.replace("docs/a/b.md", "(2) must", "(4) must")
+    other = chapter.run("torchproof", "check", "-k", "a/b")
+    (chapter.root / FILE).unlink()
+    waiting = chapter.shown().one("details.failure").one("summary")
+
+    assert recorded.text == title
+    assert "is not what the cell 'an-error-there' raises: RuntimeError: The size of tensor a (2)" in other.stdout
+    assert waiting.one("small.tp-waits").text == "waits for a GPU run"
+
+
 def test_a_proof_that_was_not_recorded_waits(chapter):
     chapter.replace("docs/a/b.md", "w.sum() == 6", "w.max() == 2")
     proofs = {proof.text: proof for proof in chapter.shown().all("code.proof")}
 
     assert "proof--waiting" in proofs["w.max() == 2"].classes
     assert "proof--waiting" not in proofs["w.requires_grad"].classes
+
+
+def test_a_value_below_what_only_the_device_runs_waits_for_a_recording_and_then_says_it(chapter, runners):
+    chapter.replace("docs/a/b.md", "There `w.req", "There `w.sum().item()`{.value} and `w.req")
+
+    waiting = chapter.shown().one("span.value")
+
+    assert waiting.text == "(waits for a GPU run)"
+    assert "value--waiting" in waiting.classes
+    assert record(chapter, runners) == (True, [])
+    value = chapter.shown().one("span.value")
+    assert (value.text, value.classes) == ("6.0", ["value"])
+    assert value.attributes["title"].startswith("Computed from w.sum().item() when recorded on no hardware")
 
 
 def test_the_same_proof_below_two_cells_is_believed_below_the_recorded_one_only(chapter):

@@ -25,7 +25,7 @@ steps = torch.tensor([1, 2])
 steps
 
 # %% [markdown]
-# They add up: `steps.sum() == 3`{.proof}, and `a * b * c` stays code.
+# They add up to `steps.sum().item()`{.value}: `steps.sum() == 3`{.proof}, and `a * b * c` stays code.
 #
 # ## Second part
 #
@@ -217,11 +217,12 @@ def test_the_page_shows_the_cards_of_a_chapter(article):
     assert "1 tensor state" in cards[0].one("details.xr-t").text
 
 
-def test_the_page_marks_proofs_and_renders_formulas_and_drawings(article):
+def test_the_page_marks_proofs_and_says_values_and_renders_formulas_and_drawings(article):
     proof = article.one("code.proof")
     (drawing,) = article.all("figure.tp-drawing")
 
     assert (proof.text, proof.attributes["title"]) == ("steps.sum() == 3", "True when this page was built")
+    assert article.one("span.value").text == "3"
     assert "a * b * c" in [code.text for code in article.all("code")]
     assert [formula.text for formula in article.all("math")] == ["x1<2", "∑iei∗ci"]
     assert "$not maths$" in article.text
@@ -233,7 +234,7 @@ def test_the_page_has_title_contents_line_and_links(built, article):
 
     assert page.all("title")[0].text == "A walk & a talk - Small"
     assert "Second part" in page.all("nav.md-nav--secondary")[-1].text
-    assert "2 outputs compared, 1 proof checked" in article.one("p.tp-verified").text
+    assert "3 outputs compared, 1 proof checked" in article.one("p.tp-verified").text
     assert "../../a/b/#broadcasting" in [link.attributes["href"] for link in article.all("a")]
     assert [link.text for link in article.one("p.tp-take").all("a")] == ["Download notebook", "Download script"]
 

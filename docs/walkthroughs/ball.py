@@ -18,7 +18,7 @@ h = height(t)
 h
 
 # %% [markdown]
-# The ball is back after almost two and a half seconds: `0 < h[-1] < 1`{.proof}.
+# The ball is back after almost two and a half seconds: at 2.4 it is still above your hand, at 2.5 it would be below (`height(2.4) > 0 > height(2.5)`{.proof}).
 #
 # ## Speed is a slope
 #
@@ -31,7 +31,7 @@ t.grad
 
 # %% [markdown]
 # It starts at 12 and loses 9.81 each second: `torch.allclose(t.grad, 12 - 9.81 * t)`{.proof}.
-# Where the speed changes its sign, the ball turns.
+# The slope says which way, too: above zero the ball rises, below zero it falls, and in between it turns.
 
 # %% The path and its speed
 import matplotlib.pyplot as plt

@@ -189,8 +189,8 @@ best
 # For these eleven points even the true line is worse (`((truth - length) ** 2).mean() > loss`{.proof}).
 # Training finds the line that suits the measurements, errors and all; it knows nothing else.
 #
-# More measurements bring it nearer to the truth, provided that they err in both directions.
-# `randn` does.
+# More measurements bring it nearer to the truth, provided that their errors are zero on average.
+# Those of `randn` are.
 # The tutorial whose steps this page follows took `rand`, which has no negative numbers.
 
 # %% Errors that only push up
@@ -203,6 +203,7 @@ print(torch.linalg.lstsq(many_columns, upward).solution)
 # %% [markdown]
 # Two thousand measurements, and the spring seems half a centimetre too long.
 # No training can repair that: `rand` is 0.5 on average, and what is always added looks like a part of the spring.
+# Nor is it enough that errors go both ways: 0.2 less, and the spring still seems too long (`torch.linalg.lstsq(many_columns, upward - 0.2).solution[1] > 12.2`{.proof}).
 #
 # ## Forgotten zeros
 #
@@ -455,7 +456,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # It draws your line (`torch.allclose(hand(fine), two_bends(fine))`{.proof}), and has less than half the loss of the best straight one.
-# Each hidden unit brings one bend; the weights say where it lies and how sharp it is.
+# Each of the two hidden units brings one bend; the weights say where it lies and how sharp it is.
 # You need not choose them: they are numbers like slope and rest, and the loop can find them.
 #
 # ## A network learns the curve
@@ -493,7 +494,7 @@ for name, value in small.state_dict().items():
 
 # %% [markdown]
 # Assigning the layers was enough for the model to find their parameters: the optimizer gets 49 numbers (`sum(p.numel() for p in small.parameters()) == 49`{.proof}), and `units` is not among them.
-# [`Adam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html) steps against the gradient too, but chooses for each number its own step size, from the gradients that it has seen.
+# [`Adam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html) goes by the gradients too, but gives each number a step of its own, made from all the gradients that it has seen so far.
 
 # %% Six hundred steps by Adam
 optimizer = torch.optim.Adam(small.parameters(), lr=0.02)
@@ -532,7 +533,7 @@ plt.show()
 
 # %% [markdown]
 # Nine of the sixteen units bend between 0 and 5 N (`len(inside) == 9`{.proof}), the others where nobody measured.
-# Most lie where the rubber gives way and where it stiffens again, near the places that you chose by eye.
+# Seven of the nine lie less than half a newton from the two places that you chose by eye (`((inside[:, None] - torch.tensor([1.5, 3.5])).abs() < 0.5).sum() == 7`{.proof}), where the rubber gives way and where it stiffens again.
 # In between, the curve is straight: of 499 small steps, at most two for each bend rise differently from the step before (`(curve.diff(n=2, dim=0).abs() > 1e-3).sum() <= 18`{.proof}).
 #
 # ## Too much of a good thing
@@ -586,7 +587,7 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# The loss on the training half goes to zero, as it should.
+# The loss on the training half goes towards zero, as it should.
 # On the held-back half it was lowest after 37 steps (`[h for _, h in history].index(lowest) == 37`{.proof}), and in the end it is more than three times as high.
 # What the network learned in between is not the rubber band but the errors in twelve measurements.
 # This is **overfitting**, and only the held-back half shows it.
@@ -603,7 +604,7 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# The late curve goes through all points that it was trained on (`torch.allclose(large(x_train), y_train, atol=0.1)`{.proof}), and swings between them.
+# The late curve passes all points that it was trained on within a millimetre (`(large(x_train) - y_train).abs().max() < 0.1`{.proof}), and swings between them.
 # The early one is calm, but was 0.37 its true loss?
 # That is less than the 0.76 of the true rule itself, so something flatters it: step 37 was picked from 1300 because it suited these twelve points.
 # Points that helped to choose can no longer judge.
@@ -639,7 +640,7 @@ print(torch.equal(loaded(fine), small(fine)))
 
 # %% [markdown]
 # Not nearly the same, but the same: every number came back, and the buffer brought the units along (`loaded.units.tolist() == small.units.tolist()`{.proof}).
-# Had the mean and the spread been variables beside the model, the loaded one would answer in no unit at all.
+# Had the mean and the spread been variables beside the model, the loaded one would answer in standard units.
 #
 # Old tutorials save the whole model, so that nobody has to build it.
 
@@ -653,8 +654,8 @@ except UnpicklingError as error:
     print(str(error).split(".")[0])
 
 # %% [markdown]
-# Such a file can make Python run anything while it is loaded, so since version 2.6 `load` takes [nothing but tensors and plain data](../training/saving.md#weights-only-load-failed), unless you say `weights_only=False`.
-# Say it only for files that you made yourself; or save a `state_dict`, and you never have to.
+# Such a file can make Python run anything while it is loaded, so since version 2.6 `load` refuses what is [more than tensors and plain data](../training/saving.md#weights-only-load-failed), unless you say `weights_only=False`.
+# Say it only for files that you made yourself; or save a `state_dict`, and you need not.
 #
 # One question is left: how long is the rubber band with 3.3 N, a load that was never measured?
 

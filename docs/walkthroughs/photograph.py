@@ -274,10 +274,10 @@ kernel = torch.full((5, 3, 3, 3), 1 / 27)
 # layout(packed.flatten(1).view_as(packed))
 # ```
 #
-# Arithmetic, convolution, pooling, enlarging, padding and mirroring pass it on, and the first operand of a sum decides.
+# Here arithmetic, convolution, pooling, enlarging, padding and mirroring pass it on, and the first operand of a sum decides.
 # Stacking, `softmax` and flattening go back to the usual order.
 # A quarter turn swaps the strides of row and column, which fits neither.
-# None of them says so, and no number is wrong; what is gone is the order that you paid a copy for.
+# None of these says so, and no number is wrong; what is gone is the order that you paid a copy for.
 #
 # ## Around zero
 #

@@ -337,6 +337,8 @@ place = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64, requires_grad=True)
 print(slopes_spec)
 by_differences = gradient_by_differences(wavy, place.detach())
 assert torch.allclose(by_differences, slopes_spec), "the slopes differ"
+beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detach())
+assert torch.allclose(beyond_autograd, place.detach().new_tensor([6, 3, 2]))
 
 
 # %% Solution: differences for a vector tags=["solution"]
@@ -352,6 +354,8 @@ def gradient_by_differences(f, v, h=1e-4):
 
 by_differences = gradient_by_differences(wavy, place.detach())
 assert torch.allclose(by_differences, slopes_spec), "the slopes differ"
+beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detach())
+assert torch.allclose(beyond_autograd, place.detach().new_tensor([6, 3, 2]))
 print(by_differences)
 
 # %% Exercise: mean squared error tags=["exercise"]
@@ -364,11 +368,11 @@ def error_gradient(w):
     return torch.tensor(0.0)  # your formula here
 
 
-guess = torch.tensor(0.5, requires_grad=True)
-error = ((guess * inputs - targets) ** 2).mean()
-(error_slope,) = torch.autograd.grad(error, guess)
-print(error_slope)
-assert torch.allclose(error_gradient(guess.detach()), error_slope), "another slope"
+for guess in torch.tensor([0.5, 2.0, 3.0], requires_grad=True):
+    error = ((guess * inputs - targets) ** 2).mean()
+    (error_slope,) = torch.autograd.grad(error, guess)
+    print(error_slope)
+    assert torch.allclose(error_gradient(guess.detach()), error_slope), "another slope"
 
 
 # %% Solution: mean squared error tags=["solution"]
@@ -377,8 +381,11 @@ def error_gradient(w):
     return (2 * inputs * (w * inputs - targets)).mean()
 
 
-assert torch.allclose(error_gradient(guess.detach()), error_slope), "another slope"
-print(error_gradient(guess.detach()))
+for guess in torch.tensor([0.5, 2.0, 3.0], requires_grad=True):
+    error = ((guess * inputs - targets) ** 2).mean()
+    (error_slope,) = torch.autograd.grad(error, guess)
+    assert torch.allclose(error_gradient(guess.detach()), error_slope), "another slope"
+    print(error_gradient(guess.detach()))
 
 
 # %% Exercise: find the leaves tags=["exercise"]
@@ -394,6 +401,7 @@ block = width * depth * width + 7
 found = leaves_of(block.grad_fn)
 assert len(found) == 2, f"found {len(found)} leaves"
 assert {id(leaf) for leaf in found} == {id(width), id(depth)}
+assert [id(leaf) for leaf in leaves_of((idle * idle).grad_fn)] == [id(idle)]
 
 
 # %% Solution: find the leaves tags=["solution"]
@@ -413,6 +421,7 @@ def leaves_of(node):
 found = leaves_of(block.grad_fn)
 assert len(found) == 2, f"found {len(found)} leaves"
 assert {id(leaf) for leaf in found} == {id(width), id(depth)}
+assert [id(leaf) for leaf in leaves_of((idle * idle).grad_fn)] == [id(idle)]
 print(found)
 
 
@@ -428,7 +437,9 @@ apart = distance(from_here, to_there)
 (pull,) = torch.autograd.grad(apart.sum(), from_here)
 print(apart)
 print(pull)
+assert apart.tolist() == [0, 5], "a distance has changed"
 assert not pull.isnan().any(), "a gradient is nan"
+torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
 
 
 # %% Solution: a distance without nan tags=["solution"]
@@ -442,8 +453,9 @@ def distance(p, q):
 
 apart = distance(from_here, to_there)
 (pull,) = torch.autograd.grad(apart.sum(), from_here)
-assert torch.equal(apart, torch.tensor([0.0, 5.0]))
-assert torch.allclose(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
+assert apart.tolist() == [0, 5], "a distance has changed"
+assert not pull.isnan().any(), "a gradient is nan"
+torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
 print(pull)
 
 

@@ -154,6 +154,7 @@ here = torch.zeros(2)
 makers = {
     "torch.tensor([1.0])": lambda: torch.tensor([1.0]),
     "torch.rand(2)": lambda: torch.rand(2),
+    "torch.normal(0, 1, (2,))": lambda: torch.normal(0, 1, (2,)),
     "torch.asarray(array)": lambda: torch.asarray(array),
     "nn.Linear(2, 2).weight": lambda: torch.nn.Linear(2, 2).weight,
     "torch.zeros_like(here)": lambda: torch.zeros_like(here),
@@ -169,6 +170,14 @@ with torch.device("meta"):
 # %% Numbers there, generator here tags=["cuda", "raises-exception"]
 with torch.device("cuda"):
     torch.randperm(4, generator=torch.Generator())
+
+# %% Another thread keeps the CPU
+from concurrent.futures import ThreadPoolExecutor
+
+torch.set_default_device("meta")
+with ThreadPoolExecutor() as others:
+    print(torch.zeros(1).device, others.submit(torch.zeros, 1).result().device)
+torch.set_default_device(None)
 
 # %% The same gradient over there tags=["cuda"]
 there = torch.tensor([1.0, 2.0, 3.0], device="cuda", requires_grad=True)
@@ -186,7 +195,15 @@ parts = torch.rand(64, 64)
 whole_there = (whole.to("cuda") @ whole.to("cuda")).cpu()
 parts_there = (parts.to("cuda") @ parts.to("cuda")).cpu()
 print(f"{torch.equal(whole_there, whole @ whole) = }")
-print(f"{torch.allclose(parts_there, parts @ parts) = }")
+torch.testing.assert_close(parts_there, parts @ parts)
+
+# %% The same sum in another order
+torch.manual_seed(0)
+rows, columns, order = torch.randn(64, 64), torch.randn(64, 64), torch.randperm(64)
+in_order, shuffled = rows @ columns, rows[:, order] @ columns[order]
+print(f"{torch.equal(in_order, shuffled) = }")
+print(f"{torch.allclose(in_order, shuffled) = }")
+torch.testing.assert_close(in_order, shuffled)
 
 # %% One seed, two streams tags=["cuda"]
 torch.manual_seed(0)
@@ -207,7 +224,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Customs(TorchDispatchMode):
-    """Counts what goes from one device to another, and waves it through."""
+    """Counts what `to` and `cpu` carry across, and waves it through."""
 
     trips = bytes = 0
 
@@ -292,8 +309,8 @@ def with_positions_spec(rows):
     return torch.tensor([[x + i for i, x in enumerate(row)] for row in rows.tolist()])
 
 
-ones = torch.ones(2, 3)
-assert torch.equal(with_positions(ones), with_positions_spec(ones))
+tens = torch.full((2, 3), 10.0)
+assert torch.equal(with_positions(tens), with_positions_spec(tens))
 with FakeTensorMode():
     assert with_positions(torch.ones(2, 3, device="cuda")).is_cuda
 
@@ -304,37 +321,44 @@ def with_positions(rows):
     return rows + torch.arange(rows.shape[-1], device=rows.device)
 
 
-assert torch.equal(with_positions(ones), with_positions_spec(ones))
+assert torch.equal(with_positions(tens), with_positions_spec(tens))
 with FakeTensorMode():
     assert with_positions(torch.ones(2, 3, device="cuda")).is_cuda
 
 
 # %% Exercise: carry a whole batch tags=["exercise"]
+from collections import OrderedDict, namedtuple
+
+
 def to_device(batch, device):
     """The same batch, with every tensor in it on the device."""
     return {key: value.to(device) for key, value in batch.items()}
 
 
-def devices_in(batch):
-    """The devices of all tensors in a batch, in order."""
+def describe(batch):
+    """A batch in words: its containers, the devices of its tensors, and the rest."""
+    kind = type(batch).__name__
     if isinstance(batch, torch.Tensor):
-        return [batch.device.type]
-    if isinstance(batch, str):
-        return []
-    parts = batch.values() if isinstance(batch, dict) else batch
-    return [found for part in parts for found in devices_in(part)]
+        return batch.device.type
+    if isinstance(batch, dict):
+        return kind, [(key, describe(value)) for key, value in batch.items()]
+    if isinstance(batch, (list, tuple)):
+        return kind, [describe(part) for part in batch]
+    return batch
 
 
+Boxes = namedtuple("Boxes", "corners sizes")
 batch = {
-    "pictures": torch.zeros(2, 3),
-    "boxes": [torch.zeros(1, 4), torch.zeros(5, 4)],
-    "sizes": (torch.zeros(2), {"scale": torch.ones(1)}),
+    "pictures": torch.ones(2, 3),
+    "boxes": Boxes([torch.zeros(1, 4), torch.zeros(5, 4)], (torch.zeros(2), 3)),
+    "scales": OrderedDict(x=torch.ones(1), y={}),
     "file": "cat.jpg",
 }
-sent = to_device(batch, "meta")
-assert devices_in(sent) == ["meta"] * 5
-assert devices_in(batch) == ["cpu"] * 5
-assert sent["file"] == "cat.jpg" and isinstance(sent["sizes"], tuple)
+packed = str(describe(batch))
+sent = str(describe(to_device(batch, "meta")))
+assert sent == packed.replace("cpu", "meta"), sent
+assert str(describe(batch)) == packed, "the original has changed"
+assert to_device(batch, "cpu")["pictures"].equal(torch.ones(2, 3)), "other numbers"
 
 
 # %% Solution: carry a whole batch tags=["solution"]
@@ -343,16 +367,17 @@ def to_device(batch, device):
     if isinstance(batch, torch.Tensor):
         return batch.to(device)
     if isinstance(batch, dict):
-        return {key: to_device(value, device) for key, value in batch.items()}
+        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
     if isinstance(batch, (list, tuple)):
-        return type(batch)(to_device(part, device) for part in batch)
+        parts = [to_device(part, device) for part in batch]
+        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
     return batch
 
 
-sent = to_device(batch, "meta")
-assert devices_in(sent) == ["meta"] * 5
-assert devices_in(batch) == ["cpu"] * 5
-assert sent["file"] == "cat.jpg" and isinstance(sent["sizes"], tuple)
+sent = str(describe(to_device(batch, "meta")))
+assert sent == packed.replace("cpu", "meta"), sent
+assert str(describe(batch)) == packed, "the original has changed"
+assert to_device(batch, "cpu")["pictures"].equal(torch.ones(2, 3)), "other numbers"
 
 
 # %% Exercise: who stayed behind tags=["exercise"]
@@ -410,24 +435,27 @@ with FakeTensorMode():
 
 
 # %% Exercise: two trips tags=["exercise"]
-def column_means(table):
-    """The mean of each column, computed on the GPU, returned on the CPU."""
-    return torch.stack([column.to("cuda:0").mean().cpu() for column in table.unbind(1)])
+def column_means(table, device):
+    """The mean of each column, computed on the device, returned on the CPU."""
+    return torch.stack([column.to(device).mean().cpu() for column in table.unbind(1)])
 
 
+known = torch.tensor([[1.0, 2.0], [3.0, 8.0]])
+assert column_means(known, "cpu").tolist() == [2, 5]
 with FakeTensorMode(), Customs() as officer:
-    means = column_means(torch.ones(1000, 100))
+    means = column_means(torch.ones(1000, 100), "cuda:0")
     assert means.shape == (100,) and not means.is_cuda
-assert officer.trips == 2, officer.trips
+assert (officer.trips, officer.bytes) == (2, 400_400), (officer.trips, officer.bytes)
 
 
 # %% Solution: two trips tags=["solution"]
-def column_means(table):
-    """The mean of each column, computed on the GPU, returned on the CPU."""
-    return table.to("cuda:0").mean(dim=0).cpu()
+def column_means(table, device):
+    """The mean of each column, computed on the device, returned on the CPU."""
+    return table.to(device).mean(dim=0).cpu()
 
 
+assert column_means(known, "cpu").tolist() == [2, 5]
 with FakeTensorMode(), Customs() as officer:
-    means = column_means(torch.ones(1000, 100))
+    means = column_means(torch.ones(1000, 100), "cuda:0")
     assert means.shape == (100,) and not means.is_cuda
-assert officer.trips == 2, officer.trips
+assert (officer.trips, officer.bytes) == (2, 400_400), (officer.trips, officer.bytes)

@@ -110,6 +110,9 @@ print(hidden.shape)
 # %% One hidden state is not enough tags=["raises-exception"]
 lstm(vectors, torch.zeros(1, 3, 5))
 
+# %% One state for two layers is not enough tags=["raises-exception"]
+nn.LSTM(4, 5, num_layers=2, batch_first=True)(vectors, torch.zeros(2, 3, 5))
+
 # %% Another number of sentences tags=["raises-exception"]
 gru(vectors[:2], torch.zeros(1, 3, 5))
 
@@ -177,13 +180,23 @@ print(answer.round(decimals=1).T)
 
 # %% Attention against the library tags=["remove-cell"]
 for dtype in (torch.float32, torch.float64):
-    for shape in [(1, 1), (5, 4), (2, 3, 8), (2, 4, 3, 2)]:
-        given = [torch.randn(shape, dtype=dtype, requires_grad=True) for _ in range(3)]
-        lower = torch.ones(shape[-2], shape[-2], dtype=torch.bool).tril()
-        for mask in (None, lower):
+    for before, queries, keys, features, size in [
+        ((), 1, 1, 1, 1),
+        ((), 5, 5, 4, 4),
+        ((2,), 3, 3, 8, 8),
+        ((2, 4), 3, 3, 2, 2),
+        ((2,), 4, 6, 3, 5),  # questions of one sentence to another
+    ]:
+        given = [
+            torch.randn(*before, *shape, dtype=dtype, requires_grad=True)
+            for shape in [(queries, features), (keys, features), (keys, size)]
+        ]
+        lower = torch.ones(queries, keys, dtype=torch.bool).tril()
+        for mask in (None, lower, torch.arange(keys) < max(1, keys - 1)):
+            mask = mask if mask is None else mask.expand(queries, keys)
             mine, theirs = attention(*given, mask)[0], F.scaled_dot_product_attention(*given, attn_mask=mask)
             torch.testing.assert_close(mine, theirs)
-            pull = torch.randn(shape, dtype=dtype)
+            pull = torch.randn_like(mine)
             torch.testing.assert_close(
                 torch.autograd.grad((mine * pull).sum(), given), torch.autograd.grad((theirs * pull).sum(), given)
             )
@@ -251,12 +264,20 @@ for dtype in (torch.float32, torch.float64):
         nn.init.normal_(layer.in_proj_bias)
         given = torch.randn(count, steps, features, dtype=dtype, requires_grad=True)
         needed = [given, *layer.parameters()]
-        mine, theirs = two_heads(given, layer), layer(given, given, given)[0]
-        torch.testing.assert_close(mine, theirs)
-        pull = torch.randn_like(mine)
-        torch.testing.assert_close(
-            torch.autograd.grad((mine * pull).sum(), needed), torch.autograd.grad((theirs * pull).sum(), needed)
-        )
+        kept = torch.arange(steps) < torch.randint(1, steps + 1, (count, 1))  # (sentence, step)
+        lower = torch.ones(steps, steps, dtype=torch.bool).tril()
+        for may_look, hidden_from in [
+            (None, {}),
+            (lower, {"attn_mask": ~lower}),
+            (kept[:, None, None], {"key_padding_mask": ~kept}),
+            (kept[:, None, None] & lower, {"key_padding_mask": ~kept, "attn_mask": ~lower}),
+        ]:
+            mine, theirs = two_heads(given, layer, may_look), layer(given, given, given, **hidden_from)[0]
+            torch.testing.assert_close(mine, theirs)
+            pull = torch.randn_like(mine)
+            torch.testing.assert_close(
+                torch.autograd.grad((mine * pull).sum(), needed), torch.autograd.grad((theirs * pull).sum(), needed)
+            )
 
 # %% The order is not seen
 backwards = vectors.flip(1)
@@ -343,6 +364,7 @@ for i, length in enumerate([3, 1]):
     for q in range(3):
         for k in range(3):
             spec[i, q, k] = k < length and k <= q
+assert mask.dtype == torch.bool, "floats would be added to the scores"
 assert mask.shape == spec.shape and mask.equal(spec)
 
 
@@ -354,6 +376,7 @@ def may_look(lengths, steps):
 
 
 mask = may_look(torch.tensor([3, 1]), 3)
+assert mask.dtype == torch.bool, "floats would be added to the scores"
 assert mask.shape == spec.shape and mask.equal(spec)
 masked = F.scaled_dot_product_attention(*three, attn_mask=may_look(lengths, 3))
 assert torch.allclose(masked[1, 0], vectors[1, 0])  # one word looks at itself

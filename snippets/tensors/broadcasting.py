@@ -188,7 +188,8 @@ def padding_mask(lengths, longest):
 
 
 lengths = torch.tensor([3, 1, 4, 0])
-assert torch.equal(padding_mask(lengths, 4), padding_mask_spec(lengths, 4))
+for longest in (4, 6):
+    assert torch.equal(padding_mask(lengths, longest), padding_mask_spec(lengths, longest)), longest
 
 
 # %% Solution: padding mask tags=["solution"]
@@ -196,8 +197,8 @@ def padding_mask(lengths, longest):
     return torch.arange(longest) < lengths[:, None]
 
 
-assert torch.equal(padding_mask(lengths, 4), padding_mask_spec(lengths, 4))
-assert torch.equal(padding_mask(lengths, 6), padding_mask_spec(lengths, 6))
+for longest in (4, 6):
+    assert torch.equal(padding_mask(lengths, longest), padding_mask_spec(lengths, longest)), longest
 print(padding_mask(lengths, 4).int())
 
 

@@ -81,7 +81,7 @@ counts.type(torch.datatype)
 print(weights.type())
 print(weights.long().type())
 
-# %% Casting cuts, it never rounds
+# %% From float to integer, casting cuts
 prices = torch.tensor([-1.9, -0.5, 0.5, 1.9])
 print(prices.long())
 print(prices.round().long())
@@ -230,6 +230,10 @@ ratings = torch.tensor([4, 5, 3])
 ratings[0] = 2.9
 print(ratings)
 
+# %% Through a list, the dtypes must match tags=["raises-exception"]
+mean = torch.tensor([2.9])
+ratings[[1]] = mean
+
 # %% Matrix products refuse to promote tags=["raises-exception"]
 import numpy as np
 
@@ -320,16 +324,12 @@ print(mask.sum())
 
 # %% One byte, 253 numbers
 codes = torch.arange(256, dtype=torch.uint8)
-fig, axes = plt.subplots(figsize=(6, 2), layout="constrained")
-for y, dtype in enumerate((torch.float8_e4m3fn, torch.float8_e5m2)):
+for dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
     numbers = codes.view(dtype).float()
-    kept = numbers[numbers.isfinite()]
-    print(short(dtype), kept.unique().numel(), kept.max().item())
-    near = kept[(kept >= 0) & (kept <= 16)]
-    axes.plot(near, torch.full_like(near, y), "|", markersize=18)
-axes.set(xlabel="number", yticks=[0, 1], yticklabels=["e4m3fn", "e5m2"])
-axes.set(ylim=(-0.7, 1.7), title="Every float8 from 0 to 16")
-plt.show()
+    kept = numbers[numbers.isfinite()].unique()
+    after_one = kept[kept > 1][0] - 1
+    print(short(dtype), kept.numel(), kept.max().item(), after_one.item())
+
 # %% Past the edge
 for dtype in (torch.float8_e4m3fn, torch.float8_e5m2, torch.float16):
     print(short(dtype), torch.tensor([1e6]).to(dtype).float())

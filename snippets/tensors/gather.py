@@ -21,7 +21,7 @@ print(torch.equal(vectors, looked_up))
 vectors.sum().backward()
 print(layer.weight.grad)
 
-# %% The padding row never learns
+# %% A lookup teaches the padding row nothing
 padded = torch.nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
 padded(sentences).sum().backward()
 print(padded.weight.grad)

@@ -94,6 +94,11 @@ print(grid[:, [3, 0]])
 print(grid[(0, 2)])
 print(grid[[0, 2]])
 
+# %% A list of tensors is a tuple
+found = [torch.tensor(0), torch.tensor(2)]
+print(grid[found])
+print(grid[torch.stack(found)])
+
 # %% Empty lists make floats tags=["raises-exception"]
 grid[torch.tensor([])]
 

@@ -54,6 +54,11 @@ print("split(4):       ", week.split(4))
 print("chunk(4):       ", week.chunk(4))
 print("tensor_split(4):", week.tensor_split(4))
 
+# %% Pieces of a split are not to be changed tags=["raises-exception"]
+halves = torch.ones(4, requires_grad=True) * 2
+first, second = halves.split(2)
+first += 1
+
 # %% expand takes sizes, repeat takes times
 column = torch.tensor([[1], [2], [3]])
 stretched = column.expand(3, 2)

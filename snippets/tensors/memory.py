@@ -19,7 +19,7 @@ def position(t, *index):
 print(position(grid, 2, 1))
 print(grid[2, 1])
 
-# %% Transposing swaps two numbers
+# %% Transposing swaps sizes and strides
 turned = grid.t()
 print(turned)
 print(f"{turned.stride() = }")
@@ -72,6 +72,10 @@ menu = torch.arange(4)
 tables = menu.expand(3, 4)
 tables[0, 0] = 9
 print(tables)
+print(menu)
+
+# %% A list only warns
+tables[[0]] = 5
 print(menu)
 
 
@@ -251,6 +255,7 @@ def my_diagonal(t):
 
 for t in (grid, turned, window, grid[1:]):
     assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
+    assert shares(my_diagonal(t), t), "a copy"
 
 
 # %% Solution: a diagonal by hand tags=["solution"]
@@ -261,7 +266,7 @@ def my_diagonal(t):
 
 for t in (grid, turned, window, grid[1:]):
     assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
-    assert shares(my_diagonal(t), t)
+    assert shares(my_diagonal(t), t), "a copy"
 
 
 # %% Exercise: will it flatten? tags=["exercise"]

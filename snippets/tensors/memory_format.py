@@ -127,6 +127,15 @@ print(format_of(torch.conv2d(loose, one_by_one)))
 print(format_of(torch.conv2d(strict, one_by_one)))
 
 
+# %% Each lets something through
+last = torch.channels_last
+cut = packed[:, :2]
+for t in (gray, cut):
+    by_to, by_contiguous = t.to(memory_format=last), t.contiguous(memory_format=last)
+    both = t.contiguous(memory_format=last).to(memory_format=last)
+    print(by_to.stride(), by_contiguous.stride(), both.stride())
+
+
 # %% Where every number lives
 def positions(t):
     count = t.untyped_storage().nbytes() // t.element_size()
@@ -147,12 +156,12 @@ print(f"{cache_lines(matrix[0]) = }")
 print(f"{cache_lines(matrix[:, 0]) = }")
 
 # %% Lines touched as strides grow
-strides = [1, 2, 4, 8, 16, 32, 64, 128]
+strides, touched = [1, 2, 4, 8, 16, 32, 64, 128], {}
 fig, axes = plt.subplots(figsize=(5, 2.4), layout="constrained")
 for dtype in (torch.uint8, torch.float32, torch.float64):
     flat = torch.zeros(1024 * 128, dtype=dtype)
-    touched = [cache_lines(flat[: 1024 * step : step]) for step in strides]
-    axes.loglog(strides, touched, label=str(dtype))
+    touched[dtype] = [cache_lines(flat[: 1024 * step : step]) for step in strides]
+    axes.loglog(strides, touched[dtype], label=str(dtype))
 axes.set(xlabel="stride", ylabel="cache lines", title="Reading 1024 numbers")
 axes.set_xticks(strides, strides)
 axes.minorticks_off()
@@ -206,7 +215,8 @@ for shape in shapes:
     assert channels_last_strides(*shape) == expected, (shape, expected)
 
 # %% Exercise: which formats fit? tags=["exercise"]
-zoo = [images, packed, images.mT, packed[:1], packed[:, :2], packed[:, 1:2], gray, strict, batch, channels_first[None]]
+zoo = [images, packed, images.mT, packed[:1], packed[:, :2], packed[:, 1:2], packed[:, :, :1, :1], images[:, :, 1:]]
+zoo += [gray, strict, batch, channels_first[None], torch.zeros(4, 3, 1, 1), torch.zeros(2, 3, 1, 2)]
 
 
 def fits(shape, stride):
@@ -268,6 +278,7 @@ def first_leak(steps, t):
 
 assert first_leak(steps, x) == 2
 assert first_leak(steps[:2], x) is None
+assert first_leak([layer, lambda t: t[:, :4]], x) == 1
 
 
 # %% Solution: find the leak tags=["solution"]
@@ -281,3 +292,4 @@ def first_leak(steps, t):
 
 assert first_leak(steps, x) == 2
 assert first_leak(steps[:2], x) is None
+assert first_leak([layer, lambda t: t[:, :4]], x) == 1

@@ -62,8 +62,11 @@ batch = torch.from_numpy(readings.astype(np.float32))
 print(batch.dtype, model(batch).shape)
 
 # %% The loss accepts it quietly
+from torch.nn import functional as F
+
 guess = torch.tensor([[0.0, 1.0, 2.0]], requires_grad=True)
-loss = torch.nn.functional.mse_loss(guess, torch.from_numpy(readings))
+answers = torch.from_numpy(readings)
+loss = F.mse_loss(guess, answers)
 print(loss.dtype)
 
 # %% Not while gradients are recorded tags=["raises-exception"]
@@ -152,8 +155,6 @@ print([np.array([0.1, 0.2]).mean()])
 print([mean.item()])
 
 # %% One set of numbers, twice
-from torch.nn import functional as F
-
 a = np.array([[3.0, 1.0, 2.0], [6.0, 5.0, 4.0]])
 v = np.array([1.0, 2.0, 4.0, 8.0])
 m = np.array([[2.0, 1.0], [1.0, 3.0]])
@@ -218,7 +219,7 @@ plt.imshow(torch.zeros(3, 4, 5))
 
 # %% Exercise: an array from any tensor tags=["exercise"]
 def to_numpy(t):
-    """The numbers of any CPU tensor as an array."""
+    """The numbers of a guest as an array."""
     return t.detach().numpy()
 
 
@@ -234,7 +235,7 @@ for guest in guests:
 
 # %% Solution: an array from any tensor tags=["solution"]
 def to_numpy(t):
-    """The numbers of any CPU tensor as an array."""
+    """The numbers of a guest as an array."""
     t = t.to_dense()
     if t.dtype == torch.bfloat16:
         t = t.float()
@@ -291,7 +292,7 @@ def outliers(x):
 
 
 sample = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 6.0], [9.0, 7.0]])
-assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample))
+assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample)), outliers(torch.tensor(sample))
 
 
 # %% Solution: translate a function tags=["solution"]
@@ -301,7 +302,7 @@ def outliers(x):
     return (x - middle).abs() > spread
 
 
-assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample))
+assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample)), outliers(torch.tensor(sample))
 
 
 # %% Exercise: the first true place tags=["exercise"]
@@ -311,7 +312,7 @@ def first_true(mask):
 
 
 seen = np.array([[False, True, True], [False, False, False], [True, False, True]])
-assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist()
+assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
 
 
 # %% Solution: the first true place tags=["solution"]
@@ -320,4 +321,4 @@ def first_true(mask):
     return mask.int().argmax(dim=1)
 
 
-assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist()
+assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))

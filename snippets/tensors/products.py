@@ -250,7 +250,7 @@ def pair_scores(x, m, y):
 
 
 left, right = A[:, 0], B[:, :, 0]  # (5, 3) each
-assert torch.equal(pair_scores(left, S, right), pair_scores_spec(left, S, right))
+assert torch.equal(pair_scores(left, S, right), pair_scores_spec(left, S, right)), pair_scores(left, S, right)
 
 
 # %% Solution: score each pair tags=["solution"]
@@ -260,7 +260,7 @@ def pair_scores(x, m, y):
 
 
 left, right = A[:, 0], B[:, :, 0]  # (5, 3) each
-assert torch.equal(pair_scores(left, S, right), pair_scores_spec(left, S, right))
+assert torch.equal(pair_scores(left, S, right), pair_scores_spec(left, S, right)), pair_scores(left, S, right)
 
 
 # %% Exercise: turn each point by its own angle tags=["exercise"]

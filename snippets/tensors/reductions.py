@@ -332,7 +332,7 @@ for k in (1, 2, 3):
     assert topk_accuracy(votes, truth, k) == topk_accuracy_spec(votes, truth, k), k
 
 # %% Exercise: a mean that skips padding tags=["exercise"]
-sentences = torch.tensor([[1.0, 2.0, 9.0, 9.0], [5.0, 9.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
+sentences = torch.tensor([[1.0, 9.0, 9.0, 9.0], [5.0, 9.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
 lengths = torch.tensor([2, 1, 0])
 
 

@@ -365,7 +365,7 @@ check_measure(measure)
 
 
 # %% Exercise: three silent mistakes tags=["exercise"]
-def broken(x, y):
+def train_points(x, y):
     """Train on the points; it runs, and it does not learn."""
     torch.manual_seed(0)
     x, y = x[torch.randperm(len(x))], y[torch.randperm(len(y))]
@@ -390,11 +390,11 @@ def check_training(train):
     assert loss < 0.2, f"loss {loss:.2f}"
 
 
-check_training(broken)
+check_training(train_points)
 
 
 # %% Solution: three silent mistakes tags=["solution"]
-def repaired(x, y):
+def train_points(x, y):
     """Train on the points."""
     torch.manual_seed(0)
     order = torch.randperm(len(x))  # one order for both
@@ -411,7 +411,7 @@ def repaired(x, y):
     return model.eval()
 
 
-check_training(repaired)
+check_training(train_points)
 
 
 # %% Wrong answers are refused tags=["remove-cell"]

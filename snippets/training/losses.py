@@ -71,6 +71,30 @@ for dtype in (torch.float32, torch.float64):
         slopes = torch.autograd.grad(mine, x), torch.autograd.grad(theirs, x)
         torch.testing.assert_close(*slopes)
 
+
+# %% By hand, with skipped targets, weights and smoothing tags=["remove-cell"]
+def agree(mine, theirs, x):
+    torch.testing.assert_close(mine, theirs)
+    torch.testing.assert_close(torch.autograd.grad(mine, x, retain_graph=True), torch.autograd.grad(theirs, x))
+
+
+for dtype in (torch.float32, torch.float64):
+    for examples, classes in [(1, 2), (6, 3), (64, 100)]:
+        x = (3 * torch.randn(examples, classes, dtype=dtype)).requires_grad_()
+        y = torch.randint(classes, (examples,))
+        each = x.logsumexp(dim=1) - x[torch.arange(examples), y]
+        share = torch.rand(classes, dtype=dtype) + 0.1
+        agree((share[y] * each).sum() / share[y].sum(), F.cross_entropy(x, y, weight=share), x)
+        kept = torch.arange(examples) % 2 == 0
+        agree(each[kept].mean(), F.cross_entropy(x, y.where(kept, -100)), x)
+        soft = 0.9 * F.one_hot(y, classes).to(dtype) + 0.1 / classes
+        agree(-(soft * x.log_softmax(dim=1)).sum(dim=1).mean(), F.cross_entropy(x, y, label_smoothing=0.1), x)
+        z = 3 * torch.randn(examples, classes, dtype=dtype)
+        miss = (x - z).abs()
+        agree(miss.square().mean(), F.mse_loss(x, z), x)
+        agree(miss.mean(), F.l1_loss(x, z), x)
+        agree(torch.where(miss < 1, miss.square() / 2, miss - 0.5).mean(), F.huber_loss(x, z), x)
+
 # %% Softmax twice hides a mistake
 wrong = torch.tensor([[0.0, 50.0, 0.0]], requires_grad=True)  # sure of class 1
 truth = torch.tensor([0])
@@ -204,6 +228,18 @@ def yes_no(score, answer):
 
 
 check_yes_no(yes_no)
+
+
+# %% Yes or no against the library tags=["remove-cell"]
+for dtype in (torch.float32, torch.float64):
+    for shape in [(), (5,), (3, 4)]:
+        score = (30 * torch.randn(shape, dtype=dtype)).requires_grad_()
+        answer = torch.rand(shape, dtype=dtype)
+        mine = yes_no(score, answer)
+        theirs = F.binary_cross_entropy_with_logits(score, answer, reduction="none")
+        torch.testing.assert_close(mine, theirs)
+        slopes = [torch.autograd.grad(loss.sum(), score) for loss in (mine, theirs)]
+        torch.testing.assert_close(*slopes)
 
 
 # %% Exercise: a loss for sentences tags=["exercise"]

@@ -1,7 +1,7 @@
 """Hands walk-throughs to mkdocs-jupyter: as notebooks of what the engine compared, so that it runs nothing.
 
 mkdocs-jupyter reads a notebook from a file, renders its prose, and takes title and contents from its headings.
-Proofs and formulas are HTML within that prose; the cards of cells, drawings and tables are put in afterwards.
+Proofs, values and formulas are HTML within that prose; the cards of cells, drawings and tables are put in afterwards.
 What its own template adds is left out (see `templates/`).
 """
 
@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from ..model.cells import Snippet
-from ..read.pages import CODE
+from ..read.pages import SPANS
 from ..show.page import Drift, PageView
 from .build import complaint
 from .maths import DISPLAY, INLINE, formula
@@ -38,7 +38,7 @@ class Walkthrough:
     cards: tuple[str, ...]
     """HTML of its cells, drawings and tables."""
     inline: int
-    """How many proofs and formulas are HTML within its prose."""
+    """How many proofs, values and formulas are HTML within its prose."""
 
     @classmethod
     def of(cls, view: PageView, link: Callable[[str], str]) -> "Walkthrough":
@@ -46,9 +46,11 @@ class Walkthrough:
         page, check = view.page, view.checker.chapter(view.page.name)
         cells = iter([view.cell(f"{embed.chapter}#{embed.slug}") for embed in page.embeds])
         measured = iter([view.fence(fence.kind, fence.source) for fence in page.fences])
-        proofs = iter(view.proof_attributes([proof.source for proof in page.proofs]))
+        spans = [(span.kind, span.source) for span in (*page.proofs, *page.values)]
+        found = list(zip(spans, view.spans(spans), strict=True))
+        proofs, values = (iter([_span(kind, *said) for (kind, _), said in found if kind == of]) for of in SPANS)
         line = f'<p class="tp-verified" data-search-exclude>{escape(view.verified())}</p>'
-        pieces = weave(page, check.snippet, link=link, proof=lambda code: _proof(code, next(proofs)))
+        pieces = weave(page, check.snippet, link=link, value=lambda _: next(values), proof=lambda _: next(proofs))
         cards = [next(cells) if piece.cell else next(measured) for piece in pieces if not piece.text]
         pieces = [
             Piece(CARD) if piece.fence else replace(piece, text=_with_formulas(piece.text, check.snippet))
@@ -72,12 +74,13 @@ LITERAL = "stands in indented code, which Markdown leaves as it is; move it into
 
 
 def _inline_tags(html: str) -> int:
-    return html.count("<math") + html.count("<code class=")
+    return len(re.findall('<math|<(?:code|span) class="(?:proof|value)', html))
 
 
-def _proof(code: str, attributes: dict[str, str]) -> str:
+def _span(kind: str, text: str, attributes: dict[str, str]) -> str:
+    tag = "code" if kind == "proof" else "span"
     said = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
-    return _inline(f"<code{said}>{escape(CODE.match(code)['code'].strip())}</code>")
+    return _inline(f"<{tag}{said}>{escape(text)}</{tag}>")
 
 
 def _with_formulas(prose: str, snippet: Snippet) -> str:

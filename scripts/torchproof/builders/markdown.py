@@ -12,6 +12,7 @@ markdown-exec's: it runs in this process, for what is generated from this build 
 
 import html
 import io
+import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -19,18 +20,19 @@ from functools import wraps
 from pathlib import Path
 from textwrap import indent
 from typing import Any
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 import markdown_exec
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
-from markdown.treeprocessors import Treeprocessor
+from markdown.treeprocessors import Treeprocessor, UnescapeTreeprocessor
+from markdown.util import HTML_PLACEHOLDER_RE, AtomicString, code_escape
 from pymdownx.superfences import SuperFencesException
 
 from ..model.drawings import KINDS
 from ..model.pages import Page
 from ..model.problems import did_you_mean
-from ..read.pages import scan
+from ..read.pages import SPANS, scan
 from ..show.page import Drift, PageView
 from .build import Build, build_of, complaint, is_serving
 
@@ -72,7 +74,7 @@ class CellsExtension(Extension):
         for name in ("py", "python"):
             markdown_exec.formatters[name] = show_generated
         md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
-        md.treeprocessors.register(Proofs(md), "torchproof-proofs", 1)
+        md.treeprocessors.register(Spans(md), "torchproof-spans", 1)
 
 
 def makeExtension(**options: Any) -> CellsExtension:
@@ -108,26 +110,40 @@ class Prepare(Preprocessor):
         return [self.md.htmlStash.store(loose), "", *lines] if loose else lines
 
 
-class Proofs(Treeprocessor):
-    """Marks the proofs of a page."""
+class Spans(Treeprocessor):
+    """Marks the proofs of a page, and says its values."""
 
     @stops
     def run(self, root: Element) -> None:
         view: PageView | None = getattr(self.md, "torchproof", None)
-        elements = [element for element in root.iter("code") if "proof" in element.get("class", "").split()]
+        classes = ((element, element.get("class", "").split()) for element in root.iter("code"))
+        elements = [(element, kind) for element, names in classes for kind in SPANS if kind in names]
         try:
             if view is not None:
-                attributes = view.proof_attributes([_expression(element) for element in elements])
-                for element, own in zip(elements, attributes, strict=True):
-                    element.attrib.update(own)
+                titles = [box[0] for box in root.iter() if "failure" in box.get("class", "").split() and len(box)]
+                for title, note in zip(titles, view.title_notes(list(map(self._text, titles))), strict=True):
+                    if note:
+                        SubElement(title, "small", {"class": "tp-waits"}).text = note
+                spans = view.spans([(kind, _expression(element)) for element, kind in elements])
+                for (element, kind), (text, attributes) in zip(elements, spans, strict=True):
+                    element.attrib.update(attributes)
+                    if kind == "value":  # a number of the sentence, not code
+                        element.tag, element.text = "span", AtomicString(code_escape(text))
                 _add_line(root, view.verified())
             elif elements:
-                proof = _expression(elements[0])
-                raise Drift(f"docs/{page_name(self.md)}: the proof `{proof}` was rendered, but not read by torchproof")
+                (element, kind), *_ = elements
+                span = f"the {kind} `{_expression(element)}`"
+                raise Drift(f"docs/{page_name(self.md)}: {span} was rendered, but not read by torchproof")
         except Drift as drift:
             block = Element("p")
             block.text = self.md.htmlStash.store(complaint(drift))
             root.insert(0, block)
+
+    def _text(self, element: Element) -> str:
+        """What a reader sees of an element: without escapes, and without tags of its own."""
+        text = UnescapeTreeprocessor().unescape("".join(element.itertext()))
+        html_ = self.md.htmlStash.rawHtmlBlocks
+        return html.unescape(HTML_PLACEHOLDER_RE.sub(lambda found: re.sub("<.*>", "", html_[int(found[1])]), text))
 
 
 def _add_line(root: Element, text: str) -> None:

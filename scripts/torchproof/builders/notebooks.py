@@ -4,8 +4,8 @@ A page is read once more, into pieces: prose, code cells and drawings, in page o
 what the run printed, so nothing here runs, and nothing says where or when it was made.
 
 What a notebook program does not know is said in plain Markdown: an admonition becomes a quotation, the cells in it
-come out of it, a proof is the code it is about, a drawing what it says, a table one of Markdown, a link leads
-to the site.
+come out of it, a proof is the code it is about, a value its text, a drawing what it says, a table one of Markdown,
+a link leads to the site.
 """
 
 import posixpath
@@ -26,7 +26,7 @@ from ..model.devices import DEVICES
 from ..model.drawings import KINDS, Data, Table
 from ..model.pages import Fence, Page
 from ..model.runs import MARKS, CellRun, Figure, Output
-from ..read.pages import CODE, Block, blocks
+from ..read.pages import ADMONITION, CODE, Block, blocks, without_comments
 from ..show.drawings import described
 from ..show.slim import slim
 from .scripts import script
@@ -62,7 +62,10 @@ def downloads(check: ChapterCheck, page: Page, site_url: str) -> dict[str, str]:
     runs = check.run.cells
     for made in check.recordings.values():
         runs = made.runs(check.snippet) | runs
-    pieces = weave(page, check.snippet, link=lambda target: address(target, page.name, site_url))
+    values = iter([_escaped(check.text_of(value)) or f"`{value.source}`" for value in page.values])
+    pieces = weave(
+        page, check.snippet, link=lambda target: address(target, page.name, site_url), value=lambda _: next(values)
+    )
     pieces = below_title(pieces, _origin(check, page, site_url))
     unsolved = [piece for piece in pieces if not piece.solution]
     files = {f"{name}.ipynb": notebook(merged(pieces), runs)}
@@ -108,15 +111,16 @@ def colab(page: str, repo_url: str) -> str:
 # --- pieces -----------------------------------------------------------------------------------------------------------
 
 
-def weave(
-    page: Page, snippet: Snippet, *, link: Callable[[str], str], proof: Callable[[str], str] = str
-) -> list[Piece]:
+Replace = Callable[[str], str]
+
+
+def weave(page: Page, snippet: Snippet, *, link: Replace, value: Replace, proof: Replace = str) -> list[Piece]:
     """The pieces of a page, in order.
 
-    `link` is given the target of each link, and `proof` the code span of each proof, for what shall stand there.
+    `link` is given the target of each link, `value` and `proof` the code span of each, for what shall stand there.
     """
-    lines = re.sub(r"\A---\n.*?\n---\n", "", page.text, flags=re.S).split("\n")
-    return list(_Weaver(page, snippet, link, proof).pieces(lines))
+    lines = re.sub(r"\A---\n.*?\n---\n", "", without_comments(page.text), flags=re.S).split("\n")
+    return list(_Weaver(page, snippet, link, {"proof": proof, "value": value}).pieces(lines))
 
 
 def merged(pieces: list[Piece]) -> list[Piece]:
@@ -143,8 +147,8 @@ TITLE = re.compile(r"^# .+$", re.M)
 
 
 class _Weaver:
-    def __init__(self, page: Page, snippet: Snippet, link: Callable[[str], str], proof: Callable[[str], str]) -> None:
-        self.snippet, self.link, self.proof = snippet, link, proof
+    def __init__(self, page: Page, snippet: Snippet, link: Replace, spans: dict[str, Replace]) -> None:
+        self.snippet, self.link, self.spans = snippet, link, spans
         self.fences = iter(page.fences)
 
     def pieces(self, lines: list[str]) -> Iterator[Piece]:
@@ -194,13 +198,14 @@ class _Weaver:
         return [replace(piece, solution=True) for piece in quoted] if solution else quoted
 
     def _inline(self, line: str) -> str:
-        """A line of prose with its proofs and links replaced."""
+        """A line of prose with its proofs, values and links replaced."""
         return INLINE.sub(self._span, line)
 
     def _span(self, match: re.Match[str]) -> str:
         if match["ticks"]:
             code = match[0].removesuffix("}").rpartition("{")[0] if match["attrs"] is not None else match[0]
-            return self.proof(code) if ".proof" in (match["attrs"] or "").split() else match[0]
+            kind = next((kind for kind in self.spans if f".{kind}" in (match["attrs"] or "").split()), "")
+            return self.spans[kind](code) if kind else match[0]
         text, target = self._inline(match["text"]), self.link(match["target"])
         return f"{match['image']}[{text}]({target}{match['rest']})" if target else text
 
@@ -222,7 +227,6 @@ def _end(block: Block, lines: list[str]) -> int:
     return end
 
 
-ADMONITION = re.compile(r'(?P<indent> *)(?:!!!|\?\?\?\+?|===)\s*(?P<kind>[\w -]*?)\s*(?:"(?P<title>.*)")?\s*$')
 INLINE = re.compile(
     rf"{CODE.pattern}|"
     r"(?P<image>!?)\[(?P<text>(?:`[^`]*`|[^\[\]`])*)\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)?)(?P<rest>[^()]*)\)"

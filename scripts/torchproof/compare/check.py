@@ -12,9 +12,11 @@ from functools import cached_property
 from types import TracebackType
 
 from ..model.cells import Cell, Snippet
-from ..model.pages import Fence, Page, Proof
+from ..model.pages import Failure, Fence, Page, Proof
 from ..model.problems import Problem
 from ..model.runs import CellRun, Job, Measured, Run
+from ..model.text import is_title, title_of
+from ..read.exercises import trials
 from ..run.environment import cores, installed
 from ..run.runner import Runner
 from ..run.session import MEMORY
@@ -41,6 +43,26 @@ class ChapterCheck:
     def result(self, slug: str, kind: str, source: str) -> Measured:
         """What came of a claim below a cell."""
         return self.run.cells.get(slug, CellRun(slug)).result(kind, source)
+
+    def done(self, cell: Cell) -> CellRun | None:
+        """What a cell did, here or where it is at home; None where nobody knows."""
+        if cell.home in self.recordings:
+            return self.recordings[cell.home].runs(self.snippet).get(cell.slug)
+        return self.run.cells.get(cell.slug)
+
+    def errors(self, failure: Failure) -> dict[str, str | None]:
+        """What the chapter's cells in a box of an error raised, by cell; None where no run or recording says so."""
+        cells = (self.snippet.cell(embed.slug) for embed in failure.embeds if embed.chapter == self.snippet.name)
+        runs = {cell.slug: self.done(cell) for cell in cells if cell and cell.must_raise}
+        return {slug: run.error if run else None for slug, run in runs.items()}
+
+    def text_of(self, value: Proof) -> str:
+        """The text of a value of its page; empty where that is not known."""
+        cell = self.snippet.cell(value.after.slug) if value.after.chapter == self.snippet.name else None
+        if cell is not None and cell.home != "cpu":
+            return self.recordings[cell.home].cells[cell.slug].text_of(value.kind, value.source)
+        data = self.result(value.after.slug, value.kind, value.source).data if cell else None
+        return data.text if data else ""
 
     @property
     def proofs(self) -> int:
@@ -104,9 +126,25 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
     cells = snippet.for_device(device)
     compared = Comparison(site, snippet, device, runner.run(site.job(snippet, cells, device)))
     problems = [*compared.failures, *compared.drift(), *compared.disagreements(), *compared.false_claims()]
+    problems += compared.mistaken_exercises()
     if not compared.failures and (job := compared.shown_only()):
         problems += compared.hidden_help(runner.run(job))
-    return ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
+    check = ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
+    problems += _wrong_titles(site, check) if device == "cpu" else ()  # which knows the recordings too
+    return check
+
+
+def _wrong_titles(site: Site, check: ChapterCheck) -> Iterator[Problem]:
+    """The titles of boxes of errors that no cell inside raises, word for word."""
+    for page in site.pages.values():
+        for failure in page.failures:
+            errors = check.errors(failure)
+            if errors and not any(error is None or is_title(failure.title, error) for error in errors.values()):
+                slug, error = next(iter(errors.items()))
+                message = f"the title \"{failure.title}\" is not what the cell '{slug}' raises: {error}"
+                way_out = f'write ??? failure "{title_of(error)}", with a gap (…) for what you leave out'
+                line = failure.line
+                yield Problem(page.file, line, f"{message}\n{way_out}", chapter=check.snippet.name, slug=slug)
 
 
 @dataclass(frozen=True)
@@ -230,19 +268,34 @@ class Comparison:
                     yield self.about(cell, f"{message}\n{way_out}", diff="\n".join(diff))
 
     def false_claims(self) -> Iterator[Problem]:
-        """Proofs that are not true and fences that could not be measured, of every page that shows the chapter."""
+        """Proofs that are not true, and what could not be measured, of every page that shows the chapter."""
         for page in self.site.pages.values():
             for claim in page.claims:
                 if (cell := self._evaluated(claim)) and (problem := self._problem_of(claim)):
                     yield self._false_claim(page, claim, cell, problem)
 
+    def mistaken_exercises(self) -> Iterator[Problem]:
+        """Exercises that refuse their solution, or accept a wrong answer."""
+        for cell in self.cells if self.device == "cpu" else ():
+            for code, answer in trials(self.snippet, cell).items() if cell.slug in self.run.cells else ():
+                error = self.run.cells[cell.slug].result("trial", code).problem
+                if "wrong" not in answer.tags and error:
+                    message = f"the exercise '{cell.slug}' refuses its own solution '{answer.slug}': {error}"
+                    yield self.about(cell, f"{message}\nthe solution put into the exercise must pass its asserts")
+                elif "wrong" in answer.tags and not error:
+                    message = f"the exercise '{cell.slug}' accepts the wrong answer '{answer.slug}'"
+                    yield self.about(answer, f"{message}; make its asserts refuse it")
+                elif "wrong" in answer.tags and SLIP.match(error):
+                    message = f"the wrong answer '{answer.slug}' is not judged by its exercise '{cell.slug}'"
+                    yield self.about(answer, f"{message}: {error}")
+
     def _problem_of(self, claim: Proof | Fence) -> str:
         return self.run.cells[claim.after.slug].result(claim.kind, claim.source).problem
 
     def _false_claim(self, page: Page, claim: Proof | Fence, cell: Cell, problem: str) -> Problem:
-        if claim.kind == "proof":
+        if isinstance(claim, Proof):
             where = f"after the cell '{cell.slug}', {self.snippet.file}:{cell.line - 1}"
-            message = f"the proof `{claim.source}` {problem} ({where})"
+            message = f"{claim} {problem} ({where})"
         else:
             noun = "table" if claim.kind == "table" else f"drawing `{claim.kind}`"
             message = f"the {noun}: {problem} (after the cell '{cell.slug}')"
@@ -277,6 +330,10 @@ class Comparison:
                 diff = transcript.diff(expected, lines, "with the hidden cells", "as a reader runs it")
                 yield self.about(cell, message, diff=diff)
                 return
+
+
+SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|was not evaluated|ended the process")
+"""What is wrong with a wrong answer itself."""
 
 
 def _way_out(error: str) -> str:

@@ -42,10 +42,12 @@ class Recorded:
     def is_shown(self) -> bool:
         return self.state in ("fresh", "older torch")
 
-    @property
-    def proofs(self) -> list[str]:
-        """The expressions that came out true after the cell."""
-        return [line[2:] for line in self.lines if line.startswith("? ")]
+    def text_of(self, kind: str, source: str) -> str:
+        """What stands for a proof that came out true, or a value, after the cell; empty where that is not known."""
+        if kind == "proof":
+            return source if self.is_shown and f"? {source}" in self.lines else ""
+        values = dict(zip(self.lines, self.lines[1:], strict=False)) if self.is_shown else {}
+        return values.get(f"@ value {source}", "").removeprefix("@   = ")
 
     def run(self, cell: Cell) -> CellRun:
         """What the cell did there, as if it had been done here."""

@@ -12,6 +12,7 @@ from ..model.devices import DEVICES, RECORDED
 from ..model.pages import Page
 from ..model.problems import Problem
 from ..model.runs import Claim, Job, Step
+from ..read.exercises import check_exercises, trials
 from ..read.pages import check_page, read_page
 from ..read.snippets import read_snippet
 from ..read.walkthroughs import find_walkthroughs, read_walkthrough
@@ -50,7 +51,8 @@ class Site:
     def problems(self) -> list[Problem]:
         """Everything that is wrong before anything runs."""
         found = [*self.misplaced]
-        found += [problem for snippet in self.snippets.values() for problem in snippet.problems]
+        for snippet in self.snippets.values():
+            found += [*snippet.problems, *check_exercises(snippet)]
         found += [problem for page in self.pages.values() for problem in check_page(page, self.snippets)]
         for name, snippet in self.snippets.items():
             if name not in self.pages:
@@ -97,10 +99,16 @@ class Site:
     def job(self, snippet: Snippet, cells: tuple[Cell, ...], device: str) -> Job:
         """What a session of some of a snippet's cells gets: what runs, and what to evaluate after it."""
         steps = (
-            Step(cell.slug, cell.source, cell.line, cell.must_raise, self.claims(snippet, cell, device))
-            for cell in cells
+            Step(
+                c.slug, c.source, c.line, c.must_raise, self.claims(snippet, c, device), self.trials(snippet, c, device)
+            )
+            for c in cells
         )
         return Job(snippet.file, snippet.text, tuple(steps), device)
+
+    def trials(self, snippet: Snippet, cell: Cell, device: str) -> tuple[Claim, ...]:
+        """An exercise with each of its answers; they are tried where a session can be forked."""
+        return tuple(Claim("trial", code) for code in trials(snippet, cell)) if device == "cpu" else ()
 
     def claims(self, snippet: Snippet, cell: Cell, device: str) -> tuple[Claim, ...]:
         """What all pages claim after a cell, each once; it is evaluated on one device, the cell's home."""

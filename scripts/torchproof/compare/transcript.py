@@ -109,7 +109,7 @@ def lines_of(run: CellRun, *, is_recording: bool = False) -> list[str]:
         text = [*place, *output.text.removesuffix("\n").split("\n")]
         lines += [f"{output.mark} {line}" if line else output.mark for line in text]
     lines += [f"# {line}" for figure in run.figures for line in figure.lines]
-    lines += [f"@ {line}" for drawing in run.drawings if drawing.data for line in drawing.lines]
+    lines += [f"@ {line}" for result in run.measured if result.data for line in result.lines]
     return lines + [f"? {proof.source}" for proof in run.proofs if is_recording and not proof.problem]
 
 

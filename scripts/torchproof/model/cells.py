@@ -19,7 +19,8 @@ TAGS = {
     "facts-differ": "its tensors' states differ between devices by more than the device",
     "volatile": "digits may change; words may not",
     "exercise": "must raise, as printed, until the reader solves it",
-    "solution": "folded, and must pass",
+    "solution": "folded, and must pass, as must the exercise with it",
+    "wrong": "no page shows it; the exercise above it must refuse it",
 }
 """Every tag a cell can carry, and what it means; the first four are Jupyter's own."""
 
@@ -41,7 +42,7 @@ class Cell:
 
     @property
     def is_shown(self) -> bool:
-        return "remove-cell" not in self.tags
+        return not self.tags & {"remove-cell", "wrong"}
 
     @property
     def is_volatile(self) -> bool:
@@ -94,6 +95,8 @@ class Snippet:
     text: str
     cells: tuple[Cell, ...]
     problems: tuple[Problem, ...] = field(default=(), compare=False)
+    wrong: tuple[Cell, ...] = ()
+    """Cells tagged wrong: they do not run, but the exercises above them are tried with them."""
 
     @property
     def is_walkthrough(self) -> bool:

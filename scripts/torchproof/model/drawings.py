@@ -1,10 +1,11 @@
-"""What the fences below a cell show, measured from live objects inside its session: drawings of tensors, and tables.
+"""What a page shows of live objects inside a session: drawings of tensors, tables, and values in its sentences.
 
 Each kind is the plain data of its picture, with `of`, which makes it from the text of the fence,
 and `lines`, which a transcript records. `show/drawings.py` makes the picture from the data and nothing else.
 """
 
 import ast
+import contextlib
 import math
 import re
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 from .text import error_text, visible
 
-__all__ = ["KINDS", "Broadcast", "Data", "Graph", "Memory", "Node", "Row", "Table", "View", "measure"]
+__all__ = ["KINDS", "Broadcast", "Data", "Graph", "Memory", "Node", "Row", "Table", "Value", "View", "measure"]
 
 ELEMENTS = 64
 """The most elements that a drawing shows; more would be a texture, not an explanation."""
@@ -211,20 +212,52 @@ class Table:
                 yield f"{'x' if row.raised else '='} {line}"
 
 
-Data = Memory | Broadcast | Graph | Table
+@dataclass(frozen=True)
+class Value:
+    """An expression in a sentence as the text that stands there: `loss.item():.2f` is written as in an f-string."""
+
+    text: str
+
+    @classmethod
+    def of(cls, source: str, evaluate: Evaluate, namespace: Mapping[str, Any]) -> "Value":
+        try:
+            expression, conversion, spec = _taken_apart(source)
+            value = evaluate(expression)
+            text = format(CONVERSIONS[conversion](value), spec)
+        except Exception as error:
+            known = "write an expression of names that the cells above it bind, and perhaps a format, as in an f-string"
+            raise ValueError(f"raises {error_text(error)}; {known}") from None
+        lines = text.count("\n") + 1
+        if not any(isinstance(node, ast.Name) for node in ast.walk(ast.parse(expression))):
+            raise ValueError("names nothing of the session, so it was typed by hand; take it from what a cell binds")
+        if value is None or not text.strip():
+            raise ValueError(f"has nothing to read: it is {value!r}; ask for what the sentence says")
+        if lines > 1:
+            raise ValueError(f"has {lines} lines, a sentence one; say a number of it, or show it below a cell")
+        if re.search(r"\bat 0x[0-9a-f]+", text):
+            raise ValueError(f"holds an address, another in each run: {text}; ask for something of the object")
+        return cls(visible(text))
+
+    def lines(self) -> Iterator[str]:
+        yield f"= {self.text}"
+
+
+CONVERSIONS: dict[str, Callable[[Any], Any]] = {"": lambda value: value, "!r": repr, "!s": str, "!a": ascii}
+
+Data = Memory | Broadcast | Graph | Table | Value
 
 KINDS: dict[str, type[Data]] = {"memory": Memory, "broadcast": Broadcast, "graph": Graph, "table": Table}
 """By the name of the fence."""
 
 
 def measure(kind: str, source: str, evaluate: Evaluate, namespace: Mapping[str, Any]) -> Data:
-    """Measure what a fence shows.
+    """Measure what a fence or a value shows.
 
     Raises:
         ValueError: it cannot be shown so; says why, and what to do.
         Exception: whatever evaluating the expressions raises.
     """
-    return KINDS[kind].of(source, evaluate, namespace)
+    return (Value if kind == "value" else KINDS[kind]).of(source, evaluate, namespace)
 
 
 def _tensors(source: str, evaluate: Evaluate) -> tuple[list[str], list[Any]]:
@@ -295,6 +328,24 @@ def _row(label: str, expression: str, evaluate: Evaluate) -> Row:
         message = f"the value of `{expression}` has {len(value)} characters; a table takes {CHARACTERS}"
         raise ValueError(f"{message}: ask for less of it, or print it in a cell")
     return Row(visible(label), visible(expression), visible(value), raised)
+
+
+def _taken_apart(source: str) -> tuple[str, str, str]:
+    """Expression, conversion and format; the expression is the longest that Python reads.
+
+    Raises:
+        SyntaxError: there is none.
+    """
+    for end in (len(source), *(mark.start() for mark in reversed([*re.finditer("[:!]", source)]))):
+        rest = FORMAT.fullmatch(source[end:])
+        with contextlib.suppress(SyntaxError):
+            if rest and ast.parse(source[:end].strip(), "<value>", "eval"):
+                return source[:end].strip(), rest["conversion"] or "", rest["spec"] or ""
+    ast.parse(source, "<value>", "eval")
+    raise SyntaxError(f"no expression with a format: {source}")
+
+
+FORMAT = re.compile(r"(?P<conversion>![rsa])?(?::(?P<spec>[^{}]*))?")
 
 
 def _number(value: Any) -> str:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from .problems import Problem
 
-__all__ = ["Embed", "Fence", "Page", "Proof"]
+__all__ = ["Embed", "Failure", "Fence", "Page", "Proof"]
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,17 @@ class Embed:
 
 @dataclass(frozen=True)
 class Proof:
-    """An expression in the prose that must be true right after the cell embedded above it."""
+    """An expression in the prose, evaluated right after the cell embedded above it: it must be true, or is a value."""
 
     source: str
     line: int
     after: Embed | None
     kind: str = "proof"
+    """Or `value`, where the page shows what it is."""
 
     def __str__(self) -> str:
         """As messages name it."""
-        return f"the proof `{self.source}`"
+        return f"the {self.kind} `{self.source}`"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,17 @@ class Fence:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A box of an error: a cell inside raises what its title says, word for word up to gaps (`…`)."""
+
+    title: str
+    """As readers see it; empty where there is none."""
+    line: int
+    embeds: tuple[Embed, ...]
+    """Of the cells inside."""
+
+
+@dataclass(frozen=True)
 class Page:
     """What one Markdown file embeds and claims."""
 
@@ -61,6 +73,8 @@ class Page:
     fences: tuple[Fence, ...] = ()
     problems: tuple[Problem, ...] = ()
     suffix: str = ".md"
+    values: tuple[Proof, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     @property
     def file(self) -> str:
@@ -69,7 +83,7 @@ class Page:
     @property
     def claims(self) -> tuple[Proof | Fence, ...]:
         """All that a session evaluates for the page."""
-        return *self.proofs, *self.fences
+        return *self.proofs, *self.values, *self.fences
 
     @cached_property
     def title(self) -> str:

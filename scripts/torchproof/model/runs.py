@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from .drawings import Data
+from .drawings import KINDS, Data
 
 __all__ = [
     "MARKS",
+    "NOT_EVALUATED",
     "CellRun",
     "Claim",
     "Died",
@@ -33,7 +34,7 @@ class Claim:
     """What a page asks of a session right after a cell."""
 
     kind: str
-    """`proof`, or one of `drawings.KINDS`."""
+    """`proof`, `value`, one of `drawings.KINDS`, or `trial`: code to run, whose error is wanted."""
     source: str
 
 
@@ -46,6 +47,8 @@ class Step:
     line: int
     must_raise: bool
     claims: tuple[Claim, ...] = ()
+    trials: tuple[Claim, ...] = ()
+    """What to try before it, each by itself."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class Measured:
     kind: str
     source: str
     problem: str = ""
-    """What is wrong: empty where a proof is true, and where a fence has its data."""
+    """What is wrong: empty where a proof is true, where a fence has its data, and where a trial raises nothing."""
     data: Data | None = None
 
     @property
@@ -172,6 +175,9 @@ class Measured:
         """What a transcript holds of it."""
         head = "table" if self.kind == "table" else f"{self.kind} {self.source}"  # a table's lines hold its source
         return [head, *(f"  {line}" for line in self.data.lines())]
+
+
+NOT_EVALUATED = "was not evaluated"
 
 
 @dataclass(frozen=True)
@@ -201,12 +207,12 @@ class CellRun:
     @property
     def drawings(self) -> tuple[Measured, ...]:
         """What was measured for the fences below it."""
-        return tuple(result for result in self.measured if result.kind != "proof")
+        return tuple(result for result in self.measured if result.kind in KINDS)
 
     def result(self, kind: str, source: str) -> Measured:
         """What came of one claim."""
         found = (result for result in self.measured if (result.kind, result.source) == (kind, source))
-        return next(found, Measured(kind, source, "was not evaluated"))
+        return next(found, Measured(kind, source, NOT_EVALUATED))
 
 
 @dataclass(frozen=True)

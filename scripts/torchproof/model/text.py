@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from textwrap import shorten
 
-__all__ = ["clean", "error_text", "visible"]
+__all__ = ["clean", "error_text", "is_title", "shown", "title_of", "visible"]
 
 
 def visible(text: str) -> str:
@@ -28,6 +29,37 @@ def error_text(error: BaseException) -> str:
         message = f"<unprintable {kind.__name__} object>"
     lines = [f"{name}: {message}" if message else name, *map(str, getattr(error, "__notes__", []))]
     return clean("\n".join(lines)).rstrip("\n")
+
+
+def shown(title: str) -> str:
+    """What a reader sees of a title in Markdown: escapes and the ticks of code are gone."""
+    return MARKUP.sub(lambda found: found["code"] or found["sign"], title)
+
+
+def is_title(title: str, error: str) -> bool:
+    """Whether a title is the message of an error, with or without its type: a gap (`…`) stands for any other words.
+
+    Ticks do not count, for a title loses them where Markdown makes them code.
+    """
+    title, error = title.replace("`", ""), error.replace("`", "")
+    pieces = (r"\s+".join(map(re.escape, piece.split())) for piece in title.split("…"))
+    pattern = rf"\s*{GAP.join(pieces)}\s*"
+    messages = (error, TYPE.sub("", error))
+    return bool(re.search(r"\w", title)) and any(re.fullmatch(pattern, message, re.S) for message in messages)
+
+
+def title_of(error: str) -> str:
+    """A title for a box of this error, in Markdown: its first words."""
+    words = shorten(TYPE.sub("", error) or error, 120, placeholder=" …", break_on_hyphens=False)
+    return SIGN.sub(r"\\\g<0>", words)
+
+
+MARKUP = re.compile(r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)|\\(?P<sign>[\\`*_{}\[\]()>#+.!-])")
+GAP = r"(?!(?<=\w)\w).*\S.*(?!(?<=\w)\w)"
+"""Something, and no part of a word."""
+TYPE = re.compile(r"\A[\w.]+(: |\Z)")
+SIGN = re.compile(r"[\\*]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")
+"""What Markdown would take for its own."""
 
 
 def clean(text: str) -> str:

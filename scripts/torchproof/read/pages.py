@@ -1,9 +1,9 @@
 """Read what a page embeds and claims, and check it against the snippets.
 
 A page embeds cells by ```` ```cell ```` fences, shows drawings and tables by fences of `drawings.KINDS`,
-and claims proofs by `` `expr`{.proof} ``. This scanner reads Markdown without rendering it, so that a machine with
-torch and the standard library can record; the price is that two readers must agree, so the renderer refuses a page
-on which it does not find exactly what was found here.
+claims proofs by `` `expr`{.proof} ``, and says values by `` `expr`{.value} ``. This scanner reads Markdown without
+rendering it, so that a machine with torch and the standard library can record; the price is that two readers must
+agree, so the renderer refuses a page on which it does not find exactly what was found here.
 """
 
 import re
@@ -14,10 +14,22 @@ from pathlib import Path
 from ..files import read_text
 from ..model.cells import Cell, Snippet
 from ..model.drawings import KINDS
-from ..model.pages import Embed, Fence, Page, Proof
+from ..model.pages import Embed, Failure, Fence, Page, Proof
 from ..model.problems import Problem, did_you_mean
+from ..model.text import shown
 
-__all__ = ["CODE", "FENCE", "Block", "blocks", "check_page", "read_page", "scan"]
+__all__ = [
+    "ADMONITION",
+    "CODE",
+    "FENCE",
+    "SPANS",
+    "Block",
+    "blocks",
+    "check_page",
+    "read_page",
+    "scan",
+    "without_comments",
+]
 
 
 @dataclass
@@ -67,26 +79,39 @@ def read_page(root: Path, name: str) -> Page:
 
 
 def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = ()) -> Page:
-    """Find the embeds, proofs and fences of a page, in order.
+    """Find the embeds, proofs, values and fences of a page, in order.
 
     A claim belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
     `places` are the lines of the file that the lines of `text` come from, where they are not 1, 2, 3, ….
     """
     found = _Found(name, f"docs/{name}{suffix}")
     prose = _Prose()
-    for block in blocks(_without_comments(text).split("\n")):
+    for block in blocks(without_comments(text).split("\n")):
         line = places[block.line - 1] if places else block.line
+        found.leave_boxes(block.text)
         if not block.mark:
             found.read_prose(line, block.text, is_literal=prose.is_literal(block.text))
         elif block.closed:
             found.read_fence(line, block)
         else:
             found.wrong(line, f"the fence {block.mark} is never closed")
-    for claim in [*found.proofs, *found.fences]:
+    for claim in [*found.spans, *found.fences]:
         if claim.after is None:
             found.wrong(claim.line, f"{claim} stands above every cell, so there is nothing to evaluate it in")
-    parts = (found.embeds, found.proofs, found.fences, found.problems)
-    return Page(name, text, *map(tuple, parts), suffix)
+    proofs, values = ([span for span in found.spans if span.kind == kind] for kind in SPANS)
+    parts = (found.embeds, proofs, found.fences, found.problems)
+    failures = (Failure(box.title, box.line, tuple(box.embeds)) for box in found.boxes)
+    return Page(name, text, *map(tuple, parts), suffix, tuple(values), tuple(failures))
+
+
+@dataclass
+class _Box:
+    """A failure box, as far as it has been read."""
+
+    title: str
+    line: int
+    indent: int
+    embeds: list[Embed] = field(default_factory=list)
 
 
 @dataclass
@@ -96,9 +121,11 @@ class _Found:
     name: str
     file: str
     embeds: list[Embed] = field(default_factory=list)
-    proofs: list[Proof] = field(default_factory=list)
+    spans: list[Proof] = field(default_factory=list)
     fences: list[Fence] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    boxes: list[_Box] = field(default_factory=list)
+    open: list[_Box] = field(default_factory=list)
 
     def wrong(self, line: int, message: str) -> None:
         self.problems.append(Problem(self.file, line, message))
@@ -108,14 +135,26 @@ class _Found:
         own = [embed for embed in self.embeds if embed.chapter == self.name] or self.embeds
         return own[-1] if own else None
 
+    def leave_boxes(self, text: str) -> None:
+        """Leave the failure boxes in which this line does not stand."""
+        while text.strip() and self.open and len(text) - len(text.lstrip()) < self.open[-1].indent + 4:
+            self.open.pop()
+
     def read_prose(self, line: int, text: str, *, is_literal: bool) -> None:
-        for source in _proofs_in(text):
+        opener = ADMONITION.match(text)
+        if opener and not is_literal and "failure" in opener["kind"].split():
+            self.boxes.append(_Box(shown(opener["title"] or ""), line, len(opener["indent"])))
+            self.open.append(self.boxes[-1])
+        for kind, source in _spans_in(text):
+            span = Proof(source, line, self.last(), kind)
             if is_literal:
-                self.wrong(line, f"the proof `{source}` {LITERAL}")
+                self.wrong(line, f"{span} {LITERAL}")
+            elif kind == "value" and text.startswith("#"):
+                self.wrong(line, f"{span} {HEADING}")
             else:
-                self.proofs.append(Proof(source, line, self.last()))
-        if LOOSE.search(CODE.sub("", text)):
-            self.wrong(line, f"`{{.proof}}` {UNTIED}")
+                self.spans.append(span)
+        if loose := LOOSE.search(CODE.sub("", text)):
+            self.wrong(line, f"`{{.{loose['kind']}}}` {UNTIED}")
 
     def read_fence(self, line: int, block: Block) -> None:
         body = [text.strip() for text in block.body]
@@ -127,6 +166,8 @@ class _Found:
         chapter, hash_, slug = "".join(body).partition("#")
         if len(body) == 1 and chapter and hash_ and slug:
             self.embeds.append(Embed(chapter, slug, line, nested=block.text[:1] in " \t>"))
+            if self.open:
+                self.open[-1].embeds.append(self.embeds[-1])
         else:
             message = f"a cell fence holds one line, `chapter#cell-title`, such as `{self.name}#first-cell`"
             self.wrong(line, message)
@@ -149,6 +190,10 @@ def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
         if cell and cell.home != "cpu":
             message = f"{fence} stands below the cell '{cell.slug}', which the CPU does not run"
             problems.append(Problem(page.file, fence.line, f"{message}; put it below one that it runs", chapter=own))
+    for failure in page.failures:
+        cells = [_cell_of(embed, snippets) for embed in failure.embeds]
+        if not failure.title or not any(cell and cell.must_raise for cell in cells):
+            problems.append(Problem(page.file, failure.line, f'the failure box "{failure.title}" {EMPTY}', chapter=own))
     for cell in snippets[own].cells if own else ():
         if cell.is_shown and cell.slug not in seen:
             message = f"no page shows the cell '{cell.slug}'; embed it in {page.file}, or tag it remove-cell"
@@ -179,6 +224,11 @@ def _wrong_embed(embed: Embed, snippets: dict[str, Snippet], own: str, seen: lis
     return ""
 
 
+EMPTY = (
+    "has no cell inside that raises what its title says; embed one, tagged raises-exception, or make it a warning, "
+    "whose title is yours"
+)
+ADMONITION = re.compile(r'(?P<indent> *)(?:!!!|\?\?\?\+?|===)\s*(?P<kind>[\w -]*?)\s*(?:"(?P<title>.*)")?\s*$')
 FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 COMMENT = re.compile(
     r"(?P<fence>^[ \t>]*(?P<mark>`{3,}|~{3,})[^`\n]*\n.*?^[ \t>]*(?P=mark)[`~]*[ \t]*$)|<!--.*?-->", re.S | re.M
@@ -186,8 +236,10 @@ COMMENT = re.compile(
 CODE = re.compile(r"(?<![`\\])(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)(?:\{:?(?P<attrs>[^}\n]*)\})?")
 
 
-LOOSE = re.compile(r"\{:?[^}]*\.proof\b")
-UNTIED = "follows no code, so nobody would evaluate it; keep a proof and its braces together, on one line"
+SPANS = ("proof", "value")
+LOOSE = re.compile(r"\{:?[^}]*\.(?P<kind>proof|value)\b")
+UNTIED = "follows no code, so nobody would evaluate it; keep the code and its braces together, on one line"
+HEADING = "stands in a heading, which names the section before anything is evaluated; move it into a sentence"
 LITERAL = "stands in indented code or raw HTML, which Markdown does not read; move it into the prose"
 OPENER = re.compile(r"(?:[-*+]|\d+\.|:)\s|!!!|\?\?\?|===|\[\^[^]]+\]:")
 HTML = re.compile(r"<(article|aside|blockquote|center|details|div|dl|figure|h[1-6]|ol|p|pre|section|table|ul)\b")
@@ -225,12 +277,14 @@ class _Prose:
         return self.code
 
 
-def _without_comments(text: str) -> str:
+def without_comments(text: str) -> str:
     """The text with HTML comments blanked, line for line; fences keep theirs."""
     return COMMENT.sub(lambda m: m[0] if m["fence"] else re.sub(r"[^\n]", " ", m[0]), text)
 
 
-def _proofs_in(line: str) -> list[str]:
-    if ".proof" not in line:
+def _spans_in(line: str) -> list[tuple[str, str]]:
+    """Kind and source of each proof and value of a line."""
+    if "`{" not in line:
         return []
-    return [m["code"].strip() for m in CODE.finditer(line) if ".proof" in (m["attrs"] or "").split()]
+    spans = ((f".{kind}", span) for span in CODE.finditer(line) for kind in SPANS)
+    return [(dot[1:], span["code"].strip()) for dot, span in spans if dot in (span["attrs"] or "").split()]

@@ -36,7 +36,9 @@ def read_snippet(root: Path, name: str, folder: str = "snippets") -> Snippet:
             problems.append(Problem(file, cell.line - 1, message))
         cells.setdefault(cell.slug, cell)
     own = (Problem(file, problem.line, problem.message, chapter=name) for problem in problems)
-    return Snippet(name, file, text, tuple(cells.values()), tuple(own))
+    wrong = tuple(cell for cell in cells.values() if "wrong" in cell.tags)
+    runs = tuple(cell for cell in cells.values() if cell not in wrong)
+    return Snippet(name, file, text, runs, tuple(own), wrong)
 
 
 def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:

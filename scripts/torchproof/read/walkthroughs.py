@@ -38,7 +38,7 @@ def read_walkthrough(snippet: Snippet) -> Page:
 
 def _woven(snippet: Snippet) -> Iterator[tuple[int, str | None]]:
     """The lines of the page, each with the line of the file that it comes from; None for code among prose."""
-    cells = {cell.line - 1: cell for cell in snippet.cells}
+    cells = {cell.line - 1: cell for cell in (*snippet.cells, *snippet.wrong)}
     is_prose = False
     for number, line in enumerate(snippet.text.split("\n"), 1):
         if MARKDOWN.match(line):

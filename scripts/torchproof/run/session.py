@@ -93,6 +93,7 @@ class Session:
         """Run one cell and then evaluate what pages claim under it."""
         start = time.perf_counter()
         self.send(Running(step.slug))
+        tried = [result for trial in step.trials for result in self._measure_claims((trial,))]
         facts, drawn = [], ()
         line, raised, number = 1, 0, 0
         try:
@@ -117,7 +118,7 @@ class Session:
             tuple(drawn),
             number if raised else 0,
             raised,
-            self._measure_claims(step.claims if not raised or step.must_raise else ()),
+            (*tried, *self._measure_claims(step.claims if not raised or step.must_raise else ())),
             time.perf_counter() - start,
         )
 
@@ -185,6 +186,8 @@ class Session:
     def _measure(self, claim: Claim) -> Measured:
         if claim.kind == "proof":
             return Measured(claim.kind, claim.source, self._disproof(claim.source))
+        if claim.kind == "trial":
+            return Measured(claim.kind, claim.source, self._error_of(claim.source))
         try:
             data = measure(claim.kind, claim.source, self._value, self.namespace)
         except ValueError as error:
@@ -196,6 +199,14 @@ class Session:
     def _value(self, expression: str) -> Any:
         code = compile(expression.strip(), "<page>", "eval", flags=self.flags, dont_inherit=True)
         return eval(code, self.namespace)
+
+    def _error_of(self, code: str) -> str:
+        """What running some code raises; empty where it raises nothing."""
+        try:
+            exec(compile(code, self.file, "exec", flags=self.flags, dont_inherit=True), self.namespace)
+        except BaseException as error:
+            return error_text(error)
+        return ""
 
     def _disproof(self, expression: str) -> str:
         """What is wrong with a proof; empty where it is true."""

@@ -1,4 +1,4 @@
-"""What a page shows, for any builder: the cards of its cells, its drawings and tables, the verdict of each proof.
+"""What a page shows, for any builder: the cards of its cells, its drawings and tables, its proofs and values.
 
 A builder asks for the parts in the order of the page. What it asks for must be what `read/pages.py` found there:
 two readers of one text that disagree are an error, never a page.
@@ -10,9 +10,9 @@ from itertools import count
 
 from ..compare.check import Checker
 from ..model.devices import DEVICES
-from ..model.pages import Page, Proof
+from ..model.pages import Failure, Page, Proof
 from ..model.problems import Problem
-from ..model.runs import CellRun
+from ..model.runs import NOT_EVALUATED, CellRun, Measured
 from ..model.text import visible
 from .card import Card, problems_html
 from .drawings import draw
@@ -55,14 +55,11 @@ class PageView:
         if cell is None:
             return self._problems_at(embed.line)
         check = self.checker.chapter(embed.chapter)
-        run, recordings = check.run.cells.get(cell.slug), list(check.recordings.values())
-        elsewhere = [made for made in recordings if made.device == cell.home]
-        if elsewhere:  # the CPU's session leaves this cell out: what its own device recorded stands for it
-            recordings = elsewhere
-            run = elsewhere[0].runs(snippet).get(cell.slug)
+        elsewhere = [made for made in check.recordings.values() if made.device == cell.home]
+        recordings = elsewhere or list(check.recordings.values())
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
         rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
-        card = Card(snippet, cell, run, recordings, about, rows)
+        card = Card(snippet, cell, check.done(cell), recordings, about, rows)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
     def fence(self, kind: str, source: str) -> str:
@@ -85,44 +82,72 @@ class PageView:
         is_chapter = self.page.name in self.checker.site.snippets
         return chapter_line(self.checker.chapter(self.page.name)) if is_chapter else ""
 
-    def proof_attributes(self, rendered: list[str]) -> list[dict[str, str]]:
-        """Class and title of each proof, after making sure that exactly the ones that were read are there.
+    def spans(self, rendered: list[tuple[str, str]]) -> list[tuple[str, dict[str, str]]]:
+        """What stands for each proof and value, as text and attributes; `rendered` are their kinds and sources.
+
+        Makes sure that exactly the ones that were read are there.
 
         Raises:
             Drift: they are not, or a cell or drawing was never asked for.
         """
         counted = Counter(rendered)
-        scanned = Counter(proof.source for proof in self.page.proofs)
+        spans, found = [*self.page.proofs, *self.page.values], []
+        scanned = Counter((span.kind, span.source) for span in spans)
         left = [f"{embed.chapter}#{embed.slug}" for embed in self.embeds] + [fence.source for fence in self.fences]
         if counted != scanned or left:
-            odd = [*((counted - scanned) + (scanned - counted)), *left]
+            odd = [*(source for _, source in (counted - scanned) + (scanned - counted)), *left]
             raise Drift(
                 f"{self.page.file}: torchproof and the Markdown renderer do not read the same here: `{odd[0]}`\n"
                 "Keep a proof and its braces on one line, and cells and proofs out of indented code and raw HTML"
             )
-        proofs, found = list(self.page.proofs), []
-        for expression in rendered:  # the same can stand below two cells
-            proof = next(proof for proof in proofs if proof.source == expression)
-            proofs.remove(proof)
-            found.append(self._verdict(proof))
+        for kind, source in rendered:  # the same can stand below two cells
+            span = next(span for span in spans if (span.kind, span.source) == (kind, source))
+            spans.remove(span)
+            state, text, title = self._verdict(span)
+            found.append((text, {"class": f"{kind} {kind}--{state}" if state else kind, "title": title}))
         return found
 
-    def _verdict(self, proof: Proof) -> dict[str, str]:
-        """Class and title of a proof: true, false, recorded as true, or waiting."""
-        snippet = self.checker.site.snippets.get(proof.after.chapter) if proof.after else None
-        cell = snippet.cell(proof.after.slug) if snippet else None
-        if cell is None:
-            return {"class": "proof proof--false", "title": "Not true: it was not evaluated"}
-        if cell.home != "cpu":
+    def title_notes(self, rendered: list[str]) -> list[str]:
+        """What each box of an error says beside its title, after making sure that exactly the titles read are there.
+
+        Raises:
+            Drift: they are not.
+        """
+        scanned = [failure.title for failure in self.page.failures]
+        if [title.split() for title in rendered] != [title.split() for title in scanned]:
+            odd = next((title for title in rendered if title not in scanned), f"{len(rendered)} of {len(scanned)}")
+            message = f"the titles of failure boxes are rendered otherwise than torchproof read them: {odd}"
+            raise Drift(f"{self.page.file}: {message}\nPut what Markdown takes for its own between backticks")
+        return [self._waiting(failure) for failure in self.page.failures]
+
+    def _waiting(self, failure: Failure) -> str:
+        """What a box waits for, if nobody has seen its error yet."""
+        for embed in failure.embeds:
+            if embed.chapter in self.checker.site.snippets:
+                check = self.checker.chapter(embed.chapter)
+                errors = check.errors(failure)
+                if errors and not any(errors.values()):
+                    return f"waits for {DEVICES[check.snippet.cell(next(iter(errors))).home].run}"
+        return ""
+
+    def _verdict(self, span: Proof) -> tuple[str, str, str]:
+        """State, text and title of a proof or value: true or computed, false, recorded, or waiting."""
+        said = f"Computed from {span.source}" if span.kind == "value" else "True"
+        snippet = self.checker.site.snippets.get(span.after.chapter) if span.after else None
+        cell = snippet.cell(span.after.slug) if snippet else None
+        if cell is not None and cell.home != "cpu":
             made = self.checker.site.recordings[snippet.name][cell.home]
-            recorded = made.cells[cell.slug]
-            if recorded.is_shown and proof.source in recorded.proofs:
-                return {"class": "proof", "title": f"True when recorded on {made.origin}"}
-            return {"class": "proof proof--waiting", "title": f"Waits for {DEVICES[cell.home].run}"}
-        problem = self.checker.chapter(snippet.name).result(cell.slug, proof.kind, proof.source).problem
-        if problem:
-            return {"class": "proof proof--false", "title": f"Not true: it {problem}"}
-        return {"class": "proof", "title": "True when this page was built"}
+            text = made.cells[cell.slug].text_of(span.kind, span.source)
+            wait = f"Waits for {DEVICES[cell.home].run}"
+            shown = text or (f"({wait.lower()})" if span.kind == "value" else span.source)
+            return ("", shown, f"{said} when recorded on {made.origin}") if text else ("waiting", shown, wait)
+        measured = Measured(span.kind, span.source, NOT_EVALUATED)
+        if cell is not None:
+            measured = self.checker.chapter(snippet.name).result(cell.slug, span.kind, span.source)
+        shown = span.source if span.kind == "proof" else measured.data.text if measured.data else "(not computed)"
+        if measured.problem:
+            return "false", shown, f"Not {said[0].lower()}{said[1:]}: it {measured.problem}"
+        return "", shown, f"{said} when this page was built"
 
     def _problems_at(self, line: int) -> str:
         return problems_html([p for p in self.problems if p.path == self.page.file and p.line == line])

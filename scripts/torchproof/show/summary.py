@@ -3,7 +3,7 @@
 from ..compare.check import ChapterCheck
 from ..compare.recordings import STATES, Recording
 from ..model.devices import DEVICES, RECORDED
-from ..model.drawings import Table
+from ..model.drawings import Table, Value
 from ..model.pages import Page
 from ..model.problems import many
 
@@ -99,9 +99,10 @@ def _recorded(made: Recording | None) -> str:
 
 
 def _outputs(check: ChapterCheck) -> int:
-    """How many things the chapter's cells printed, showed, raised or plotted, and how many values its tables hold."""
+    """How many things the chapter's cells printed, showed, raised or plotted; with the values on its page."""
     cells = check.run.cells.values()
-    rows = sum(len(result.data.rows) for cell in cells for result in cell.drawings if isinstance(result.data, Table))
+    data = [result.data for cell in cells for result in cell.measured]
+    rows = sum(len(one.rows) if isinstance(one, Table) else isinstance(one, Value) for one in data)
     return rows + sum(len(cell.outputs) + len(cell.figures) for cell in cells)
 
 
