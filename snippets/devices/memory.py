@@ -15,7 +15,7 @@ optimizer.step()
 
 weights = sum(p.nbytes for p in model.parameters())
 gradients = sum(p.grad.nbytes for p in model.parameters())
-adam = sum(kept.nbytes for p in model.parameters() for kept in optimizer.state[p].values())
+adam = sum(t.nbytes for state in optimizer.state.values() for t in state.values())
 print(f"weights   {weights:9,}")
 print(f"gradients {gradients:9,}")
 print(f"Adam      {adam:9,}")
@@ -209,8 +209,8 @@ for name, make in {
     matrix.grad = torch.rand(512, 512)
     chosen = make([matrix])
     chosen.step()
-    states = sum(state.nbytes for state in chosen.state[matrix].values() if state is not None)
-    print(f"{name:13} {states / matrix.nbytes:.2f}")
+    remembered = [t for t in chosen.state[matrix].values() if t is not None]
+    print(f"{name:13} {sum(t.nbytes for t in remembered) / matrix.nbytes:.2f}")
 
 # %% Every loss in the list keeps a graph
 with Meter(*model.parameters(), batch) as meter:
