@@ -327,6 +327,21 @@ def nearest(points, centres):
 check_nearest(nearest)
 
 
+# %% Wrong: a loop over the points tags=["wrong"]
+def nearest(points, centres):
+    return torch.stack([(point - centres).square().sum(dim=1).argmin() for point in points])
+
+
+# %% Wrong: a loop over the centres tags=["wrong"]
+def nearest(points, centres):
+    return torch.stack([(points - centre).square().sum(dim=1) for centre in centres]).argmin(dim=0)
+
+
+# %% Wrong: the largest product tags=["wrong"]
+def nearest(points, centres):
+    return (points @ centres.T).argmax(dim=1)
+
+
 # %% Exercise: without a graph break tags=["exercise"]
 def limited(x, top):
     """x, scaled down where its largest value is above top."""
@@ -357,6 +372,21 @@ def limited(x, top):
 
 
 check_limited(limited)
+
+
+# %% Wrong: cut off tags=["wrong"]
+def limited(x, top):
+    return x.clamp(max=top)
+
+
+# %% Wrong: the factor alone tags=["wrong"]
+def limited(x, top):
+    return x * (top / x.max()).clamp(max=1)
+
+
+# %% Wrong: always tags=["wrong"]
+def limited(x, top):
+    return x * (top / x.max())
 
 
 # %% Exercise: scale, clip, step tags=["exercise"]
@@ -409,3 +439,35 @@ def mixed_step(model, optimizer, scaler, x, labels):
 
 
 check_mixed_step(mixed_step)
+
+
+# %% Wrong: no clipping tags=["wrong"]
+def mixed_step(model, optimizer, scaler, x, labels):
+    optimizer.zero_grad()
+    with torch.autocast("cpu", dtype=torch.float16):
+        loss = F.cross_entropy(model(x), labels)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+
+
+# %% Wrong: the optimizer steps itself tags=["wrong"]
+def mixed_step(model, optimizer, scaler, x, labels):
+    optimizer.zero_grad()
+    with torch.autocast("cpu", dtype=torch.float16):
+        loss = F.cross_entropy(model(x), labels)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    scaler.update()
+
+
+# %% Wrong: no scaler tags=["wrong"]
+def mixed_step(model, optimizer, scaler, x, labels):
+    optimizer.zero_grad()
+    with torch.autocast("cpu", dtype=torch.float16):
+        loss = F.cross_entropy(model(x), labels)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
