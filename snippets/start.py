@@ -196,6 +196,23 @@ for version in cases:
         assert at_least(version, wanted) == expected, (version, wanted)
 
 
+# %% Wrong: the first number only tags=["wrong"]
+def at_least(version, wanted):
+    return int(version.split(".")[0]) >= int(wanted.split(".")[0])
+
+
+# %% Wrong: read as decimals tags=["wrong"]
+def at_least(version, wanted):
+    first, second = (float(".".join(text.split(".")[:2])) for text in (version, wanted))
+    return first >= second
+
+
+# %% Wrong: lists of unequal length tags=["wrong"]
+def at_least(version, wanted):
+    first, second = ([int(part) for part in text.split("+")[0].split(".")] for text in (version, wanted))
+    return first >= second
+
+
 # %% Exercise: the slope of the loss tags=["exercise"]
 def slope_of_loss(slope, x, y):
     """d/dslope of ((slope * x + 1 - y) ** 2).mean(), without autograd."""
@@ -218,6 +235,21 @@ for value in [0.0, 1.5, 2.0, -3.0]:
     guess = torch.tensor(value, requires_grad=True)
     ((guess * x + 1 - y) ** 2).mean().backward()
     torch.testing.assert_close(slope_of_loss(value, x, y), guess.grad)
+
+
+# %% Wrong: without the inner slope tags=["wrong"]
+def slope_of_loss(slope, x, y):
+    return (2 * (slope * x + 1 - y)).mean()
+
+
+# %% Wrong: without the 2 tags=["wrong"]
+def slope_of_loss(slope, x, y):
+    return ((slope * x + 1 - y) * x).mean()
+
+
+# %% Wrong: a sum for the mean tags=["wrong"]
+def slope_of_loss(slope, x, y):
+    return (2 * (slope * x + 1 - y) * x).sum()
 
 
 # %% Exercise: fit any line tags=["exercise"]
@@ -249,6 +281,30 @@ for weight, bias in [(2.0, 1.0), (-3.0, 0.5), (0.0, 4.0)]:
     assert max(abs(found[0] - weight), abs(found[1] - bias)) < 0.01, "not there yet"
 
 
+# %% Wrong: the line of the page tags=["wrong"]
+def fit(inputs, targets):
+    return 2.0, 1.0
+
+
+# %% Wrong: gradients that pile up tags=["wrong"]
+def fit(inputs, targets):
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(100):
+        torch.nn.functional.mse_loss(model(inputs), targets).backward()
+        optimizer.step()
+    return model.weight.item(), model.bias.item()
+
+
+# %% Wrong: a single step tags=["wrong"]
+def fit(inputs, targets):
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    torch.nn.functional.mse_loss(model(inputs), targets).backward()
+    optimizer.step()
+    return model.weight.item(), model.bias.item()
+
+
 # %% Exercise: count the halvings tags=["exercise"]
 def halve(start):
     rest = start
@@ -274,3 +330,13 @@ def halvings(value):
 
 
 assert [halvings(value) for value in [0.7, 2.0, 100.0, 1e6]] == [0, 1, 7, 20]
+
+
+# %% Wrong: the logarithm, cut tags=["wrong"]
+def halvings(value):
+    return int(torch.tensor(value).log2())
+
+
+# %% Wrong: from the rest tags=["wrong"]
+def halvings(value):
+    return round(-torch.tensor(halve(value)).log2().item())

@@ -87,6 +87,9 @@ scaled = Scaled().to("meta")
 for name in ("weight", "scale", "shift"):
     print(f"{name:7}{getattr(scaled, name).device}")
 
+# %% No data to carry tags=["raises-exception"]
+scaled.to("cpu")
+
 # %% Two devices do not mix tags=["cuda", "raises-exception"]
 made + numbers
 

@@ -125,7 +125,8 @@ def run_again(cell, times):
     return notebook["x"][0, 0].item()
 
 
-for cell in ("x.mul_(5)", "x *= 5", "x = x * 5", "five_x = x.mul_(5)", "five_x = x * 5"):
+cells = ["x.mul_(5)", "x *= 5", "x = x * 5", "five_x = x.mul_(5)", "five_x = x * 5"]
+for cell in cells:
     print(f"{cell:18}", [f"{run_again(cell, times):.4f}" for times in (1, 2, 4)])
 
 # %% Every write is counted
@@ -344,6 +345,23 @@ torch.testing.assert_close(result.std(), torch.tensor(1.0))
 assert torch.equal(heights, before), f"{heights._version} writes"
 
 
+# %% Wrong: scaled, not shifted tags=["wrong"]
+def standardised(t):
+    return t / t.std()
+
+
+# %% Wrong: writing past the counter tags=["wrong"]
+def standardised(t):
+    t.data.sub_(t.mean())
+    t.data.div_(t.std())
+    return t
+
+
+# %% Wrong: of the whole population tags=["wrong"]
+def standardised(t):
+    return (t - t.mean()) / t.std(correction=0)
+
+
 # %% Exercise: how often was it run tags=["exercise"]
 first = torch.tensor([0.2, 0.5, 0.9])
 second = torch.tensor([0.4, 0.1, 0.3])
@@ -374,6 +392,16 @@ adds, muls = count_runs(first, second, last_printed)
 replayed = (first + adds * second) * 3**muls
 assert torch.allclose(replayed, last_printed), replayed
 print(adds, muls)
+
+
+# %% Wrong: the other way round tags=["wrong"]
+def count_runs(first, second, last_printed):
+    return 3, 2
+
+
+# %% Wrong: once each tags=["wrong"]
+def count_runs(first, second, last_printed):
+    return 1, 1
 
 
 # %% Exercise: the same, NaN included tags=["exercise"]
@@ -407,6 +435,26 @@ assert not same_numbers(torch.tensor([torch.nan]), torch.zeros(1)), "NaN is not 
 assert not same_numbers(torch.ones(1), torch.ones(1) + 1e-6), "close is not equal"
 
 
+# %% Wrong: NaN becomes zero tags=["wrong"]
+def same_numbers(a, b):
+    return torch.equal(a.nan_to_num(), b.nan_to_num())
+
+
+# %% Wrong: within a tolerance tags=["wrong"]
+def same_numbers(a, b):
+    return a.shape == b.shape and torch.allclose(a, b, equal_nan=True)
+
+
+# %% Wrong: NaN on one side is enough tags=["wrong"]
+def same_numbers(a, b):
+    return a.shape == b.shape and bool(((a == b) | a.isnan()).all())
+
+
+# %% Wrong: shapes that broadcast tags=["wrong"]
+def same_numbers(a, b):
+    return bool(((a == b) | (a.isnan() & b.isnan())).all())
+
+
 # %% Exercise: the remainder from fmod tags=["exercise"]
 def remainder_spec(a, b):
     return [p % q for p, q in zip(a.tolist(), b.tolist())]
@@ -433,6 +481,24 @@ def my_remainder(a, b):
 
 
 assert my_remainder(numbers, divisors).tolist() == remainder_spec(numbers, divisors)
+
+
+# %% Wrong: the sign put on afterwards tags=["wrong"]
+def my_remainder(a, b):
+    return torch.fmod(a, b).abs() * b.sign()
+
+
+# %% Wrong: only the rest is looked at tags=["wrong"]
+def my_remainder(a, b):
+    rest = torch.fmod(a, b)
+    return torch.where(rest < 0, rest + b, rest)
+
+
+# %% Wrong: a rest of zero moves too tags=["wrong"]
+def my_remainder(a, b):
+    rest = torch.fmod(a, b)
+    return torch.where((rest < 0) != (b < 0), rest + b, rest)
+
 
 # %% Exercise: halves away from zero tags=["exercise"]
 from decimal import ROUND_HALF_UP, Decimal
@@ -461,6 +527,16 @@ def school_round(values):
 
 wrong = school_round(marks) != school_spec(marks)
 assert not wrong.any(), marks[wrong].tolist()
+
+
+# %% Wrong: halves to the even side tags=["wrong"]
+def school_round(values):
+    return values.round()
+
+
+# %% Wrong: halves always go up tags=["wrong"]
+def school_round(values):
+    return (values + 0.5).floor()
 
 
 # %% Exercise: eight answers in a byte tags=["exercise"]
@@ -503,3 +579,18 @@ def unpack(packed):
 assert torch.equal(pack(flags), pack_spec(flags))
 assert pack(flags).dtype == torch.uint8
 assert torch.equal(unpack(pack(flags)), flags)
+
+
+# %% Wrong: the first as lowest bit tags=["wrong"]
+def pack(flags):
+    return (flags.long() << torch.arange(8)).sum(dim=1).to(torch.uint8)
+
+
+# %% Wrong: eight bytes each tags=["wrong"]
+def pack(flags):
+    return (flags.long() << torch.arange(7, -1, -1)).sum(dim=1)
+
+
+# %% Wrong: every shifted number is true tags=["wrong"]
+def unpack(packed):
+    return (packed[:, None] >> torch.arange(7, -1, -1)).bool()

@@ -295,6 +295,20 @@ for numbers in samples:
     assert dtype_of(numbers) == torch.tensor(numbers).dtype, numbers
 
 
+# %% Wrong: the last number decides tags=["wrong"]
+def dtype_of(numbers):
+    dtypes = {bool: torch.bool, int: torch.int64, float: torch.float32, complex: torch.complex64}
+    return dtypes[type(numbers[-1])] if numbers else torch.float32
+
+
+# %% Wrong: a bool is an int tags=["wrong"]
+def dtype_of(numbers):
+    if any(isinstance(number, complex) for number in numbers):
+        return torch.complex64
+    whole = numbers and all(isinstance(number, int) for number in numbers)
+    return torch.int64 if whole else torch.float32
+
+
 # %% Exercise: rows of any length tags=["exercise"]
 from torch.nn.utils.rnn import pad_sequence
 
@@ -321,6 +335,24 @@ def pad(rows, filler):
 assert torch.equal(pad(ragged, -1), padded)
 
 
+# %% Wrong: cut to the shortest tags=["wrong"]
+def pad(rows, filler):
+    shortest = min(map(len, rows))
+    return torch.tensor([row[:shortest] for row in rows])
+
+
+# %% Wrong: filled on the left tags=["wrong"]
+def pad(rows, filler):
+    longest = max(map(len, rows))
+    return torch.tensor([[filler] * (longest - len(row)) + row for row in rows])
+
+
+# %% Wrong: always filled with zeros tags=["wrong"]
+def pad(rows, filler):
+    longest = max(map(len, rows))
+    return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+
+
 # %% Exercise: linspace from arange tags=["exercise"]
 def evenly(start, end, steps):
     return start + torch.arange(steps) * (end - start) / steps
@@ -338,6 +370,16 @@ def evenly(start, end, steps):
 
 for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1)]:
     torch.testing.assert_close(evenly(*case), torch.linspace(*case))
+
+
+# %% Wrong: arange with a step tags=["wrong"]
+def evenly(start, end, steps):
+    return torch.arange(start, end, (end - start) / steps)
+
+
+# %% Wrong: no gaps for one step tags=["wrong"]
+def evenly(start, end, steps):
+    return start + torch.arange(steps) * (end - start) / (steps - 1)
 
 
 # %% Exercise: a board without loops tags=["exercise"]
@@ -366,6 +408,22 @@ def board(height, width):
 for size in [(8, 8), (3, 5), (1, 4)]:
     assert torch.equal(board(*size), board_spec(*size)), size
 
+
+# %% Wrong: one long row tags=["wrong"]
+def board(height, width):
+    return torch.arange(height * width).view(height, width) % 2
+
+
+# %% Wrong: stripes tags=["wrong"]
+def board(height, width):
+    return torch.arange(width).expand(height, width) % 2
+
+
+# %% Wrong: starting with one tags=["wrong"]
+def board(height, width):
+    return (torch.arange(height)[:, None] + torch.arange(width) + 1) % 2
+
+
 # %% Exercise: addresses in the garbage tags=["exercise"]
 garbage = torch.tensor([0.0, 0.0, 1.4013e-45, 0.0, 2.0033e-24, 4.5873e-41])
 garbage = torch.cat([garbage, torch.tensor([9.4885e-39, 3.4438e-41, 1.0, 2.0])])
@@ -388,6 +446,23 @@ def addresses(garbage):
 
 
 assert [hex(found)[:6] for found in addresses(garbage)] == ["0x7fe0", "0x6000"]
+
+
+# %% Wrong: read as 32 bits tags=["wrong"]
+def addresses(garbage):
+    pairs = garbage.view(torch.int32)
+    return [pair for pair in pairs.tolist() if 2**44 <= pair < 2**47]
+
+
+# %% Wrong: the halves swapped tags=["wrong"]
+def addresses(garbage):
+    pairs = garbage.view(-1, 2).flip(1).flatten().view(torch.int64)
+    return [pair for pair in pairs.tolist() if 2**44 <= pair < 2**47]
+
+
+# %% Wrong: all pairs tags=["wrong"]
+def addresses(garbage):
+    return garbage.view(torch.int64).tolist()
 
 
 # %% Exercise: weigh before you build tags=["exercise"]
@@ -418,3 +493,21 @@ def bytes_of(make):
 assert bytes_of(lambda: nn.Linear(3, 2)) == 32
 assert bytes_of(lambda: nn.Linear(3, 2, dtype=torch.float64)) == 64
 assert bytes_of(sixteen_terabytes) == 16 * 10**12
+
+
+# %% Wrong: numbers, not bytes tags=["wrong"]
+def bytes_of(make):
+    with torch.device("meta"):
+        return sum(p.numel() for p in make().parameters())
+
+
+# %% Wrong: four bytes each tags=["wrong"]
+def bytes_of(make):
+    with torch.device("meta"):
+        return sum(4 * p.numel() for p in make().parameters())
+
+
+# %% Wrong: without the biases tags=["wrong"]
+def bytes_of(make):
+    with torch.device("meta"):
+        return sum(p.nbytes for p in make().parameters() if p.dim() > 1)

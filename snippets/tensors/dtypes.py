@@ -409,6 +409,32 @@ for expression, answer in expressions.items():
     assert eval(expression).dtype == answer, expression
 
 
+# %% Wrong: small types stay small tags=["wrong"]
+expressions = {
+    "mask * 2": torch.int64,
+    "small + whole": torch.int16,
+    "small / 2": torch.float32,
+    "half + torch.tensor(1.0)": torch.float16,
+    "half + torch.ones(1)": torch.float32,
+    "small + photo": torch.int16,
+    "counts.sqrt()": torch.float32,
+    "photo.sum()": torch.uint8,
+}
+
+
+# %% Wrong: every operand counts alike tags=["wrong"]
+expressions = {
+    "mask * 2": torch.int64,
+    "small + whole": torch.int16,
+    "small / 2": torch.float32,
+    "half + torch.tensor(1.0)": torch.float32,
+    "half + torch.ones(1)": torch.float32,
+    "small + photo": torch.int16,
+    "counts.sqrt()": torch.float32,
+    "photo.sum()": torch.int64,
+}
+
+
 # %% Exercise: find the meeting place tags=["exercise"]
 def meet(a, b):
     """The promoted dtype, from the list of arrows alone."""
@@ -439,6 +465,16 @@ for a in dtypes:
         assert meet(a, b) == torch.promote_types(a, b), (a, b)
 
 
+# %% Wrong: the one with more bytes tags=["wrong"]
+def meet(a, b):
+    return max(a, b, key=lambda dtype: dtype.itemsize)
+
+
+# %% Wrong: one of the two tags=["wrong"]
+def meet(a, b):
+    return a if a in reachable(b) else b
+
+
 # %% Exercise: add without wrapping tags=["exercise"]
 def saturating_spec(a, b):
     """Sums of uint8 numbers that stop at 255."""
@@ -455,6 +491,7 @@ for shift in (0, 1, 100, 255):
     partner = levels.roll(shift)
     expected = saturating_spec(levels, partner)
     assert torch.equal(saturating_add(levels, partner), expected), f"shifted by {shift}"
+    assert saturating_add(levels, partner).dtype == torch.uint8, "no byte any more"
 
 
 # %% Solution: add without wrapping tags=["solution"]
@@ -466,6 +503,22 @@ for shift in (0, 1, 100, 255):
     partner = levels.roll(shift)
     expected = saturating_spec(levels, partner)
     assert torch.equal(saturating_add(levels, partner), expected), f"shifted by {shift}"
+    assert saturating_add(levels, partner).dtype == torch.uint8, "no byte any more"
+
+
+# %% Wrong: a wider dtype is left tags=["wrong"]
+def saturating_add(a, b):
+    return (a.int() + b).clamp(max=255)
+
+
+# %% Wrong: the larger of the two tags=["wrong"]
+def saturating_add(a, b):
+    return torch.maximum(a, b)
+
+
+# %% Wrong: cast before the clamp tags=["wrong"]
+def saturating_add(a, b):
+    return (a.int() + b).to(torch.uint8).clamp(max=255)
 
 
 # %% Exercise: the last number counted tags=["exercise"]
@@ -494,6 +547,16 @@ for dtype in (torch.float32, torch.float64):
     assert last + 1 == last and last - 1 != last, dtype
 
 
+# %% Wrong: where the gap is one tags=["wrong"]
+def last_counted(dtype):
+    return 1 / torch.finfo(dtype).eps
+
+
+# %% Wrong: that of float32 tags=["wrong"]
+def last_counted(dtype):
+    return 2**24
+
+
 # %% Exercise: bfloat16 by hand tags=["exercise"]
 def round_to_bfloat16(x):
     """The float32 numbers x, rounded to what bfloat16 can hold."""
@@ -520,3 +583,14 @@ def round_to_bfloat16(x):
 for x in (draws, ties):
     wrong = round_to_bfloat16(x) != x.bfloat16().float()
     assert not wrong.any(), f"{int(wrong.sum())} wrong"
+
+
+# %% Wrong: ties go up tags=["wrong"]
+def round_to_bfloat16(x):
+    bits = x.view(torch.int32)
+    return (bits + 32768 >> 16 << 16).view(torch.float32)
+
+
+# %% Wrong: through float16 tags=["wrong"]
+def round_to_bfloat16(x):
+    return x.half().float()

@@ -198,6 +198,21 @@ assert torch.equal(last_words(states, lengths), last_words_spec(states, lengths)
 print(last_words(states, lengths))
 
 
+# %% Wrong: the last place tags=["wrong"]
+def last_words(states, lengths):
+    return states[:, -1]
+
+
+# %% Wrong: one step too far tags=["wrong"]
+def last_words(states, lengths):
+    return states[torch.arange(len(states)), lengths.clamp(max=states.size(1) - 1)]
+
+
+# %% Wrong: the longest for all tags=["wrong"]
+def last_words(states, lengths):
+    return states[:, lengths.max() - 1]
+
+
 # %% Exercise: undo a sort tags=["exercise"]
 def unsort(ordered, order):
     """The rows as they were before ordered, order = x.sort(dim=1)."""
@@ -217,6 +232,16 @@ def unsort(ordered, order):
 
 assert torch.equal(unsort(ordered, order_of_rows), jumbled)
 assert torch.equal(ordered.gather(1, order_of_rows.argsort(dim=1)), jumbled)
+
+
+# %% Wrong: sorted once more tags=["wrong"]
+def unsort(ordered, order):
+    return ordered.gather(1, ordered.argsort(dim=1))
+
+
+# %% Wrong: backwards tags=["wrong"]
+def unsort(ordered, order):
+    return ordered.flip(1)
 
 
 # %% Exercise: keep the best k tags=["exercise"]
@@ -251,6 +276,24 @@ for k in (1, 2, 3):
 print(keep_best(logits, 2))
 
 
+# %% Wrong: zeros for the rest tags=["wrong"]
+def keep_best(logits, k):
+    best = logits.topk(k)
+    return torch.zeros_like(logits).scatter(1, best.indices, best.values)
+
+
+# %% Wrong: the best of each column tags=["wrong"]
+def keep_best(logits, k):
+    best = logits.topk(k, dim=0)
+    return torch.full_like(logits, float("-inf")).scatter(0, best.indices, best.values)
+
+
+# %% Wrong: one limit for all rows tags=["wrong"]
+def keep_best(logits, k):
+    limit = logits.flatten().topk(k * len(logits)).values[-1]
+    return logits.masked_fill(logits < limit, float("-inf"))
+
+
 # %% Exercise: count the neighbours tags=["exercise"]
 def neighbours_spec(cells):
     """For each cell, how many of the up to 8 cells around it are 1."""
@@ -283,3 +326,17 @@ def neighbours(cells):
 assert torch.equal(neighbours(life), neighbours_spec(life))
 assert torch.equal(neighbours(life[:2]), neighbours_spec(life[:2]))
 print(neighbours(life))
+
+
+# %% Wrong: counting itself tags=["wrong"]
+def neighbours(cells):
+    height, width = cells.shape
+    padded = torch.zeros(height + 2, width + 2, dtype=cells.dtype)
+    padded[1:-1, 1:-1] = cells
+    return padded.unfold(0, 3, 1).unfold(1, 3, 1).sum(dim=(2, 3))
+
+
+# %% Wrong: around the edge tags=["wrong"]
+def neighbours(cells):
+    turns = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+    return sum(cells.roll(turn, (0, 1)) for turn in turns)

@@ -276,6 +276,25 @@ for name, sample in samples.items():
     assert is_view(sample) == shared, name
 
 
+# %% Wrong: only a list copies tags=["wrong"]
+def is_view(index):
+    return not isinstance(index, list)
+
+
+# %% Wrong: True is an integer tags=["wrong"]
+def is_view(index):
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, list) or (isinstance(part, torch.Tensor) and part.dim()):
+            return False
+    return True
+
+
+# %% Wrong: every tensor copies tags=["wrong"]
+def is_view(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    return not any(isinstance(part, (bool, list, torch.Tensor)) for part in parts)
+
+
 # %% Exercise: confusion matrix tags=["exercise"]
 def confusion_spec(truth, guesses, classes):
     """counts[t, g]: how often class t was taken for class g."""
@@ -306,6 +325,17 @@ assert torch.equal(confusion(truth, guesses, 3), confusion_spec(truth, guesses, 
 print(confusion(truth, guesses, 3))
 
 
+# %% Wrong: guesses down, truth across tags=["wrong"]
+def confusion(truth, guesses, classes):
+    counts = torch.zeros(classes, classes, dtype=torch.int64)
+    return counts.index_put_((guesses, truth), torch.tensor(1), accumulate=True)
+
+
+# %% Wrong: the truth alone tags=["wrong"]
+def confusion(truth, guesses, classes):
+    return truth.bincount(minlength=classes).diag()
+
+
 # %% Exercise: fill the gaps tags=["exercise"]
 def fill_gaps_spec(table):
     """Each nan becomes the mean of the numbers in its column."""
@@ -326,6 +356,7 @@ def fill_gaps(table):
 
 gappy = torch.tensor([[1.0, float("nan"), 5.0], [3.0, 4.0, 6.0], [float("nan"), 8.0, 7.0]])
 torch.testing.assert_close(fill_gaps(gappy), fill_gaps_spec(gappy))
+assert gappy.isnan().sum() == 2, "the argument was changed"
 
 
 # %% Solution: fill the gaps tags=["solution"]
@@ -334,4 +365,25 @@ def fill_gaps(table):
 
 
 torch.testing.assert_close(fill_gaps(gappy), fill_gaps_spec(gappy))
+assert gappy.isnan().sum() == 2, "the argument was changed"
 print(fill_gaps(gappy))
+
+
+# %% Wrong: one mean for all tags=["wrong"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nanmean(), table)
+
+
+# %% Wrong: gaps count as zeros tags=["wrong"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nan_to_num().mean(dim=0), table)
+
+
+# %% Wrong: the mean of the row tags=["wrong"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nanmean(dim=1, keepdim=True), table)
+
+
+# %% Wrong: written into the argument tags=["wrong"]
+def fill_gaps(table):
+    return table.copy_(torch.where(table.isnan(), table.nanmean(dim=0), table))

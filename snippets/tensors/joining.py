@@ -152,6 +152,21 @@ def interleave(a, b):
 assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
 
 
+# %% Wrong: one below the other tags=["wrong"]
+def interleave(a, b):
+    return torch.cat([a, b])
+
+
+# %% Wrong: stacked along the first axis tags=["wrong"]
+def interleave(a, b):
+    return torch.stack([a, b]).flatten(0, 1)
+
+
+# %% Wrong: number by number tags=["wrong"]
+def interleave(a, b):
+    return torch.stack([a, b], dim=-1).view(-1, a.size(1))
+
+
 # %% Exercise: pad a batch tags=["exercise"]
 def pad_spec(rows):
     """The rows of one table, each filled up with zeros to the longest."""
@@ -167,6 +182,7 @@ def pad(rows):
 
 sentences = [torch.tensor([4, 7, 1]), torch.tensor([5]), torch.tensor([2, 9])]
 assert torch.equal(pad(sentences), pad_spec(sentences))
+assert pad(sentences).dtype == torch.int64, "no integers any more"
 
 
 # %% Solution: pad a batch tags=["solution"]
@@ -177,8 +193,27 @@ def pad(rows):
 
 
 assert torch.equal(pad(sentences), pad_spec(sentences))
+assert pad(sentences).dtype == torch.int64, "no integers any more"
 assert torch.equal(pad(sentences), torch.nn.utils.rnn.pad_sequence(sentences, batch_first=True))
 print(pad(sentences))
+
+
+# %% Wrong: floats join the integers tags=["wrong"]
+def pad(rows):
+    longest = max(len(row) for row in rows)
+    return torch.stack([torch.cat([row, torch.zeros(longest - len(row))]) for row in rows])
+
+
+# %% Wrong: cut to the shortest tags=["wrong"]
+def pad(rows):
+    shortest = min(len(row) for row in rows)
+    return torch.stack([row[:shortest] for row in rows])
+
+
+# %% Wrong: zeros on the left tags=["wrong"]
+def pad(rows):
+    longest = max(len(row) for row in rows)
+    return torch.stack([torch.cat([row.new_zeros(longest - len(row)), row]) for row in rows])
 
 
 # %% Exercise: kaleidoscope tags=["exercise"]
@@ -207,6 +242,19 @@ def kaleidoscope(picture):
 
 assert torch.equal(kaleidoscope(corner), kaleidoscope_spec(corner))
 print(kaleidoscope(corner))
+
+
+# %% Wrong: mirrored sideways only tags=["wrong"]
+def kaleidoscope(picture):
+    wide = torch.cat([picture, picture.flip(1)], dim=1)
+    return torch.cat([wide, wide])
+
+
+# %% Wrong: turned, not mirrored tags=["wrong"]
+def kaleidoscope(picture):
+    wide = torch.cat([picture, picture.rot90(2)], dim=1)
+    return torch.cat([wide, wide.rot90(2)])
+
 
 # %% Exercise: cut into patches tags=["exercise"]
 picture = torch.arange(3 * 4 * 6).view(3, 4, 6)  # (colour, height, width)
@@ -240,3 +288,20 @@ def patches(image, size):
 
 for size in [1, 2]:
     assert torch.equal(patches(picture, size), patches_spec(picture, size))
+
+
+# %% Wrong: reshape alone tags=["wrong"]
+def patches(image, size):
+    return image.reshape(-1, image.size(0) * size * size)
+
+
+# %% Wrong: colour last tags=["wrong"]
+def patches(image, size):
+    blocks = image.unflatten(1, (-1, size)).unflatten(3, (-1, size))
+    return blocks.permute(1, 3, 2, 4, 0).flatten(2).flatten(0, 1)
+
+
+# %% Wrong: column by column tags=["wrong"]
+def patches(image, size):
+    blocks = image.unflatten(1, (-1, size)).unflatten(3, (-1, size))
+    return blocks.permute(3, 1, 0, 2, 4).flatten(2).flatten(0, 1)

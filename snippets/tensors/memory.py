@@ -269,6 +269,21 @@ for t in (grid, turned, window, grid[1:]):
     assert shares(my_diagonal(t), t), "a copy"
 
 
+# %% Wrong: a copy tags=["wrong"]
+def my_diagonal(t):
+    return t.diagonal().clone()
+
+
+# %% Wrong: from the start of the storage tags=["wrong"]
+def my_diagonal(t):
+    return t.as_strided((min(t.shape),), (sum(t.stride()),), 0)
+
+
+# %% Wrong: the first stride only tags=["wrong"]
+def my_diagonal(t):
+    return t.as_strided((min(t.shape),), (t.stride(0),))
+
+
 # %% Exercise: will it flatten? tags=["exercise"]
 def flattens(t):
     """Whether t.view(-1) works, from t.shape and t.stride() alone."""
@@ -294,6 +309,16 @@ for size in product([1, 2, 3], repeat=3):
         assert flattens(walk) == view_succeeds(walk), (size, stride)
 
 
+# %% Wrong: contiguous or not tags=["wrong"]
+def flattens(t):
+    return t.is_contiguous()
+
+
+# %% Wrong: axes of size 1 count tags=["wrong"]
+def flattens(t):
+    return all(merges(t, dim) for dim in range(t.dim() - 1))
+
+
 # %% Exercise: bytes really held tags=["exercise"]
 def bytes_held(tensors):
     return sum(t.nbytes for t in tensors)
@@ -315,6 +340,16 @@ assert bytes_held([first, kept]) == 7992 + 40
 assert bytes_held([repeated, upright]) == 192
 
 
+# %% Wrong: each tensor its storage tags=["wrong"]
+def bytes_held(tensors):
+    return sum(t.untyped_storage().nbytes() for t in tensors)
+
+
+# %% Wrong: told apart by their first byte tags=["wrong"]
+def bytes_held(tensors):
+    return sum({t.data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
+
+
 # %% Exercise: all rotations at once tags=["exercise"]
 def rotations_spec(v):
     return torch.stack([v.roll(-i) for i in range(len(v))])
@@ -326,6 +361,7 @@ def rotations(v):
 
 
 assert torch.equal(rotations(prices), rotations_spec(prices))
+assert rotations(prices).untyped_storage().nbytes() <= 12 * prices.element_size(), "all 36 stored"
 
 
 # %% Solution: all rotations at once tags=["solution"]
@@ -335,4 +371,14 @@ def rotations(v):
 
 
 assert torch.equal(rotations(prices), rotations_spec(prices))
-assert rotations(prices).untyped_storage().nbytes() == 12 * prices.element_size()
+assert rotations(prices).untyped_storage().nbytes() <= 12 * prices.element_size(), "all 36 stored"
+
+
+# %% Wrong: one stored row each tags=["wrong"]
+def rotations(v):
+    return torch.stack([v.roll(-i) for i in range(len(v))])
+
+
+# %% Wrong: to the right tags=["wrong"]
+def rotations(v):
+    return torch.cat([v, v]).as_strided((len(v), len(v)), (1, 1)).flip(0)

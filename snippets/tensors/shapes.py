@@ -290,6 +290,17 @@ def put_back(x, order):
 for order in permutations(range(3)):
     assert torch.equal(put_back(readings.permute(order), order), readings)
 
+
+# %% Wrong: the same order again tags=["wrong"]
+def put_back(x, order):
+    return x.permute(order)
+
+
+# %% Wrong: the order backwards tags=["wrong"]
+def put_back(x, order):
+    return x.permute(order[::-1])
+
+
 # %% Exercise: attention heads tags=["exercise"]
 tokens = torch.arange(2 * 5 * 12).view(2, 5, 12)  # (batch, time, head * feature)
 
@@ -323,6 +334,17 @@ for count in [1, 2, 3, 4, 6, 12]:
     assert torch.equal(split_heads(tokens, count), split_heads_spec(tokens, count))
 
 
+# %% Wrong: time and features swapped first tags=["wrong"]
+def split_heads(x, heads):
+    batch, time, _ = x.shape
+    return x.transpose(1, 2).reshape(batch, heads, time, -1)
+
+
+# %% Wrong: every third feature tags=["wrong"]
+def split_heads(x, heads):
+    return x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)
+
+
 # %% Exercise: a dye test tags=["exercise"]
 def mixes(regroup, shape, axis):
     raise NotImplementedError("what should the dye be?")
@@ -346,3 +368,20 @@ assert mixes(lambda x: x.view(3, -1), (2, 3, 4), axis=1)
 assert not mixes(lambda x: x.transpose(0, 1).reshape(3, -1), (2, 3, 4), axis=1)
 assert mixes(lambda x: x.reshape(3, 25), (5, 5, 3), axis=2)
 assert not mixes(lambda x: x.permute(2, 0, 1).flatten(1), (5, 5, 3), axis=2)
+
+
+# %% Wrong: all mix tags=["wrong"]
+def mixes(regroup, shape, axis):
+    return True
+
+
+# %% Wrong: every number its own colour tags=["wrong"]
+def mixes(regroup, shape, axis):
+    rows = regroup(torch.ones(shape).flatten().cumsum(0).view(shape))
+    return bool((rows != rows[:, :1]).any())
+
+
+# %% Wrong: dyed along the first axis tags=["wrong"]
+def mixes(regroup, shape, axis):
+    rows = regroup(torch.ones(shape).cumsum(0))
+    return bool((rows != rows[:, :1]).any())

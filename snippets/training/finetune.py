@@ -84,6 +84,16 @@ loss = F.cross_entropy(model(images[late][:32]), targets[:32])
 loss.backward()
 print([name for name, p in model.named_parameters() if p.grad is not None])
 
+# %% None keeps a frozen body still, zero does not
+for to_none in (True, False):
+    pupil = deepcopy(trained)
+    optimizer = torch.optim.AdamW(pupil.parameters(), lr=0.01)
+    F.cross_entropy(pupil(images[late][:32]), targets[:32]).backward()
+    pupil.requires_grad_(False)  # with gradients from its training
+    optimizer.zero_grad(set_to_none=to_none)
+    optimizer.step()
+    print(to_none, torch.equal(pupil[0][0].weight, trained[0][0].weight))
+
 # %% Frozen, and its statistics move
 norm = model[0][1]
 mean = norm.running_mean.clone()
@@ -138,11 +148,19 @@ body = deepcopy(trained[0]).requires_grad_(False)
 model = nn.Sequential(body, nn.Linear(64, 5))
 optimizer = torch.optim.AdamW(model[1].parameters(), lr=1e-2)
 train(model, optimizer, images[late][:100], targets[:100], 5)
+print(torch.equal(body[0].weight, trained[0][0].weight))
 
-model[0].requires_grad_(True)
-optimizer.add_param_group({"params": model[0].parameters(), "lr": 1e-3})
+body.requires_grad_(True)
+optimizer.add_param_group({"params": body.parameters(), "lr": 1e-3})
 train(model, optimizer, images[late][:100], targets[:100], 5)
-print(all(p.grad is not None for p in model.parameters()))
+print(torch.equal(body[0].weight, trained[0][0].weight))
+
+# %% The scheduler was made for one group tags=["raises-exception"]
+optimizer = torch.optim.AdamW(model[1].parameters(), lr=1e-2)
+halving = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: 0.5**n)
+optimizer.add_param_group({"params": body.parameters(), "lr": 1e-3})
+optimizer.step()
+halving.step()
 
 # %% Added twice tags=["raises-exception"]
 optimizer.add_param_group({"params": model.parameters()})
@@ -190,7 +208,19 @@ saved = trained.state_dict()
 ten = nn.Sequential(new_body(), nn.Linear(64, 10))
 ten.load_state_dict(saved, strict=False)
 
+# %% Strict or not, what fits is loaded tags=["remove-cell"]
+for strict in (True, False):
+    partly = nn.Sequential(new_body(), nn.Linear(64, 10))
+    try:
+        partly.load_state_dict(saved, strict=strict)
+    except RuntimeError:
+        now = partly.state_dict()
+        assert all(torch.equal(now[name], saved[name]) for name in now if not name.startswith("1."))
+    else:
+        raise ValueError("the head has another size")
+
 # %% Load all but the head
+ten = nn.Sequential(new_body(), nn.Linear(64, 10))
 kept = {name: saved[name] for name in saved if not name.startswith("1.")}
 print(ten.load_state_dict(kept, strict=False))
 
@@ -236,18 +266,51 @@ for name, value in model[0].state_dict().items():
 assert model[1].training and model[1].weight.requires_grad
 
 
+# %% Wrong: the body without gradients, in train tags=["wrong"]
+def head_only(model):
+    model[0].eval()
+    model.train()
+    model[0].requires_grad_(False)
+
+
+# %% Wrong: the body in eval, with gradients tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].eval()
+
+
+# %% Wrong: nothing in train tags=["wrong"]
+def head_only(model):
+    model.eval()
+    model[0].requires_grad_(False)
+
+
+# %% Wrong: no momentum for the norms tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].requires_grad_(False)
+    model[0][1].momentum = model[0][5].momentum = 0.0
+
+
 # %% Exercise: each parameter once tags=["exercise"]
 def two_speeds(model, lr):
     """An AdamW with rate lr for model[1], and a tenth of it for the rest."""
     return torch.optim.AdamW(model.parameters(), lr=lr)
 
 
-optimizer = two_speeds(trained, 0.5)
-groups = optimizer.param_groups
-rates = {p: group["lr"] for group in groups for p in group["params"]}
-assert set(rates) == set(trained.parameters()), "some are missing"
-fast = set(trained[1].parameters())
-assert all(abs(rates[p] - (0.5 if p in fast else 0.05)) < 1e-9 for p in rates)
+def check_speeds(two_speeds):
+    for lr in (0.5, 0.02):
+        optimizer = two_speeds(trained, lr)
+        assert type(optimizer) is torch.optim.AdamW, "an AdamW"
+        groups = optimizer.param_groups
+        rates = {p: group["lr"] for group in groups for p in group["params"]}
+        assert set(rates) == set(trained.parameters()), "some are missing"
+        for p in trained[1].parameters():
+            assert abs(rates.pop(p) - lr) < 1e-9, "the head is slow"
+        assert all(abs(rate - lr / 10) < 1e-9 for rate in rates.values()), "the rest is fast"
+
+
+check_speeds(two_speeds)
 
 
 # %% Solution: each parameter once tags=["solution"]
@@ -255,15 +318,35 @@ def two_speeds(model, lr):
     """An AdamW with rate lr for model[1], and a tenth of it for the rest."""
     head = set(model[1].parameters())
     others = [p for p in model.parameters() if p not in head]
-    groups = [{"params": others, "lr": lr / 10}, {"params": list(head)}]
+    groups = [{"params": others, "lr": lr / 10}, {"params": model[1].parameters()}]
     return torch.optim.AdamW(groups, lr=lr)
 
 
-optimizer = two_speeds(trained, 0.5)
-groups = optimizer.param_groups
-rates = {p: group["lr"] for group in groups for p in group["params"]}
-assert set(rates) == set(trained.parameters()), "some are missing"
-assert all(abs(rates[p] - (0.5 if p in fast else 0.05)) < 1e-9 for p in rates)
+check_speeds(two_speeds)
+
+
+# %% Wrong: another optimizer tags=["wrong"]
+def two_speeds(model, lr):
+    groups = [{"params": model[0].parameters(), "lr": lr / 10}, {"params": model[1].parameters()}]
+    return torch.optim.SGD(groups, lr=lr)
+
+
+# %% Wrong: numbers copied from the check tags=["wrong"]
+def two_speeds(model, lr):
+    groups = [{"params": model[0].parameters(), "lr": 0.05}, {"params": model[1].parameters(), "lr": 0.5}]
+    return torch.optim.AdamW(groups)
+
+
+# %% Wrong: the head in both tags=["wrong"]
+def two_speeds(model, lr):
+    groups = [{"params": model.parameters(), "lr": lr / 10}, {"params": model[1].parameters()}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% Wrong: a slow head tags=["wrong"]
+def two_speeds(model, lr):
+    groups = [{"params": model[0].parameters()}, {"params": model[1].parameters(), "lr": lr / 10}]
+    return torch.optim.AdamW(groups, lr=lr)
 
 
 # %% Exercise: load what fits tags=["exercise"]
@@ -273,10 +356,18 @@ def load_what_fits(model, state):
     return sorted(result.unexpected_keys)
 
 
-ten = nn.Sequential(new_body(), nn.Linear(64, 10))
-left_out = load_what_fits(ten, {**saved, "extra": torch.ones(1)})
-assert left_out == ["1.bias", "1.weight", "extra"], left_out
-assert torch.equal(ten[0][0].weight, trained[0][0].weight), "body not loaded"
+def check_fits(load_what_fits):
+    ten = nn.Sequential(new_body(), nn.Linear(64, 10))
+    column = torch.ones(8, 1)  # eight numbers, but not (8,)
+    state = {"not.here": torch.ones(1), **saved, "0.0.bias": column}
+    left_out = load_what_fits(ten, state)
+    assert left_out == ["0.0.bias", "1.bias", "1.weight", "not.here"], left_out
+    for name, value in ten.state_dict().items():
+        fits = name not in left_out
+        assert torch.equal(value, saved[name]) == fits, f"{name}, loaded or not?"
+
+
+check_fits(load_what_fits)
 
 
 # %% Solution: load what fits tags=["solution"]
@@ -291,7 +382,33 @@ def load_what_fits(model, state):
     return sorted(state.keys() - fits.keys())
 
 
-ten = nn.Sequential(new_body(), nn.Linear(64, 10))
-left_out = load_what_fits(ten, {**saved, "extra": torch.ones(1)})
-assert left_out == ["1.bias", "1.weight", "extra"], left_out
-assert torch.equal(ten[0][0].weight, trained[0][0].weight), "body not loaded"
+check_fits(load_what_fits)
+
+
+# %% Wrong: as many numbers will do tags=["wrong"]
+def load_what_fits(model, state):
+    own = model.state_dict()
+    fits = {name: v for name, v in state.items() if name in own and v.numel() == own[name].numel()}
+    model.load_state_dict({name: v.reshape(own[name].shape) for name, v in fits.items()}, strict=False)
+    return sorted(state.keys() - fits.keys())
+
+
+# %% Wrong: what the model misses tags=["wrong"]
+def load_what_fits(model, state):
+    own = model.state_dict()
+    fits = {name: v for name, v in state.items() if name in own and v.shape == own[name].shape}
+    return sorted(model.load_state_dict(fits, strict=False).missing_keys)
+
+
+# %% Wrong: parameters and no buffers tags=["wrong"]
+def load_what_fits(model, state):
+    own = dict(model.named_parameters())
+    fits = {name: v for name, v in state.items() if name in own and v.shape == own[name].shape}
+    model.load_state_dict(fits, strict=False)
+    return sorted(state.keys() - fits.keys())
+
+
+# %% Wrong: the right names, and nothing loaded tags=["wrong"]
+def load_what_fits(model, state):
+    own = model.state_dict()
+    return sorted(name for name, v in state.items() if name not in own or v.shape != own[name].shape)
