@@ -579,7 +579,7 @@ marked[truth, guess] += 1
 marked.sum()
 
 # %% [markdown]
-# Not 359, but the number of different pairs.
+# Not 359, but the number of different pairs (`marked.sum() == (10 * truth + guess).unique().numel()`{.proof}).
 # All places are read first, then all are written, so a pair that occurs 35 times [gets the same 1](../tensors/indexing.md#twice-the-same-place) 35 times.
 #
 # The diagonal outshines the rest, so take it away; beside the CNN stands the nearest mean, in the same colours.
@@ -610,7 +610,7 @@ print(recall)
 print(precision)
 
 # %% [markdown]
-# Each 4 was found, and two others were called 4 as well; whatever was called 8 was one, and two 8s were missed.
+# Each 4 was found, and two others were called 4 as well; all that were called 8 were one, and two 8s were missed (`[int(n) for d in (4, 8) for n in (confusion[d].sum() - confusion[d, d], confusion[:, d].sum() - confusion[d, d])] == [0, 2, 2, 0]`{.proof}).
 # Mind how few they are: with 35 pictures of a digit, one mistake costs three points.
 #
 # ## The most confident mistakes
