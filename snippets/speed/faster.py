@@ -142,7 +142,7 @@ plt.yscale("log")
 plt.xlabel("a number")
 plt.ylabel("part of it lost by rounding")
 plt.title("float16 has more digits, and ends early")
-plt.legend(loc="center right")
+plt.legend(loc="center left")
 plt.show()
 
 # %% Scaled up, carried back, scaled down
