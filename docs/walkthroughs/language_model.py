@@ -34,7 +34,7 @@ print(text[:9])
 print([characters[i] for i in text[:9]])
 
 # %% [markdown]
-# Of the 856 characters there are 45 kinds; a line break is one of them (`characters[0] == "\n"`{.proof}).
+# Of the `len(zen)`{.value} characters there are `len(characters)`{.value} kinds; a line break is one of them (`characters[0] == "\n"`{.proof}).
 # Nothing is lost on the way: `"".join(characters[i] for i in text) == zen`{.proof}.
 #
 # A model is wanted for text it has not seen, so hold back the last six lines.
@@ -302,7 +302,7 @@ print(f"{first_loss:.1f}, ln 45 is {nothing:.1f}")
 changed = inputs[:1].clone()
 changed[0, 20] = number["!"]
 same = torch.isclose(model(changed)[0], logits[0], atol=1e-5).all(dim=1)
-print(same.int().tolist())
+print(same[:20].all(), same[20:].any())
 
 # %% [markdown]
 # The guesses are the same up to place 19, and from place 20 on they differ.
@@ -361,7 +361,7 @@ plt.show()
 # %% [markdown]
 # On the lines it never saw, the loss falls too (`min(unseen) < nothing - 0.5`{.proof}), but turns before step 100 (`unseen.index(min(unseen)) < 5`{.proof}), and in the end it is above the line of those who know nothing (`unseen[-1] > nothing`{.proof}).
 # The model has become sure, and about new lines it is sure and wrong; [overfitting](line_to_network.py#too-much-of-a-good-thing) again.
-# No wonder, with 16,717 numbers for 526 characters.
+# No wonder, with `sum(p.numel() for p in model.parameters()):,`{.value} numbers for `len(train)`{.value} characters.
 #
 # e to the power of the loss is called **perplexity**: the number of faces that a die would need in order to surprise you as much.
 

@@ -92,7 +92,8 @@ for to_none in (True, False):
     pupil.requires_grad_(False)  # with gradients from its training
     optimizer.zero_grad(set_to_none=to_none)
     optimizer.step()
-    print(to_none, torch.equal(pupil[0][0].weight, trained[0][0].weight))
+    still = torch.equal(pupil[0][0].weight, trained[0][0].weight)
+    print(f"{to_none = }, {still = }")
 
 # %% Frozen, and its statistics move
 norm = model[0][1]
