@@ -206,6 +206,22 @@ def test_trying_answers_changes_nothing_for_the_cells_below(template):
     assert "%% exercise-the-largest\nx statement 2\nx NotImplementedError: yours to write\n" in transcript
 
 
+def test_a_trial_finds_the_files_of_its_session_and_leaves_none(template):
+    writing = "def largest(values):\n    open('left', 'a').write('x')\n    assert open('kept').read() == 'k'\n"
+    template.replace("snippets/tried.py", "def largest(values):\n    return by_size", f"{writing}    return by_size")
+    template.replace("snippets/tried.py", "2]\n", "2]\nopen('kept', 'w').write('k');\n")
+    look = "import os\n\nprint(sorted(os.listdir()), open('left').read())"
+    template.replace("snippets/tried.py", "print(found", f"{look}\nprint(found")
+    try:
+        with Runner(template.root) as runner:
+            done = check_chapter(Site.read(template.root), runner, "tried")
+    finally:
+        template.write("snippets/tried.py", SNIPPET)
+
+    assert "| ['kept', 'left'] x\n" in done.merged, "one for the call in the solution's cell"
+    assert not [problem for problem in done.problems if not problem.acceptable]
+
+
 def test_nothing_shows_a_wrong_answer(template):
     done = template.run("torchproof", "notebooks", "taken")
 

@@ -122,7 +122,7 @@ print(slope, rest)
 print(((rest + slope * load - length) ** 2).mean())
 
 # %% [markdown]
-# The loss fell from 2.67 to 1.50.
+# The loss fell from `loss.item():.2f`{.value} to `((rest + slope * load - length) ** 2).mean().item():.2f`{.value}.
 #
 # [`no_grad`](../autograd/switches.md#no_grad-nothing-is-written-down) says that the step is no part of the calculation.
 # Without it, `slope -= …` raises, as [the ball](ball.py) shows.
@@ -175,7 +175,7 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Learned and true line are almost one, but 2.957 is not 3 and 11.956 is not 12.
+# Learned and true line are almost one, but `slope.item():.3f`{.value} is not 3 and `rest.item():.3f`{.value} is not 12.
 # Did it stop too early?
 # For straight lines there is a formula that needs no steps ([More equations than unknowns](../tensors/linalg.md#more-equations-than-unknowns)).
 
@@ -258,8 +258,8 @@ flat, steep = torch.linalg.eigvalsh(curvature)
 print(f"{flat:.3f} {steep:.3f}")
 
 # %% [markdown]
-# A step with rate 0.05 removes 0.05 · 18.973, that is 95 %, of what is wrong across the valley, but only 0.05 · 0.527, that is 2.6 %, of what is wrong along it.
-# A larger rate would be faster along, but not across: at 2 / 18.973 = 0.1054, a step overshoots by as much as was missing.
+# A step with rate 0.05 removes 0.05 · `steep.item():.3f`{.value}, that is `5 * steep.item():.0f`{.value} %, of what is wrong across the valley, but only 0.05 · `flat.item():.3f`{.value}, that is `5 * flat.item():.1f`{.value} %, of what is wrong along it.
+# A larger rate would be faster along, but not across: at 2 / `steep.item():.3f`{.value} = `2 / steep.item():.4f`{.value}, a step overshoots by as much as was missing.
 
 # %% A little too much is far too much
 for rate in (0.10, 0.11):
@@ -408,7 +408,7 @@ plt.show()
 
 # %% [markdown]
 # Even the true rule has a loss on the held-back half, because of the errors of measuring.
-# The line has five times as much, and its misses have a pattern: too short, too long, too short, too long.
+# The line has five times as much (`5 < mse_loss(line_held, y_held) / mse_loss(band(x_held), y_held) < 5.5`{.proof}), and its misses have a pattern: too short, too long, too short, too long.
 # No other line does better on the points to train on, so more training is of no use.
 #
 # ## Where to bend
@@ -455,7 +455,7 @@ with torch.no_grad():
     print(f"by hand {mse_loss(hand(x_held), y_held):.2f}")
 
 # %% [markdown]
-# It draws your line (`torch.allclose(hand(fine), two_bends(fine))`{.proof}), and has less than half the loss of the best straight one.
+# It draws your line (`torch.allclose(hand(fine), two_bends(fine))`{.proof}), and has less than half the loss of the best straight one (`mse_loss(hand(x_held), y_held) < mse_loss(line_held, y_held) / 2`{.proof}).
 # Each of the two hidden units brings one bend; the weights say where it lies and how sharp it is.
 # You need not choose them: they are numbers like slope and rest, and the loop can find them.
 #
@@ -493,7 +493,7 @@ for name, value in small.state_dict().items():
     print(name, tuple(value.shape))
 
 # %% [markdown]
-# Assigning the layers was enough for the model to find their parameters: the optimizer gets 49 numbers (`sum(p.numel() for p in small.parameters()) == 49`{.proof}), and `units` is not among them.
+# Assigning the layers was enough for the model to find their parameters: the optimizer gets `sum(p.numel() for p in small.parameters())`{.value} numbers, and `units` is not among them.
 # [`Adam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html) goes by the gradients too, but gives each number a step of its own, made from all the gradients that it has seen so far.
 
 # %% Six hundred steps by Adam
@@ -588,7 +588,7 @@ plt.show()
 
 # %% [markdown]
 # The loss on the training half goes towards zero, as it should.
-# On the held-back half it was lowest after 37 steps (`[h for _, h in history].index(lowest) == 37`{.proof}), and in the end it is more than three times as high.
+# On the held-back half it was lowest after `[h for _, h in history].index(lowest)`{.value} steps, and in the end it is more than three times as high (`held > 3 * lowest`{.proof}).
 # What the network learned in between is not the rubber band but the errors in twelve measurements.
 # This is **overfitting**, and only the held-back half shows it.
 
@@ -605,8 +605,8 @@ plt.show()
 
 # %% [markdown]
 # The late curve passes all points that it was trained on within a millimetre (`(large(x_train) - y_train).abs().max() < 0.1`{.proof}), and swings between them.
-# The early one is calm, but was 0.37 its true loss?
-# That is less than the 0.76 of the true rule itself, so something flatters it: step 37 was picked from 1300 because it suited these twelve points.
+# The early one is calm, but was `lowest:.2f`{.value} its true loss?
+# That is less than the `mse_loss(band(x_held), y_held).item():.2f`{.value} of the true rule itself, so something flatters it: step `[h for _, h in history].index(lowest)`{.value} was picked from `len(history)`{.value} because it suited these twelve points.
 # Points that helped to choose can no longer judge.
 # You would have to measure afresh; here you can ask the rule.
 
@@ -617,7 +617,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # Stopping early was right: the late network is further from the truth.
-# But the small network, whose held-back loss of 0.91 looked worse, is the nearest of the three.
+# But the small network, whose held-back loss of `mse_loss(small(x_held), y_held).item():.2f`{.value} looked worse, is the nearest of the three.
 #
 # ## Keep what was learned
 #

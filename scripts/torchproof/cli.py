@@ -1,4 +1,4 @@
-"""The command line: check, accept, record, explain, notebooks."""
+"""The command line: check, accept, record, explain, claims, notebooks."""
 
 import argparse
 import os
@@ -10,7 +10,9 @@ from pathlib import Path
 from .compare import recordings, transcript
 from .compare.accept import accept
 from .compare.check import Checker, check_chapter, last_seconds
+from .compare.claims import reviewed
 from .compare.site import Site
+from .compare.weak import weak
 from .files import find_root
 from .model.cells import TAGS
 from .model.devices import DEVICES, RECORDED
@@ -43,6 +45,11 @@ def check(root: Path, options: argparse.Namespace) -> int:
         return _on_device(root, options, is_recording=False)
     site = Site.read(root)
     names = _chosen(site, options.k)
+    if options.weak:
+        with Runner(root) as runner:
+            for line in (line for name in names for line in weak(site, runner, name)):
+                print(line, flush=True)
+        return 0
     with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
         found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker, names))
     for line in _waiting(site, names):
@@ -204,6 +211,18 @@ def notebooks(root: Path, options: argparse.Namespace) -> int:
     return _verdict(found, f"{len(names)} chapters written to {options.folder}")
 
 
+def claims(root: Path, options: argparse.Namespace) -> int:
+    """List the sentences of a page that nothing evaluated stands behind, and numbers that outputs above it hold."""
+    site = Site.read(root)
+    names = [page.removeprefix("docs/").removesuffix(".md").removesuffix(".py") for page in options.pages]
+    for unknown in (name for name in names if name not in site.pages):
+        print(f"no page docs/{unknown}.md; {did_you_mean(unknown, site.pages)}")
+        return 2
+    for name in names:
+        print("\n".join(reviewed(site, site.pages[name])))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
     parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
@@ -216,12 +235,15 @@ def _parser() -> argparse.ArgumentParser:
         ("accept", accept_),
         ("record", record),
         ("explain", explain),
+        ("claims", claims),
         ("notebooks", notebooks),
     ):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
         sub.set_defaults(command=command)
         if name == "explain":
             sub.add_argument("cell", help="chapter#cell, as pages embed it")
+        elif name == "claims":
+            sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
         else:
             sub.add_argument("-k", default="", metavar="EXPR", help="only chapters whose name contains EXPR")
         if name == "notebooks":
@@ -235,6 +257,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--device", choices=DEVICES, metavar=devices, default="cpu", help="where to run (default: cpu)"
             )
             sub.add_argument("--no-cache", action="store_true", help="run everything, as CI does")
+            sub.add_argument("--weak", action="store_true", help="list proofs that may prove too little; fails never")
     return parser
 
 

@@ -9,13 +9,14 @@
 Each function returns Markdown, waits for every chapter, and ends the build where something is wrong.
 """
 
-from typing import NoReturn
+import json
+from typing import Any, NoReturn
 
 from .builders.build import build_of
 from .model.problems import did_you_mean
 from .show import summary
 
-__all__ = ["chapters", "counts", "environment", "recordings"]
+__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -36,6 +37,25 @@ def chapters() -> str:
 def environment() -> str:
     """The versions that the CPU's sessions ran with."""
     return summary.environment(build_of().checks())
+
+
+def errors(chapter: str, rows: dict[str, str]) -> str:
+    """A table of errors, held to what this build's cells raise: `{"cell": "its title | what it means | way out"}`."""
+    return summary.errors(build_of().current().chapter(chapter), rows)
+
+
+def history(name: str) -> str:
+    """What older pages or versions printed, as the sentence of that name in `docs/assets/history.json`."""
+    return summary.history(_told(name))
+
+
+def history_table(name: str) -> str:
+    """What older pages or versions printed, line by line."""
+    return summary.history_table(_told(name))
+
+
+def _told(name: str) -> dict[str, Any]:
+    return json.loads((build_of().root / "docs/assets/history.json").read_text(encoding="utf-8"))[name]
 
 
 def recordings() -> str:

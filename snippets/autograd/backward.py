@@ -358,6 +358,24 @@ beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detac
 assert torch.allclose(beyond_autograd, place.detach().new_tensor([6, 3, 2]))
 print(by_differences)
 
+
+# %% Wrong: a step to one side only tags=["wrong"]
+def gradient_by_differences(f, v, h=1e-4):
+    steps = h * torch.eye(len(v), dtype=v.dtype)
+    return torch.tensor([(f(v + step) - f(v)) / h for step in steps], dtype=v.dtype)
+
+
+# %% Wrong: all elements step at once tags=["wrong"]
+def gradient_by_differences(f, v, h=1e-4):
+    return torch.full_like(v, (f(v + h) - f(v - h)) / (2 * h))
+
+
+# %% Wrong: autograd after all tags=["wrong"]
+def gradient_by_differences(f, v, h=1e-4):
+    v = v.clone().requires_grad_()
+    return torch.autograd.grad(f(v), v)[0]
+
+
 # %% Exercise: mean squared error tags=["exercise"]
 inputs = torch.tensor([1.0, 2.0, 3.0, 4.0])
 targets = torch.tensor([2.0, 4.0, 6.0, 8.0])
@@ -386,6 +404,21 @@ for guess in torch.tensor([0.5, 2.0, 3.0], requires_grad=True):
     (error_slope,) = torch.autograd.grad(error, guess)
     assert torch.allclose(error_gradient(guess.detach()), error_slope), "another slope"
     print(error_gradient(guess.detach()))
+
+
+# %% Wrong: the right number for one guess tags=["wrong"]
+def error_gradient(w):
+    return torch.tensor(-22.5)
+
+
+# %% Wrong: the inner slope forgotten tags=["wrong"]
+def error_gradient(w):
+    return (2 * (w * inputs - targets)).mean()
+
+
+# %% Wrong: a sum for the mean tags=["wrong"]
+def error_gradient(w):
+    return (2 * inputs * (w * inputs - targets)).sum()
 
 
 # %% Exercise: find the leaves tags=["exercise"]
@@ -425,6 +458,20 @@ assert [id(leaf) for leaf in leaves_of((idle * idle).grad_fn)] == [id(idle)]
 print(found)
 
 
+# %% Wrong: once for each path tags=["wrong"]
+def leaves_of(node):
+    if node is None:
+        return []
+    if hasattr(node, "variable"):
+        return [node.variable]
+    return [leaf for parent, _ in node.next_functions for leaf in leaves_of(parent)]
+
+
+# %% Wrong: the two of this block tags=["wrong"]
+def leaves_of(node):
+    return [width, depth]
+
+
 # %% Exercise: a distance without nan tags=["exercise"]
 def distance(p, q):
     """Straight-line distance of each row of `p` from the same row of `q`."""
@@ -457,6 +504,22 @@ assert apart.tolist() == [0, 5], "a distance has changed"
 assert not pull.isnan().any(), "a gradient is nan"
 torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
 print(pull)
+
+
+# %% Wrong: a little more under the root tags=["wrong"]
+def distance(p, q):
+    return (((p - q) ** 2).sum(dim=1) + 1e-12).sqrt()
+
+
+# %% Wrong: the zero replaced after the root tags=["wrong"]
+def distance(p, q):
+    squared = ((p - q) ** 2).sum(dim=1)
+    return torch.where(squared == 0, 0.0, squared.sqrt())
+
+
+# %% Wrong: no slope for anybody tags=["wrong"]
+def distance(p, q):
+    return ((p - q) ** 2).sum(dim=1).sqrt().detach() + 0 * p.sum()
 
 
 # %% Exercise: your own backward tags=["exercise"]
@@ -497,3 +560,25 @@ walk_back(tangle.grad_fn, torch.tensor(1.0), gradients)
 assert torch.allclose(gradients[p], expected[0])
 assert torch.allclose(gradients[q], expected[1])
 print(gradients[p], gradients[q])
+
+
+# %% Wrong: the last path wins tags=["wrong"]
+def walk_back(node, gradient, found):
+    if hasattr(node, "variable"):
+        found[node.variable] = gradient
+        return
+    results = node(gradient)
+    results = results if isinstance(results, tuple) else (results,)
+    for (parent, _), result in zip(node.next_functions, results):
+        if parent is not None:
+            walk_back(parent, result.detach(), found)
+
+
+# %% Wrong: added, never multiplied tags=["wrong"]
+def walk_back(node, gradient, found):
+    if hasattr(node, "variable"):
+        found[node.variable] = found.get(node.variable, 0) + gradient
+        return
+    for parent, _ in node.next_functions:
+        if parent is not None:
+            walk_back(parent, gradient, found)

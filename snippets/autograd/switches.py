@@ -205,7 +205,6 @@ for function in (above, inside):
     except StopIteration:  # it has returned
         pass
 
-
 # %% Exercise: a faithful judge tags=["exercise"]
 import copy
 
@@ -252,6 +251,42 @@ predict(judged, rows)
 assert judged.training and judged[1].training, "a mode has changed"
 
 
+# %% Wrong: all awake afterwards tags=["wrong"]
+def predict(model, batch):
+    model.eval()
+    with torch.no_grad():
+        answers = model(batch)
+    model.train()
+    return answers
+
+
+# %% Wrong: the outermost mode only tags=["wrong"]
+def predict(model, batch):
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        answers = model(batch)
+    model.train(training)
+    return answers
+
+
+# %% Wrong: no mode at all tags=["wrong"]
+def predict(model, batch):
+    with torch.no_grad():
+        return model(batch)
+
+
+# %% Wrong: recorded, and cut off tags=["wrong"]
+def predict(model, batch):
+    return copy.deepcopy(model).train()(batch).detach()
+
+
+# %% Wrong: left asleep tags=["wrong"]
+@torch.no_grad()
+def predict(model, batch):
+    return model.eval()(batch)
+
+
 # %% Exercise: freeze all but the head tags=["exercise"]
 def freeze_all_but(model, head):
     """An optimizer that holds all parameters moves only those of `head` now."""
@@ -291,6 +326,34 @@ for head, expected in to_move.items():
     all_of_it.step()
     moved = [not torch.equal(now, then) for now, then in zip(tower.parameters(), before)]
     assert moved == expected, f"moved, with layer {head} as the head: {moved}"
+
+
+# %% Wrong: the switch only tags=["wrong"]
+def freeze_all_but(model, head):
+    model.requires_grad_(False)
+    head.requires_grad_(True)
+
+
+# %% Wrong: gradients of zeros tags=["wrong"]
+def freeze_all_but(model, head):
+    model.requires_grad_(False)
+    head.requires_grad_(True)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+
+
+# %% Wrong: never thawed tags=["wrong"]
+def freeze_all_but(model, head):
+    for layer in model:
+        if layer is not head:
+            layer.requires_grad_(False)
+            layer.zero_grad()
+
+
+# %% Wrong: eval instead tags=["wrong"]
+def freeze_all_but(model, head):
+    model.eval()
+    head.train()
 
 
 # %% Exercise: a slow teacher tags=["exercise"]
@@ -334,3 +397,30 @@ assert teacher.weight is held, "the optimizer holds another tensor"
 assert teacher.weight._version > writes, "written behind autograd's back"
 follow(teacher, student, keep=0.5)
 assert [p.item() for p in teacher.parameters()] == [6.5, 6.5], "½ · 5 + ½ · 8 is 6.5"
+
+
+# %% Wrong: behind autograd's back tags=["wrong"]
+def follow(teacher, student, keep=0.75):
+    for slow, fast in zip(teacher.parameters(), student.parameters()):
+        slow.data.mul_(keep).add_(fast.data, alpha=1 - keep)
+
+
+# %% Wrong: new parameters tags=["wrong"]
+def follow(teacher, student, keep=0.75):
+    for name, fast in student.named_parameters():
+        slow = getattr(teacher, name)
+        setattr(teacher, name, nn.Parameter((keep * slow + (1 - keep) * fast).detach()))
+
+
+# %% Wrong: the shares exchanged tags=["wrong"]
+@torch.no_grad()
+def follow(teacher, student, keep=0.75):
+    for slow, fast in zip(teacher.parameters(), student.parameters()):
+        slow.mul_(1 - keep).add_(fast, alpha=keep)
+
+
+# %% Wrong: always three quarters tags=["wrong"]
+@torch.no_grad()
+def follow(teacher, student, keep=0.75):
+    for slow, fast in zip(teacher.parameters(), student.parameters()):
+        slow.mul_(0.75).add_(fast, alpha=0.25)

@@ -225,6 +225,31 @@ for f in [first_two, lengths_and_sum]:
 assert spot.grad.tolist() == [0, 0, 0], "somebody's gradient has changed"
 
 
+# %% Wrong: a column tags=["wrong"]
+def row_of_jacobian(f, x, i):
+    return torch.func.jacrev(f)(x.detach())[:, i]
+
+
+# %% Wrong: into .grad tags=["wrong"]
+def row_of_jacobian(f, x, i):
+    x.grad = None
+    f(x)[i].backward()
+    return x.grad
+
+
+# %% Wrong: the first row tags=["wrong"]
+def row_of_jacobian(f, x, i):
+    (row,) = torch.autograd.grad(f(x)[0], x)
+    return row
+
+
+# %% Wrong: all rows at once tags=["wrong"]
+def row_of_jacobian(f, x, i):
+    outputs = f(x)
+    (row,) = torch.autograd.grad(outputs, x, torch.ones_like(outputs))
+    return row
+
+
 # %% Exercise: examples that count more tags=["exercise"]
 def weighted_slope(guess, distances, times, importance):
     """The slope of the mean of importance · error², by a `v` for the errors."""
@@ -262,6 +287,27 @@ for some in [slice(0, 4), slice(2, 4)]:
     assert torch.equal(found, expected), f"{found.item()}, not {expected.item()}"
 
 
+# %% Wrong: a sum tags=["wrong"]
+def weighted_slope(guess, distances, times, importance):
+    errors = (guess * distances - times) ** 2
+    errors.backward(importance)
+    return guess.grad
+
+
+# %% Wrong: always by four tags=["wrong"]
+def weighted_slope(guess, distances, times, importance):
+    errors = (guess * distances - times) ** 2
+    errors.backward(importance / 4)
+    return guess.grad
+
+
+# %% Wrong: a weighted mean tags=["wrong"]
+def weighted_slope(guess, distances, times, importance):
+    errors = (guess * distances - times) ** 2
+    errors.backward(importance / importance.sum())
+    return guess.grad
+
+
 # %% Exercise: the gradient turned round tags=["exercise"]
 def turned_round(t):
     """The numbers of `t`; what comes back through the result changes its sign."""
@@ -293,3 +339,24 @@ turned = turned_round(hidden)
 assert torch.equal(turned, hidden), "the numbers changed"
 slopes = feature.grad.tolist()
 assert slopes == [18.0, 14.0], slopes  # 2 · (10 - 1) and 2 · (10 - 3)
+
+
+# %% Wrong: for everybody tags=["wrong"]
+def turned_round(t):
+    t.register_hook(lambda gradient: -gradient)
+    return t
+
+
+# %% Wrong: no gradient tags=["wrong"]
+def turned_round(t):
+    return t.detach()
+
+
+# %% Wrong: the numbers turned too tags=["wrong"]
+def turned_round(t):
+    return -t
+
+
+# %% Wrong: as it came tags=["wrong"]
+def turned_round(t):
+    return t.view_as(t)

@@ -295,6 +295,30 @@ assert (to_pixels(-too_bright, mean, std) == 0).all(), "too dark is black"
 print(to_pixels(shown, mean, std).shape)
 
 
+# %% Wrong: cut off, not rounded tags=["wrong"]
+def to_pixels(image, mean, std):
+    image = image * std[:, None, None] + mean[:, None, None]
+    return (image * 255).clamp(0, 255).byte().permute(1, 2, 0)
+
+
+# %% Wrong: not clamped tags=["wrong"]
+def to_pixels(image, mean, std):
+    image = image * std[:, None, None] + mean[:, None, None]
+    return (image * 255).round().byte().permute(1, 2, 0)
+
+
+# %% Wrong: another axis first tags=["wrong"]
+def to_pixels(image, mean, std):
+    image = image * std[:, None, None] + mean[:, None, None]
+    return (image * 255).round().clamp(0, 255).byte().permute(2, 1, 0)
+
+
+# %% Wrong: the same numbers in another shape tags=["wrong"]
+def to_pixels(image, mean, std):
+    image = image * std[:, None, None] + mean[:, None, None]
+    return (image * 255).round().clamp(0, 255).byte().reshape(*image.shape[1:], 3)
+
+
 # %% Exercise: a picture and its mask tags=["exercise"]
 def maybe_mirror(image):
     return image.flip(-1) if torch.rand(()) < 0.5 else image
@@ -332,6 +356,28 @@ for _ in range(20):
     sides.add("left" if where[0, 0] else "right" if where[0, 3] else "below")
 assert sides == {"left", "right"}, "sometimes mirrored, sometimes not"
 print(sorted(sides))
+
+
+# %% Wrong: never tags=["wrong"]
+def mirror_both(image, mask):
+    return image, mask
+
+
+# %% Wrong: always tags=["wrong"]
+def mirror_both(image, mask):
+    return image.flip(-1), mask.flip(-1)
+
+
+# %% Wrong: upside down tags=["wrong"]
+def mirror_both(image, mask):
+    if torch.rand(()) < 0.5:
+        return image.flip(-2), mask.flip(-2)
+    return image, mask
+
+
+# %% Wrong: two coins tags=["wrong"]
+def mirror_both(image, mask):
+    return maybe_mirror(image), maybe_mirror(mask)
 
 
 # %% Exercise: read from the zip tags=["exercise"]
@@ -390,3 +436,47 @@ assert torch.equal(flags[0][0], image), "other stripes than those in the zip"
 held = [type(value) for value in vars(zipped).values()]
 assert zipfile.ZipFile not in held, "an open archive would be shared by all workers"
 print(len(zipped), zipped.classes)
+
+
+# %% Wrong: an archive that stays open tags=["wrong"]
+class Zipped(Pictures):
+    def __init__(self, archive):
+        self.archive = zipfile.ZipFile(archive)
+        self.files = sorted(name for name in self.archive.namelist() if name.endswith(".png"))
+        self.classes = sorted({Path(name).parent.name for name in self.files})
+
+    def __getitem__(self, i):
+        name = self.files[i]
+        with self.archive.open(name) as file:
+            pixels = torch.from_numpy(np.array(Image.open(file).convert("RGB")))
+        return pixels.permute(2, 0, 1) / 255, self.classes.index(Path(name).parent.name)
+
+
+# %% Wrong: in the order of the archive tags=["wrong"]
+class Zipped(Pictures):
+    def __init__(self, archive):
+        self.archive = archive
+        with zipfile.ZipFile(archive) as opened:
+            self.files = [name for name in opened.namelist() if name.endswith(".png")]
+        self.classes = sorted({Path(name).parent.name for name in self.files})
+
+    def __getitem__(self, i):
+        name = self.files[i]
+        with zipfile.ZipFile(self.archive) as opened, opened.open(name) as file:
+            pixels = torch.from_numpy(np.array(Image.open(file).convert("RGB")))
+        return pixels.permute(2, 0, 1) / 255, self.classes.index(Path(name).parent.name)
+
+
+# %% Wrong: everything in the archive tags=["wrong"]
+class Zipped(Pictures):
+    def __init__(self, archive):
+        self.archive = archive
+        with zipfile.ZipFile(archive) as opened:
+            self.files = sorted(name for name in opened.namelist() if not name.endswith("/"))
+        self.classes = sorted({Path(name).parent.name for name in self.files})
+
+    def __getitem__(self, i):
+        name = self.files[i]
+        with zipfile.ZipFile(self.archive) as opened, opened.open(name) as file:
+            pixels = torch.from_numpy(np.array(Image.open(file).convert("RGB")))
+        return pixels.permute(2, 0, 1) / 255, self.classes.index(Path(name).parent.name)

@@ -362,6 +362,28 @@ for workers in (1, 2, 3, 4):
 assert next(iter(share(patient_stream(), 1, 2))) == 1
 print(parts)
 
+
+# %% Wrong: blocks tags=["wrong"]
+def share(stream, worker, workers):
+    size = len(stream) // workers
+    return stream[worker * size : (worker + 1) * size]
+
+
+# %% Wrong: all of it for each tags=["wrong"]
+def share(stream, worker, workers):
+    return iter(stream)
+
+
+# %% Wrong: a list first tags=["wrong"]
+def share(stream, worker, workers):
+    return list(stream)[worker::workers]
+
+
+# %% Wrong: the first for each tags=["wrong"]
+def share(stream, worker, workers):
+    return islice(stream, 0, None, workers)
+
+
 # %% Exercise: pad and mark tags=["exercise"]
 measured = [[0.0, -3.0], [2.0, 0.0, 5.0, 0.0], [0.0]]
 temperatures = [torch.tensor(row) for row in measured]
@@ -395,6 +417,32 @@ assert torch.equal(table[mask], torch.cat(temperatures)), "a measured number is 
 assert (table[~mask] == 0).all(), "padded with something else"
 print(mask)
 
+
+# %% Wrong: zeros are padding tags=["wrong"]
+def pad_and_mark(samples):
+    table = pad_sequence(samples, batch_first=True)
+    return table, table != 0
+
+
+# %% Wrong: nan as padding tags=["wrong"]
+def pad_and_mark(samples):
+    table = pad_sequence(samples, batch_first=True, padding_value=torch.nan)
+    return table, ~table.isnan()
+
+
+# %% Wrong: the padding marked tags=["wrong"]
+def pad_and_mark(samples):
+    lengths = torch.tensor([len(sample) for sample in samples])
+    table = pad_sequence(samples, batch_first=True)
+    return table, torch.arange(table.shape[1]) >= lengths[:, None]
+
+
+# %% Wrong: everything tags=["wrong"]
+def pad_and_mark(samples):
+    table = pad_sequence(samples, batch_first=True)
+    return table, torch.ones_like(table, dtype=torch.bool)
+
+
 # %% Exercise: batches of equal lengths tags=["exercise"]
 words = [torch.ones(n) for n in (9, 2, 9, 1, 9, 1, 2)]
 
@@ -405,7 +453,7 @@ def batches_by_length(samples, batch_size):
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
-for size in (2, 3):
+for size in (2, 3, 4):
     batches = batches_by_length(words, size)
     assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
     assert max(map(len, batches)) == size
@@ -421,7 +469,7 @@ def batches_by_length(samples, batch_size):
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
-for size in (2, 3):
+for size in (2, 3, 4):
     batches = batches_by_length(words, size)
     assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
     assert max(map(len, batches)) == size
@@ -429,3 +477,29 @@ for size in (2, 3):
     sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
     assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
     print(batches, sum(sizes))
+
+
+# %% Wrong: in their order tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    order = list(range(len(samples)))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+# %% Wrong: the last one dropped tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    order = sorted(range(len(samples)), key=lambda i: len(samples[i]))
+    whole = len(order) // batch_size * batch_size
+    return [order[start : start + batch_size] for start in range(0, whole, batch_size)]
+
+
+# %% Wrong: one alone tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    return [[i] for i in sorted(range(len(samples)), key=lambda i: len(samples[i]))]
+
+
+# %% Wrong: equal lengths only tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    found = {}
+    for i, sample in enumerate(samples):
+        found.setdefault(len(sample), []).append(i)
+    return [same[start : start + batch_size] for same in found.values() for start in range(0, len(same), batch_size)]

@@ -87,6 +87,9 @@ scaled = Scaled().to("meta")
 for name in ("weight", "scale", "shift"):
     print(f"{name:7}{getattr(scaled, name).device}")
 
+# %% No data to carry tags=["raises-exception"]
+scaled.to("cpu")
+
 # %% Two devices do not mix tags=["cuda", "raises-exception"]
 made + numbers
 
@@ -326,6 +329,21 @@ with FakeTensorMode():
     assert with_positions(torch.ones(2, 3, device="cuda")).is_cuda
 
 
+# %% Wrong: always on the GPU tags=["wrong"]
+def with_positions(rows):
+    return rows + torch.arange(rows.shape[-1], device="cuda")
+
+
+# %% Wrong: home to the CPU tags=["wrong"]
+def with_positions(rows):
+    return rows.cpu() + torch.arange(rows.shape[-1])
+
+
+# %% Wrong: along the first axis tags=["wrong"]
+def with_positions(rows):
+    return rows + torch.arange(rows.shape[0], device=rows.device)[:, None]
+
+
 # %% Exercise: carry a whole batch tags=["exercise"]
 from collections import OrderedDict, namedtuple
 
@@ -380,6 +398,43 @@ assert str(describe(batch)) == packed, "the original has changed"
 assert to_device(batch, "cpu")["pictures"].equal(torch.ones(2, 3)), "other numbers"
 
 
+# %% Wrong: every sequence a list tags=["wrong"]
+def to_device(batch, device):
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device)
+    if isinstance(batch, dict):
+        return {key: to_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, (list, tuple)):
+        return [to_device(part, device) for part in batch]
+    return batch
+
+
+# %% Wrong: the original is changed tags=["wrong"]
+def to_device(batch, device):
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device)
+    if isinstance(batch, dict):
+        batch.update({key: to_device(value, device) for key, value in batch.items()})
+    if isinstance(batch, list):
+        batch[:] = [to_device(part, device) for part in batch]
+    if isinstance(batch, tuple):
+        parts = [to_device(part, device) for part in batch]
+        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+    return batch
+
+
+# %% Wrong: the right places, other numbers tags=["wrong"]
+def to_device(batch, device):
+    if isinstance(batch, torch.Tensor):
+        return torch.zeros_like(batch, device=device)
+    if isinstance(batch, dict):
+        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+    if isinstance(batch, (list, tuple)):
+        parts = [to_device(part, device) for part in batch]
+        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+    return batch
+
+
 # %% Exercise: who stayed behind tags=["exercise"]
 def stragglers(module, device):
     """Names of all tensors in a module that are on another device."""
@@ -409,6 +464,23 @@ assert len(stragglers(house, "meta")) == 8, stragglers(house, "meta")
 assert stragglers(house.to("meta"), "meta") == ["0.shift", "2.shift"]
 
 
+# %% Wrong: what would be saved tags=["wrong"]
+def stragglers(module, device):
+    saved = module.state_dict().items()
+    return [name for name, value in saved if value.device.type != device]
+
+
+# %% Wrong: without their path tags=["wrong"]
+def stragglers(module, device):
+    found = []
+    for part in module.modules():
+        own = part._parameters | part._buffers | vars(part)
+        for name, value in own.items():
+            if isinstance(value, torch.Tensor) and value.device.type != device:
+                found.append(name)
+    return found
+
+
 # %% Exercise: predict the meeting tags=["exercise"]
 def predict(left, right):
     """What meet(left, right) will say, without asking PyTorch."""
@@ -432,6 +504,21 @@ def predict(left, right):
 with FakeTensorMode():
     for left, right in product(guests, guests):
         assert predict(left, right) == meet(left, right), (left, right)
+
+
+# %% Wrong: a single number goes anywhere tags=["wrong"]
+def predict(left, right):
+    if left[1] == right[1] or right[0] == ():
+        return left[1]
+    return right[1] if left[0] == () else "refused"
+
+
+# %% Wrong: one number, with an axis or without tags=["wrong"]
+def predict(left, right):
+    single = [((), "cpu"), ((1,), "cpu")]
+    if left[1] == right[1] or right in single:
+        return left[1]
+    return right[1] if left in single else "refused"
 
 
 # %% Exercise: two trips tags=["exercise"]
@@ -459,3 +546,18 @@ with FakeTensorMode(), Customs() as officer:
     means = column_means(torch.ones(1000, 100), "cuda:0")
     assert means.shape == (100,) and not means.is_cuda
 assert (officer.trips, officer.bytes) == (2, 400_400), (officer.trips, officer.bytes)
+
+
+# %% Wrong: two trips, and the work at home tags=["wrong"]
+def column_means(table, device):
+    return table.mean(dim=0).to(device).cpu()
+
+
+# %% Wrong: sums for means tags=["wrong"]
+def column_means(table, device):
+    return table.to(device).sum(dim=0).cpu()
+
+
+# %% Wrong: no officer sees a list tags=["wrong"]
+def column_means(table, device):
+    return torch.tensor([sum(column) / len(column) for column in zip(*table.tolist())])

@@ -15,7 +15,7 @@ optimizer.step()
 
 weights = sum(p.nbytes for p in model.parameters())
 gradients = sum(p.grad.nbytes for p in model.parameters())
-adam = sum(kept.nbytes for p in model.parameters() for kept in optimizer.state[p].values())
+adam = sum(t.nbytes for state in optimizer.state.values() for t in state.values())
 print(f"weights   {weights:9,}")
 print(f"gradients {gradients:9,}")
 print(f"Adam      {adam:9,}")
@@ -209,8 +209,8 @@ for name, make in {
     matrix.grad = torch.rand(512, 512)
     chosen = make([matrix])
     chosen.step()
-    states = sum(state.nbytes for state in chosen.state[matrix].values() if state is not None)
-    print(f"{name:13} {states / matrix.nbytes:.2f}")
+    remembered = [t for t in chosen.state[matrix].values() if t is not None]
+    print(f"{name:13} {sum(t.nbytes for t in remembered) / matrix.nbytes:.2f}")
 
 # %% Every loss in the list keeps a graph
 with Meter(*model.parameters(), batch) as meter:
@@ -364,6 +364,22 @@ def training_bytes(model):
 check_training_bytes(training_bytes)
 
 
+# %% Wrong: four bytes for each number tags=["wrong"]
+def training_bytes(model):
+    return sum((16 if p.requires_grad else 4) * p.numel() for p in model.parameters())
+
+
+# %% Wrong: the frozen ones too tags=["wrong"]
+def training_bytes(model):
+    return sum(4 * p.nbytes for p in model.parameters())
+
+
+# %% Wrong: by names, and not by weights tags=["wrong"]
+def training_bytes(model):
+    named = model.state_dict(keep_vars=True).values()
+    return sum((4 if p.requires_grad else 1) * p.nbytes for p in named if isinstance(p, nn.Parameter))
+
+
 # %% Exercise: keep a row, and nothing else tags=["exercise"]
 def best_rows(model, batches):
     """From each batch the row of the output with the largest sum."""
@@ -404,6 +420,23 @@ def best_rows(model, batches):
 check_best_rows(best_rows)
 
 
+# %% Wrong: detached, and still a view tags=["wrong"]
+def best_rows(model, batches):
+    outputs = [model(batch).detach() for batch in batches]
+    return [output[output.sum(dim=1).argmax()] for output in outputs]
+
+
+# %% Wrong: cloned, and still in the graph tags=["wrong"]
+def best_rows(model, batches):
+    outputs = [model(batch) for batch in batches]
+    return [output[output.sum(dim=1).argmax()].clone() for output in outputs]
+
+
+# %% Wrong: rows of zeros tags=["wrong"]
+def best_rows(model, batches):
+    return [torch.zeros(100) for _ in batches]
+
+
 # %% Exercise: half until it fits tags=["exercise"]
 def run_what_fits(step, rows):
     """step(rows), with half the rows after each OutOfMemoryError."""
@@ -436,10 +469,15 @@ def check_run_what_fits(run_what_fits):
         raise AssertionError("not even one row fits, and nobody is told")
     except torch.OutOfMemoryError:
         pass
+
+    def step_with_a_mistake(rows):
+        raise RuntimeError(f"{rows} rows of the wrong shape")
+
     try:
-        run_what_fits(lambda rows: torch.ones(rows) + torch.ones(rows + 1), 64)
+        run_what_fits(step_with_a_mistake, 64)
+        raise AssertionError("another error, and nobody is told")
     except RuntimeError as error:
-        assert "(64)" in str(error), "another error was taken for a lack of memory"
+        assert "64 rows" in str(error), "another error was taken for a lack of memory"
 
 
 check_run_what_fits(run_what_fits)
@@ -458,3 +496,32 @@ def run_what_fits(step, rows):
 
 
 check_run_what_fits(run_what_fits)
+
+
+# %% Wrong: again inside the except block tags=["wrong"]
+def run_what_fits(step, rows):
+    try:
+        return step(rows)
+    except torch.OutOfMemoryError:
+        return run_what_fits(step, rows // 2)
+
+
+# %% Wrong: any error will do tags=["wrong"]
+def run_what_fits(step, rows):
+    while rows > 1:
+        try:
+            return step(rows)
+        except RuntimeError:
+            pass
+        rows //= 2
+    return step(rows)
+
+
+# %% Wrong: the last one is silent tags=["wrong"]
+def run_what_fits(step, rows):
+    while rows:
+        try:
+            return step(rows)
+        except torch.OutOfMemoryError:
+            pass
+        rows //= 2

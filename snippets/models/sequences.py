@@ -325,6 +325,23 @@ ones_mean = torch.tensor([[1.0], [1.0]])
 assert torch.equal(mean_of_words(torch.ones(2, 3, 1), lengths[[0, 2]]), ones_mean)
 
 
+# %% Wrong: zeros counted in the mean tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    real = torch.arange(vectors.shape[1]) < lengths[:, None]
+    return (vectors * real[:, :, None]).mean(dim=1)
+
+
+# %% Wrong: the padding added up tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    return vectors.sum(dim=1) / lengths[:, None]
+
+
+# %% Wrong: what is zero is padding tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    real = (vectors != 0).any(dim=-1, keepdim=True)
+    return (vectors * real).sum(dim=1) / real.sum(dim=1)
+
+
 # %% Exercise: both ends of a sentence tags=["exercise"]
 def read_both_ways(gru, vectors, lengths):
     """Upper layer: the state at the end, beside that of the way back."""
@@ -350,6 +367,30 @@ def read_both_ways(gru, vectors, lengths):
 with torch.no_grad():
     answer = read_both_ways(both, vectors, lengths)
     assert torch.allclose(answer, spec, atol=1e-6)
+
+
+# %% Wrong: the states of the padded tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    return torch.cat([*gru(vectors)[1][-2:]], dim=1)
+
+
+# %% Wrong: the last real column tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    packed = pack_padded_sequence(vectors, lengths, True, enforce_sorted=False)
+    outputs, _ = pad_packed_sequence(gru(packed)[0], batch_first=True)
+    return outputs[torch.arange(len(outputs)), lengths - 1]
+
+
+# %% Wrong: a reshape for a transpose tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    packed = pack_padded_sequence(vectors, lengths, True, enforce_sorted=False)
+    return gru(packed)[1][-2:].reshape(len(vectors), -1)
+
+
+# %% Wrong: the lower layer tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    packed = pack_padded_sequence(vectors, lengths, True, enforce_sorted=False)
+    return torch.cat([*gru(packed)[1][:2]], dim=1)
 
 
 # %% Exercise: past, and real tags=["exercise"]
@@ -382,19 +423,24 @@ masked = F.scaled_dot_product_attention(*three, attn_mask=may_look(lengths, 3))
 assert torch.allclose(masked[1, 0], vectors[1, 0])  # one word looks at itself
 
 
-# %% Wrong answers are refused tags=["remove-cell"]
-def last_column(vectors, lengths):
-    return both(vectors)[0][:, -1]
+# %% Wrong: real, and the future tags=["wrong"]
+def may_look(lengths, steps):
+    return (torch.arange(steps) < lengths[:, None])[:, None, :].expand(-1, steps, -1)
 
 
-def states_reshaped(vectors, lengths):
-    packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
-    return both(packed)[1][-2:].reshape(len(vectors), -1)
+# %% Wrong: the queries are real, not the keys tags=["wrong"]
+def may_look(lengths, steps):
+    step = torch.arange(steps)
+    return (step[:, None] < lengths[:, None, None]) & (step <= step[:, None])
 
 
-with torch.no_grad():
-    ends_spec = torch.stack([torch.cat([e[-1, :5], e[0, 5:]]) for e in ends])
-    for wrong_answer in (last_column, states_reshaped):
-        assert not torch.allclose(wrong_answer(vectors, lengths), ends_spec, atol=1e-3)
-assert not torch.ones(3, 3, dtype=torch.bool).tril().expand(2, 3, 3).equal(spec)
-assert not (torch.arange(3) < torch.tensor([3, 1])[:, None])[:, None, :].expand(2, 3, 3).equal(spec)
+# %% Wrong: ones and zeros tags=["wrong"]
+def may_look(lengths, steps):
+    step = torch.arange(steps)
+    return ((step < lengths[:, None, None]) & (step <= step[:, None])).float()
+
+
+# %% Wrong: no look at itself tags=["wrong"]
+def may_look(lengths, steps):
+    step = torch.arange(steps)
+    return (step < lengths[:, None, None]) & (step < step[:, None])

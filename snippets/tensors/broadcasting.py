@@ -177,6 +177,21 @@ for a, b in pairs:
     assert can_add_in_place(a, b) == torch_adds_in_place(a, b), (a, b)
 
 
+# %% Wrong: fits, and has axes enough tags=["wrong"]
+def can_add_in_place(a, b):
+    return meet(a, b) is not None and len(a) >= len(b)
+
+
+# %% Wrong: the shape of the right side tags=["wrong"]
+def can_add_in_place(a, b):
+    return meet(a, b) == b
+
+
+# %% Wrong: as many elements at least tags=["wrong"]
+def can_add_in_place(a, b):
+    return meet(a, b) is not None and torch.Size(a).numel() >= torch.Size(b).numel()
+
+
 # %% Puzzle: padding mask tags=["exercise"]
 def padding_mask_spec(lengths, longest):
     """True where sentence i has a word j."""
@@ -200,6 +215,16 @@ def padding_mask(lengths, longest):
 for longest in (4, 6):
     assert torch.equal(padding_mask(lengths, longest), padding_mask_spec(lengths, longest)), longest
 print(padding_mask(lengths, 4).int())
+
+
+# %% Wrong: a square tags=["wrong"]
+def padding_mask(lengths, longest):
+    return torch.arange(len(lengths)) < lengths[:, None]
+
+
+# %% Wrong: one word too many tags=["wrong"]
+def padding_mask(lengths, longest):
+    return torch.arange(longest) <= lengths[:, None]
 
 
 # %% Puzzle: tint a batch tags=["exercise"]
@@ -230,6 +255,18 @@ def tint(pictures, strength, colour):
 
 
 torch.testing.assert_close(tint(pictures, strength, colour), expected)
+
+
+# %% Wrong: the colour along the width tags=["wrong"]
+def tint(pictures, strength, colour):
+    s = strength[:, None]
+    return (1 - s) * pictures + s * colour
+
+
+# %% Wrong: mixed the other way round tags=["wrong"]
+def tint(pictures, strength, colour):
+    s = strength[:, None]
+    return s * pictures + (1 - s) * colour[:, None, None]
 
 
 # %% Puzzle: add it back up tags=["exercise"]
@@ -265,3 +302,20 @@ for shape in short_shapes:
     expected = autograd_adds_back(gradient, shape)
     assert torch.equal(add_back(gradient, shape), expected), shape
     assert torch.equal(gradient.sum_to_size(shape), expected), shape
+
+
+# %% Wrong: only the missing axes tags=["wrong"]
+def add_back(gradient, shape):
+    while gradient.dim() > len(shape):
+        gradient = gradient.sum(dim=0)
+    return gradient
+
+
+# %% Wrong: the mean tags=["wrong"]
+def add_back(gradient, shape):
+    while gradient.dim() > len(shape):
+        gradient = gradient.mean(dim=0)
+    for axis, size in enumerate(shape):
+        if size == 1:
+            gradient = gradient.mean(dim=axis, keepdim=True)
+    return gradient

@@ -194,6 +194,24 @@ def similarity(a):
 
 torch.testing.assert_close(similarity(songs), similarity_spec(songs))
 
+
+# %% Wrong: one length of the two tags=["wrong"]
+def similarity(a):
+    return a @ a.T / torch.linalg.vector_norm(a, dim=1, keepdim=True)
+
+
+# %% Wrong: the length of everything tags=["wrong"]
+def similarity(a):
+    unit = a / torch.linalg.norm(a)
+    return unit @ unit.T
+
+
+# %% Wrong: each column of length 1 tags=["wrong"]
+def similarity(a):
+    unit = a / torch.linalg.vector_norm(a, dim=0)
+    return unit @ unit.T
+
+
 # %% Exercise: divide from the right tags=["exercise"]
 wanted = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -214,6 +232,16 @@ def right_divide(b, a):
 
 torch.testing.assert_close(right_divide(wanted, baskets) @ baskets, wanted)
 torch.testing.assert_close(right_divide(wanted, baskets), torch.linalg.solve(baskets.T, wanted.T).T)
+
+
+# %% Wrong: the matrix not transposed tags=["wrong"]
+def right_divide(b, a):
+    return torch.linalg.solve(a, b.T).T
+
+
+# %% Wrong: not transposed back tags=["wrong"]
+def right_divide(b, a):
+    return torch.linalg.solve(a.T, b.T)
 
 
 # %% Exercise: a curve instead of a line tags=["exercise"]
@@ -247,6 +275,17 @@ for degree in (0, 1, 2, 4):
     torch.testing.assert_close(powers.T @ misses, days.new_zeros(degree + 1), atol=1e-6, rtol=0)
 
 
+# %% Wrong: the highest power first tags=["wrong"]
+def fit(x, y, degree):
+    powers = x[:, None] ** torch.arange(degree, -1, -1)
+    return torch.linalg.lstsq(powers, y[:, None]).solution.squeeze(1)
+
+
+# %% Wrong: nothing but the mean tags=["wrong"]
+def fit(x, y, degree):
+    return torch.cat([y.mean()[None], y.new_zeros(degree)])
+
+
 # %% Exercise: an inverse for any matrix tags=["exercise"]
 def pseudo_inverse(a):
     """torch.linalg.pinv(a), from the singular value decomposition."""
@@ -268,3 +307,22 @@ def pseudo_inverse(a):
 
 for a in (baskets, design, doubled, design.T, 1e-8 * baskets):
     torch.testing.assert_close(pseudo_inverse(a), torch.linalg.pinv(a), atol=1e-5, rtol=1e-4)
+
+
+# %% Wrong: what is not exactly zero tags=["wrong"]
+def pseudo_inverse(a):
+    U, sigma, Vh = torch.linalg.svd(a, full_matrices=False)
+    kept = sigma > 0
+    return Vh[kept].T / sigma[kept] @ U[:, kept].T
+
+
+# %% Wrong: a threshold for one scale tags=["wrong"]
+def pseudo_inverse(a):
+    U, sigma, Vh = torch.linalg.svd(a, full_matrices=False)
+    kept = sigma > 1e-6
+    return Vh[kept].T / sigma[kept] @ U[:, kept].T
+
+
+# %% Wrong: the normal equations tags=["wrong"]
+def pseudo_inverse(a):
+    return torch.linalg.inv(a.T @ a) @ a.T

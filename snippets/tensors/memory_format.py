@@ -214,6 +214,22 @@ for shape in shapes:
     expected = torch.empty(shape, memory_format=torch.channels_last).stride()
     assert channels_last_strides(*shape) == expected, (shape, expected)
 
+
+# %% Wrong: the axes in the order of memory tags=["wrong"]
+def channels_last_strides(n, c, h, w):
+    return (h * w * c, w * c, c, 1)
+
+
+# %% Wrong: rows and columns exchanged tags=["wrong"]
+def channels_last_strides(n, c, h, w):
+    return (h * w * c, 1, c, h * c)
+
+
+# %% Wrong: contiguous lets one channel pass tags=["wrong"]
+def channels_last_strides(n, c, h, w):
+    return torch.empty(n, c, h, w).contiguous(memory_format=torch.channels_last).stride()
+
+
 # %% Exercise: which formats fit? tags=["exercise"]
 zoo = [images, packed, images.mT, packed[:1], packed[:, :2], packed[:, 1:2], packed[:, :, :1, :1], images[:, :, 1:]]
 zoo += [gray, strict, batch, channels_first[None], torch.zeros(4, 3, 1, 1), torch.zeros(2, 3, 1, 2)]
@@ -244,6 +260,20 @@ for t in zoo:
     assert fits(t.shape, t.stride()) == expected, (t.shape, t.stride(), expected)
 
 
+# %% Wrong: only the order counts tags=["wrong"]
+def fits(shape, stride):
+    image, channel, row, column = stride
+    return image >= channel >= row >= column, image >= row >= column >= channel
+
+
+# %% Wrong: one channel is let off, one image is not tags=["wrong"]
+def fits(shape, stride):
+    n, c, h, w = shape
+    usual, last = (c * h * w, h * w, w, 1), (h * w * c, 1, w * c, c)
+    counted = [axis for axis in range(4) if axis != 1 or c > 1]
+    return tuple(all(stride[axis] == order[axis] for axis in counted) for order in (usual, last))
+
+
 # %% Exercise: a softmax that keeps the format tags=["exercise"]
 def softmax_like(t):
     """t.softmax(1), with the strides of t."""
@@ -266,6 +296,22 @@ for t in (packed.float(), images.float(), images.float().mT):
     result = softmax_like(t)
     assert torch.equal(result, t.softmax(1))
     assert result.stride() == t.stride(), (result.stride(), t.stride())
+
+
+# %% Wrong: channels last for everybody tags=["wrong"]
+def softmax_like(t):
+    return t.softmax(1).to(memory_format=torch.channels_last)
+
+
+# %% Wrong: other strides over the same memory tags=["wrong"]
+def softmax_like(t):
+    return t.softmax(1).as_strided(t.shape, t.stride())
+
+
+# %% Wrong: in place tags=["wrong"]
+def softmax_like(t):
+    return t.copy_(t.softmax(1))
+
 
 # %% Exercise: find the leak tags=["exercise"]
 steps = [torch.relu, layer, lambda t: t[:, [2, 1, 0]], torch.sigmoid]
@@ -293,3 +339,28 @@ def first_leak(steps, t):
 assert first_leak(steps, x) == 2
 assert first_leak(steps[:2], x) is None
 assert first_leak([layer, lambda t: t[:, :4]], x) == 1
+
+
+# %% Wrong: each step on the first input tags=["wrong"]
+def first_leak(steps, t):
+    for number, step in enumerate(steps):
+        if not step(t).is_contiguous(memory_format=torch.channels_last):
+            return number
+
+
+# %% Wrong: counted from one tags=["wrong"]
+def first_leak(steps, t):
+    for number, step in enumerate(steps, 1):
+        t = step(t)
+        if not t.is_contiguous(memory_format=torch.channels_last):
+            return number
+
+
+# %% Wrong: the last of them tags=["wrong"]
+def first_leak(steps, t):
+    leak = None
+    for number, step in enumerate(steps):
+        t = step(t)
+        if not t.is_contiguous(memory_format=torch.channels_last):
+            leak = number
+    return leak

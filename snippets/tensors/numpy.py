@@ -246,6 +246,16 @@ for guest in guests:
     assert to_numpy(guest).tolist() == guest.to_dense().tolist()
 
 
+# %% Wrong: floats for everybody tags=["wrong"]
+def to_numpy(t):
+    return t.detach().to_dense().float().numpy()
+
+
+# %% Wrong: no dtype converted tags=["wrong"]
+def to_numpy(t):
+    return t.to_dense().numpy(force=True)
+
+
 # %% Exercise: a tensor from any array tags=["exercise"]
 def to_tensor(array):
     """A tensor that may be written to; copies only when it must."""
@@ -277,6 +287,23 @@ assert np.shares_memory(to_tensor(plain.T), plain)
 assert not np.shares_memory(to_tensor(frozen), frozen)
 
 
+# %% Wrong: always a copy tags=["wrong"]
+def to_tensor(array):
+    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=True))
+
+
+# %% Wrong: made contiguous tags=["wrong"]
+def to_tensor(array):
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
+
+
+# %% Wrong: frozen memory shared tags=["wrong"]
+def to_tensor(array):
+    if not array.dtype.isnative or min(array.strides) < 0:
+        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
+    return torch.from_numpy(array)
+
+
 # %% Exercise: translate a function tags=["exercise"]
 def outliers_spec(a):
     """Mark what lies further from its column's median than its spread."""
@@ -291,7 +318,7 @@ def outliers(x):
     return (x - middle).abs() > spread
 
 
-sample = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 6.0], [9.0, 7.0]])
+sample = np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 6.0], [8.0, 7.0]])
 assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample)), outliers(torch.tensor(sample))
 
 
@@ -303,6 +330,18 @@ def outliers(x):
 
 
 assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample)), outliers(torch.tensor(sample))
+
+
+# %% Wrong: the median alone tags=["wrong"]
+def outliers(x):
+    middle = x.quantile(0.5, dim=0, keepdim=True)
+    return (x - middle).abs() > x.std(dim=0, keepdim=True)
+
+
+# %% Wrong: the spread alone tags=["wrong"]
+def outliers(x):
+    middle = x.median(dim=0, keepdim=True).values
+    return (x - middle).abs() > x.std(dim=0, keepdim=True, correction=0)
 
 
 # %% Exercise: the first true place tags=["exercise"]
@@ -322,3 +361,18 @@ def first_true(mask):
 
 
 assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
+
+
+# %% Wrong: along the other axis tags=["wrong"]
+def first_true(mask):
+    return mask.int().argmax(dim=0)
+
+
+# %% Wrong: how many are false tags=["wrong"]
+def first_true(mask):
+    return (~mask).sum(dim=1)
+
+
+# %% Wrong: the last one tags=["wrong"]
+def first_true(mask):
+    return mask.size(1) - 1 - mask.int().flip(1).argmax(dim=1)

@@ -161,6 +161,17 @@ for n in range(1, 9):
     assert torch.equal(chessboard(n), chessboard_spec(n)), n
 print(chessboard(4))
 
+
+# %% Wrong: right for odd sizes tags=["wrong"]
+def chessboard(n):
+    return torch.arange(n * n).view(n, n) % 2
+
+
+# %% Wrong: stripes tags=["wrong"]
+def chessboard(n):
+    return (torch.arange(n) % 2).expand(n, n)
+
+
 # %% Puzzle: look back a little tags=["exercise"]
 from itertools import product
 
@@ -190,6 +201,24 @@ for n, back in product(range(1, 7), range(4)):
 print(window(5, 1).int())
 
 
+# %% Wrong: both ways tags=["wrong"]
+def window(n, back):
+    i = torch.arange(n)
+    return (i[:, None] - i).abs() <= back
+
+
+# %% Wrong: back to the beginning tags=["wrong"]
+def window(n, back):
+    return torch.ones(n, n).tril() == 1
+
+
+# %% Wrong: ahead instead of back tags=["wrong"]
+def window(n, back):
+    i = torch.arange(n)
+    steps = i - i[:, None]
+    return (0 <= steps) & (steps <= back)
+
+
 # %% Puzzle: count each value tags=["exercise"]
 def counts_spec(values, k):
     return torch.tensor([sum(int(v == c) for v in values) for c in range(k)])
@@ -213,6 +242,16 @@ for k in (6, 8):
     assert torch.equal(counts(rolls, k), counts_spec(rolls, k)), k
 assert torch.equal(counts(rolls, 6), torch.bincount(rolls, minlength=6))
 print(counts(rolls, 6))
+
+
+# %% Wrong: no place for what is missing tags=["wrong"]
+def counts(values, k):
+    return values.bincount()
+
+
+# %% Wrong: only what occurs tags=["wrong"]
+def counts(values, k):
+    return values.unique(return_counts=True)[1]
 
 
 # %% Puzzle: ranks without sorting tags=["exercise"]
@@ -241,3 +280,18 @@ def ranks(values):
 assert torch.equal(ranks(marks), ranks_spec(marks)), ranks(marks)
 assert torch.equal(ranks(marks), marks.argsort(stable=True).argsort())
 print(ranks(marks))
+
+
+# %% Wrong: where from, not where to tags=["wrong"]
+def ranks(values):
+    return values.argsort(stable=True)
+
+
+# %% Wrong: equals share the last place tags=["wrong"]
+def ranks(values):
+    return (values <= values[:, None]).sum(dim=1) - 1
+
+
+# %% Wrong: the largest first tags=["wrong"]
+def ranks(values):
+    return values.argsort(stable=True, descending=True).argsort()

@@ -263,6 +263,21 @@ left, right = A[:, 0], B[:, :, 0]  # (5, 3) each
 assert torch.equal(pair_scores(left, S, right), pair_scores_spec(left, S, right)), pair_scores(left, S, right)
 
 
+# %% Wrong: every pair tags=["wrong"]
+def pair_scores(x, m, y):
+    return torch.einsum("bi,ij,cj->bc", x, m, y)
+
+
+# %% Wrong: all of y for each tags=["wrong"]
+def pair_scores(x, m, y):
+    return torch.einsum("bi,ij,cj->b", x, m, y)
+
+
+# %% Wrong: m from the other side tags=["wrong"]
+def pair_scores(x, m, y):
+    return torch.einsum("bi,ji,bj->b", x, m, y)
+
+
 # %% Exercise: turn each point by its own angle tags=["exercise"]
 def turn_each_spec(points, angles):
     out = torch.zeros_like(points)
@@ -291,6 +306,25 @@ def turn_each(points, angles):
 
 angles = torch.linspace(0, 3, len(outline))
 torch.testing.assert_close(turn_each(outline, angles), turn_each_spec(outline, angles))
+
+
+# %% Wrong: the other way tags=["wrong"]
+def turn_each(points, angles):
+    c, s = angles.cos(), angles.sin()
+    turns = torch.stack([c, s, -s, c], dim=-1).unflatten(-1, (2, 2))
+    return torch.einsum("pij,pj->pi", turns, points)
+
+
+# %% Wrong: every point by every angle tags=["wrong"]
+def turn_each(points, angles):
+    c, s = angles.cos(), angles.sin()
+    return points @ torch.stack([c, s, -s, c], dim=-1).unflatten(-1, (2, 2))
+
+
+# %% Wrong: all by one angle tags=["wrong"]
+def turn_each(points, angles):
+    c, s = angles[0].cos(), angles[0].sin()
+    return points @ torch.tensor([[c, s], [-s, c]])
 
 
 # %% Exercise: the cheapest brackets tags=["exercise"]
@@ -326,3 +360,15 @@ for sizes in [(2, 3, 4), (9, 8, 7, 1), (1, 7, 8, 9), (5, 40, 2, 30, 6), (30, 1, 
     chain = [torch.ones(m, n) for m, n in zip(sizes, sizes[1:])]
     flops = cost(lambda: torch.linalg.multi_dot(chain))
     assert cheapest(sizes) == flops // 2, (sizes, cheapest(sizes), flops // 2)
+
+
+# %% Wrong: from the better end tags=["wrong"]
+def cheapest(sizes):
+    forth = sum(sizes[0] * k * n for k, n in zip(sizes[1:], sizes[2:]))
+    back = sum(m * k * sizes[-1] for m, k in zip(sizes, sizes[1:-1]))
+    return min(forth, back)
+
+
+# %% Wrong: from the right tags=["wrong"]
+def cheapest(sizes):
+    return sum(m * k * sizes[-1] for m, k in zip(sizes, sizes[1:-1]))

@@ -426,6 +426,23 @@ torch.manual_seed(0)
 torch.testing.assert_close(my_rand64(6), torch.rand(6, dtype=torch.float64), rtol=0, atol=0)
 
 
+# %% Wrong: the recipe of float32 tags=["wrong"]
+def my_rand64(count):
+    return (raw[:count] % 2**24).double() / 2**24
+
+
+# %% Wrong: low before high tags=["wrong"]
+def my_rand64(count):
+    low, high = raw[: 2 * count].view(count, 2).unbind(1)
+    return ((high % 2**21) * 2**32 + low).double() / 2**53
+
+
+# %% Wrong: the upper bits alone tags=["wrong"]
+def my_rand64(count):
+    high = raw[: 2 * count : 2]
+    return (high % 2**21).double() / 2**21
+
+
 # %% Exercise: randperm by hand tags=["exercise"]
 def my_randperm(count):
     """torch.randperm(count) after manual_seed(0), from raw."""
@@ -456,6 +473,21 @@ for count in (2, 8, 50):
     assert my_randperm(count) == torch.randperm(count).tolist(), count
 
 
+# %% Wrong: from the last card down tags=["wrong"]
+def my_randperm(count):
+    cards = list(range(count))
+    for step in range(count - 1):
+        place = count - 1 - step
+        pick = raw[step].item() % (place + 1)
+        cards[place], cards[pick] = cards[pick], cards[place]
+    return cards
+
+
+# %% Wrong: sorted by the raw numbers tags=["wrong"]
+def my_randperm(count):
+    return raw[:count].argsort().tolist()
+
+
 # %% Exercise: noise for any batch tags=["exercise"]
 def batch_noise(rows, columns, seed):
     """Normal numbers; a larger batch begins with the smaller one."""
@@ -468,6 +500,7 @@ for columns in (1, 7, 8, 16, 20):
     large = batch_noise(5, columns, seed=0)
     assert torch.equal(large[:3], small), columns
     assert len(large.unique()) == large.numel(), columns
+assert (large < 0).any(), "not normal"
 
 
 # %% Solution: noise for any batch tags=["solution"]
@@ -483,6 +516,25 @@ for columns in (1, 7, 8, 16, 20):
     large = batch_noise(5, columns, seed=0)
     assert torch.equal(large[:3], small), columns
     assert len(large.unique()) == large.numel(), columns
+assert (large < 0).any(), "not normal"
+
+
+# %% Wrong: one row for all tags=["wrong"]
+def batch_noise(rows, columns, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(columns, generator=generator).expand(rows, columns)
+
+
+# %% Wrong: uniform numbers tags=["wrong"]
+def batch_noise(rows, columns, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(rows, columns, generator=generator)
+
+
+# %% Wrong: the columns one by one tags=["wrong"]
+def batch_noise(rows, columns, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randn(rows, generator=generator) for _ in range(columns)], dim=1)
 
 
 # %% Exercise: stop and go on tags=["exercise"]
@@ -524,6 +576,27 @@ checkpoint = save(walk(torch.zeros(1), 3))
 torch.rand(100)  # another program runs in between
 arrived = walk(resume(checkpoint), 7)
 assert torch.equal(arrived, target), (arrived, target)
+
+
+# %% Wrong: the seed instead of the state tags=["wrong"]
+def save(position):
+    return {"position": position, "seed": torch.initial_seed()}
+
+
+def resume(checkpoint):
+    torch.manual_seed(checkpoint["seed"])
+    return checkpoint["position"]
+
+
+# %% Wrong: the state of the resuming program tags=["wrong"]
+def save(position):
+    return {"position": position}
+
+
+def resume(checkpoint):
+    torch.set_rng_state(torch.get_rng_state())
+    return checkpoint["position"]
+
 
 # %% Exercise: no trace anywhere tags=["exercise"]
 from contextlib import contextmanager, suppress
@@ -577,3 +650,36 @@ def without_trace(seed):
 assert detour() == detour(), "not seeded inside"
 assert not noticed(detour), "noticed outside"
 assert not noticed(accident), "noticed after an error"
+
+
+# %% Wrong: no finally tags=["wrong"]
+@contextmanager
+def without_trace(seed):
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        seed_everything(seed)
+        yield
+    random.setstate(python)
+    np.random.set_state(numpy)
+
+
+# %% Wrong: seeded again afterwards tags=["wrong"]
+@contextmanager
+def without_trace(seed):
+    seed_everything(seed)
+    try:
+        yield
+    finally:
+        seed_everything(seed)
+
+
+# %% Wrong: NumPy forgotten tags=["wrong"]
+@contextmanager
+def without_trace(seed):
+    python = random.getstate()
+    try:
+        with torch.random.fork_rng():
+            seed_everything(seed)
+            yield
+    finally:
+        random.setstate(python)

@@ -299,6 +299,22 @@ def standardize(t, dim):
 torch.testing.assert_close(standardize(table, 0), standardize_spec(table))
 torch.testing.assert_close(standardize(table, 1), standardize_spec(table.T).T)
 
+
+# %% Wrong: the whole table tags=["wrong"]
+def standardize(t, dim):
+    return (t - t.mean()) / t.std()
+
+
+# %% Wrong: divided by n tags=["wrong"]
+def standardize(t, dim):
+    return (t - t.mean(dim, keepdim=True)) / t.std(dim, keepdim=True, correction=0)
+
+
+# %% Wrong: a column always tags=["wrong"]
+def standardize(t, dim):
+    return (t - t.mean(dim)[:, None]) / t.std(dim)[:, None]
+
+
 # %% Exercise: was it among the first k? tags=["exercise"]
 votes = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]])
 truth = torch.tensor([2, 0, 2, 2])
@@ -331,6 +347,24 @@ def topk_accuracy(votes, truth, k):
 for k in (1, 2, 3):
     assert topk_accuracy(votes, truth, k) == topk_accuracy_spec(votes, truth, k), k
 
+
+# %% Wrong: the share of all candidates tags=["wrong"]
+def topk_accuracy(votes, truth, k):
+    hits = votes.topk(k, dim=1).indices == truth[:, None]
+    return hits.float().mean()
+
+
+# %% Wrong: only the first tags=["wrong"]
+def topk_accuracy(votes, truth, k):
+    return (votes.argmax(dim=1) == truth).float().mean()
+
+
+# %% Wrong: some candidate is some truth tags=["wrong"]
+def topk_accuracy(votes, truth, k):
+    hits = votes.topk(k, dim=1).indices[:, :, None] == truth
+    return hits.any(dim=2).any(dim=1).float().mean()
+
+
 # %% Exercise: a mean that skips padding tags=["exercise"]
 sentences = torch.tensor([[1.0, 9.0, 9.0, 9.0], [5.0, 9.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
 lengths = torch.tensor([2, 1, 0])
@@ -360,6 +394,24 @@ def masked_mean(t, lengths):
 torch.testing.assert_close(masked_mean(sentences, lengths), masked_mean_spec(sentences, lengths))
 
 
+# %% Wrong: whatever looks like padding tags=["wrong"]
+def masked_mean(t, lengths):
+    mask = t != 9
+    return (t * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+
+
+# %% Wrong: nothing divided by nothing tags=["wrong"]
+def masked_mean(t, lengths):
+    mask = torch.arange(t.size(1)) < lengths[:, None]
+    return (t * mask).sum(dim=1) / lengths
+
+
+# %% Wrong: one word too many tags=["wrong"]
+def masked_mean(t, lengths):
+    mask = torch.arange(t.size(1)) <= lengths[:, None]
+    return (t * mask).sum(dim=1) / lengths.clamp(min=1)
+
+
 # %% Exercise: moving sums without windows tags=["exercise"]
 def moving_sums_spec(t, width):
     return torch.stack([t[i : i + width].sum() for i in range(len(t) - width + 1)])
@@ -384,6 +436,17 @@ def moving_sums(t, width):
 
 for width in (1, 2, 4):
     assert torch.equal(moving_sums(week, width), moving_sums_spec(week, width)), width
+
+
+# %% Wrong: the running totals tags=["wrong"]
+def moving_sums(t, width):
+    return t.cumsum(dim=0)[width - 1 :]
+
+
+# %% Wrong: the zero at the other end tags=["wrong"]
+def moving_sums(t, width):
+    total = torch.cat([t.cumsum(dim=0), t.new_zeros(1)])
+    return total[width:] - total[:-width]
 
 
 # %% Exercise: softmax within groups tags=["exercise"]
@@ -418,3 +481,20 @@ def group_softmax(x, group, count):
 strong = goals * 100
 torch.testing.assert_close(group_softmax(goals, team, 4), group_softmax_spec(goals, team))
 torch.testing.assert_close(group_softmax(strong, team, 4), group_softmax_spec(strong, team))
+
+
+# %% Wrong: the largest of all tags=["wrong"]
+def group_softmax(x, group, count):
+    e = (x - x.max()).exp()
+    return e / torch.zeros(count).index_add(0, group, e)[group]
+
+
+# %% Wrong: nan_to_num tags=["wrong"]
+def group_softmax(x, group, count):
+    e = x.exp()
+    return (e / torch.zeros(count).index_add(0, group, e)[group]).nan_to_num()
+
+
+# %% Wrong: one group tags=["wrong"]
+def group_softmax(x, group, count):
+    return x.softmax(dim=0)

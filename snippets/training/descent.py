@@ -285,6 +285,30 @@ for examples in [1, 4, 50]:
     assert torch.allclose(found, expected, atol=1e-5), f"wrong for {examples}"
 
 
+# %% Wrong: sums tags=["wrong"]
+def gradients(w, b, x, target):
+    error = w * x + b - target
+    return (2 * error * x).sum(), (2 * error).sum()
+
+
+# %% Wrong: no factor of two tags=["wrong"]
+def gradients(w, b, x, target):
+    error = w * x + b - target
+    return (error * x).mean(), error.mean()
+
+
+# %% Wrong: the other way tags=["wrong"]
+def gradients(w, b, x, target):
+    error = target - (w * x + b)
+    return (2 * error * x).mean(), (2 * error).mean()
+
+
+# %% Wrong: no bias in the error tags=["wrong"]
+def gradients(w, b, x, target):
+    error = w * x - target
+    return (2 * error * x).mean(), (2 * error).mean()
+
+
 # %% Exercise: the best line tags=["exercise"]
 def fit(x, target, rate=0.1, steps=500):
     """w and b of the line with the smallest mean squared error."""
@@ -327,6 +351,37 @@ off = (torch.tensor(fit(hours, grades)) - best).abs().max()
 assert off < 1e-3, f"off by {off:.1f}"
 
 
+# %% Wrong: gradients never cleared tags=["wrong"]
+def fit(x, target, rate=0.1, steps=500):
+    w = torch.tensor(0.0, requires_grad=True)
+    b = torch.tensor(0.0, requires_grad=True)
+    for _ in range(steps):
+        ((w * x + b - target) ** 2).mean().backward()
+        with torch.no_grad():
+            w -= rate * w.grad
+            b -= rate * b.grad
+    return w.item(), b.item()
+
+
+# %% Wrong: one step tags=["wrong"]
+def fit(x, target, rate=0.1, steps=500):
+    w = torch.tensor(0.0, requires_grad=True)
+    b = torch.tensor(0.0, requires_grad=True)
+    ((w * x + b - target) ** 2).mean().backward()
+    return (-rate * w.grad).item(), (-rate * b.grad).item()
+
+
+# %% Wrong: the line without its noise tags=["wrong"]
+def fit(x, target, rate=0.1, steps=500):
+    return 3.0, 1.0
+
+
+# %% Wrong: through the ends tags=["wrong"]
+def fit(x, target, rate=0.1, steps=500):
+    w = (target[-1] - target[0]) / (x[-1] - x[0])
+    return w.item(), (target.mean() - w * x.mean()).item()
+
+
 # %% Exercise: the edge tags=["exercise"]
 def edge(x):
     """The learning rate above which the steps for `w * x` grow, not shrink."""
@@ -359,3 +414,23 @@ for some_x in [x, torch.tensor([1.0, 1.0]), torch.tensor([0.5, -3.0, 2.0])]:
     below = last_distance(0.98 * limit, some_x)
     above = last_distance(1.02 * limit, some_x)
     assert below < 1 < above, f"not the edge for {some_x.tolist()}"
+
+
+# %% Wrong: a constant tags=["wrong"]
+def edge(x):
+    return 0.2
+
+
+# %% Wrong: half of it tags=["wrong"]
+def edge(x):
+    return 0.5 / (x**2).mean().item()
+
+
+# %% Wrong: the mean squared tags=["wrong"]
+def edge(x):
+    return 1 / x.mean().item() ** 2
+
+
+# %% Wrong: a sum tags=["wrong"]
+def edge(x):
+    return 1 / (x**2).sum().item()

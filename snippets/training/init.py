@@ -228,6 +228,30 @@ def start_head_(head, labels):
 check_head(start_head_)
 
 
+# %% Wrong: the odds instead of the share tags=["wrong"]
+def start_head_(head, labels):
+    share = labels.bincount() / len(labels)
+    nn.init.zeros_(head.weight)
+    with torch.no_grad():
+        head.bias.copy_(share.logit())
+    return head
+
+
+# %% Wrong: a weight that still speaks tags=["wrong"]
+def start_head_(head, labels):
+    with torch.no_grad():
+        head.bias.copy_((labels.bincount() / len(labels)).log())
+    return head
+
+
+# %% Wrong: the share instead of its logarithm tags=["wrong"]
+def start_head_(head, labels):
+    nn.init.zeros_(head.weight)
+    with torch.no_grad():
+        head.bias.copy_(labels.bincount(minlength=len(head.bias)) / len(labels))
+    return head
+
+
 # %% Exercise: a block that starts as nothing tags=["exercise"]
 class Block(nn.Module):
     """x plus a small network of x; at the start, just x."""
@@ -277,6 +301,46 @@ class Block(nn.Module):
 check_block(Block)
 
 
+# %% Wrong: the first layer zero tags=["wrong"]
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.last = nn.Linear(width, width)
+        for parameter in [*self.first.parameters(), *self.last.parameters()]:
+            nn.init.zeros_(parameter)
+        nn.init.normal_(self.last.weight)
+
+    def forward(self, x):
+        return x + self.last(self.first(x).relu())
+
+
+# %% Wrong: the first layer one tags=["wrong"]
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.last = nn.Linear(width, width)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
+        for parameter in self.first.parameters():
+            nn.init.ones_(parameter)
+
+    def forward(self, x):
+        return x + self.last(self.first(x).relu())
+
+
+# %% Wrong: nothing at all tags=["wrong"]
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.last = nn.Linear(width, width)
+
+    def forward(self, x):
+        return x
+
+
 # %% Exercise: keep the size tags=["exercise"]
 def keep_size_(weight):
     """Fill a weight (out, in, ...) so that the output is as large as the input."""
@@ -307,55 +371,21 @@ def keep_size_(weight):
 check_size(keep_size_)
 
 
-# %% Wrong answers are refused tags=["remove-cell"]
-def odds(head, labels):
-    share = labels.bincount() / len(labels)
-    nn.init.zeros_(head.weight)
-    with torch.no_grad():
-        head.bias.copy_(share.logit())
-    return head
-
-
-def random_weight(head, labels):
-    with torch.no_grad():
-        head.bias.copy_((labels.bincount() / len(labels)).log())
-    return head
-
-
-class FirstIsZero(Block):
-    def __init__(self, width):
-        super().__init__(width)
-        nn.init.zeros_(self.first.weight)
-        nn.init.zeros_(self.first.bias)
-
-
-class AllOnes(Block):
-    def __init__(self, width):
-        super().__init__(width)
-        nn.init.ones_(self.first.weight)
-        nn.init.ones_(self.first.bias)
-
-
-def first_axis(weight):
+# %% Wrong: the number of outputs tags=["wrong"]
+def keep_size_(weight):
     return nn.init.normal_(weight, std=len(weight) ** -0.5)
 
 
-def second_axis(weight):
+# %% Wrong: the second axis only tags=["wrong"]
+def keep_size_(weight):
     return nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
 
 
-wrong_answers = [
-    (check_head, odds),
-    (check_head, random_weight),
-    (check_block, FirstIsZero),
-    (check_block, AllOnes),
-    (check_size, first_axis),
-    (check_size, second_axis),
-    (check_size, nn.init.kaiming_normal_),
-]
-for check, wrong in wrong_answers:
-    try:
-        check(wrong)
-    except Exception:
-        continue
-    raise SystemExit(f"{check.__name__} lets {wrong.__name__} through")
+# %% Wrong: Kaiming tags=["wrong"]
+def keep_size_(weight):
+    return nn.init.kaiming_normal_(weight)
+
+
+# %% Wrong: a constant tags=["wrong"]
+def keep_size_(weight):
+    return nn.init.constant_(weight, weight[0].numel() ** -0.5)

@@ -314,6 +314,43 @@ def stop_in_time(losses, patience):
 check_stop(stop_in_time)
 
 
+# %% Wrong: the lowest of all tags=["wrong"]
+def stop_in_time(losses, patience):
+    return losses.index(min(losses))
+
+
+# %% Wrong: rises in a row tags=["wrong"]
+def stop_in_time(losses, patience):
+    rises = 0
+    for epoch in range(1, len(losses)):
+        rises = rises + 1 if losses[epoch] >= losses[epoch - 1] else 0
+        if rises == patience:
+            return epoch - patience
+    return losses.index(min(losses))
+
+
+# %% Wrong: always two tags=["wrong"]
+def stop_in_time(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = epoch
+        if epoch - best == 2:
+            break
+    return best
+
+
+# %% Wrong: never forgives tags=["wrong"]
+def stop_in_time(losses, patience):
+    best = bad = 0
+    for epoch, loss in enumerate(losses):
+        bad += epoch > 0 and loss >= losses[best]
+        best = epoch if loss < losses[best] else best
+        if bad == patience:
+            break
+    return best
+
+
 # %% Exercise: an honest measurement tags=["exercise"]
 def measure(model, batches):
     """Loss and accuracy of all examples; the model stays as it was."""
@@ -362,6 +399,37 @@ def measure(model, batches):
 
 
 check_measure(measure)
+
+
+# %% Wrong: in any mode tags=["wrong"]
+def measure(model, batches):
+    with torch.no_grad():
+        pairs = [(model(x), y) for x, y in batches]
+    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
+    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
+
+
+# %% Wrong: all awake afterwards tags=["wrong"]
+@torch.no_grad()
+def measure(model, batches):
+    model.eval()
+    pairs = [(model(x), y) for x, y in batches]
+    model.train()
+    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
+    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
+
+
+# %% Wrong: the mean of the means tags=["wrong"]
+@torch.no_grad()
+def measure(model, batches):
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    pairs = [(model(x), y) for x, y in batches]
+    for module, training in modes.items():
+        module.training = training
+    losses = [F.cross_entropy(scores, y).item() for scores, y in pairs]
+    rights = [(scores.argmax(1) == y).float().mean().item() for scores, y in pairs]
+    return sum(losses) / len(losses), sum(rights) / len(rights)
 
 
 # %% Exercise: three silent mistakes tags=["exercise"]
@@ -414,94 +482,51 @@ def train_points(x, y):
 check_training(train_points)
 
 
-# %% Wrong answers are refused tags=["remove-cell"]
-def lowest_of_all(losses, patience):
-    return losses.index(min(losses))
-
-
-def rises_in_a_row(losses, patience):
-    rises = 0
-    for epoch in range(1, len(losses)):
-        rises = rises + 1 if losses[epoch] >= losses[epoch - 1] else 0
-        if rises == patience:
-            return epoch - patience
-    return losses.index(min(losses))
-
-
-def always_two(losses, patience):
-    return stop_in_time(losses, 2)
-
-
-def never_forgives(losses, patience):
-    best = bad = 0
-    for epoch, loss in enumerate(losses):
-        bad += epoch > 0 and loss >= losses[best]
-        best = epoch if loss < losses[best] else best
-        if bad == patience:
-            break
-    return best
-
-
-def any_mode(model, batches):
-    with torch.no_grad():
-        pairs = [(model(x), y) for x, y in batches]
-    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
-    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
-
-
-def awake_afterwards(model, batches):
-    model.eval()
-    result = any_mode(model, batches)
-    model.train()
-    return result
-
-
-def means_of_means(model, batches):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    results = torch.tensor([any_mode(model, [batch]) for batch in batches]).mean(dim=0)
-    for module, training in modes.items():
-        module.training = training
-    return results.tolist()
-
-
-def still_softmax(x, y):
-    return two_of_three(x, y, soften=lambda scores: scores.softmax(dim=1))
-
-
-def still_shuffled(x, y):
-    return two_of_three(x, y[torch.randperm(len(y))])
-
-
-def still_no_step(x, y):
-    return two_of_three(x, y, late=True)
-
-
-def two_of_three(x, y, soften=lambda scores: scores, late=False):
+# %% Wrong: softmax left tags=["wrong"]
+def train_points(x, y):
     torch.manual_seed(0)
+    order = torch.randperm(len(x))
+    x, y = x[order], y[order]
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for _ in range(12):
         model.train()
-        for rows in torch.randperm(len(x)).split(32):
+        for some_x, some_y in zip(x.split(32), y.split(32)):
+            loss = F.cross_entropy(model(some_x).softmax(dim=1), some_y)
             optimizer.zero_grad()
-            F.cross_entropy(soften(model(x[rows])), y[rows]).backward()
-            if late:
-                optimizer.zero_grad()
+            loss.backward()
             optimizer.step()
     return model.eval()
 
 
-check_training(two_of_three)
-wrong_answers = {
-    check_stop: [lowest_of_all, rises_in_a_row, always_two, never_forgives],
-    check_measure: [any_mode, awake_afterwards, means_of_means],
-    check_training: [still_softmax, still_shuffled, still_no_step],
-}
-for check, answers in wrong_answers.items():
-    for wrong_answer in answers:
-        try:
-            check(wrong_answer)
-        except AssertionError:
-            continue
-        raise ValueError(f"{check.__name__} accepts {wrong_answer.__name__}")
+# %% Wrong: two orders left tags=["wrong"]
+def train_points(x, y):
+    torch.manual_seed(0)
+    x, y = x[torch.randperm(len(x))], y[torch.randperm(len(y))]
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(12):
+        model.train()
+        for some_x, some_y in zip(x.split(32), y.split(32)):
+            loss = F.cross_entropy(model(some_x), some_y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return model.eval()
+
+
+# %% Wrong: gradients cleared before the step tags=["wrong"]
+def train_points(x, y):
+    torch.manual_seed(0)
+    order = torch.randperm(len(x))
+    x, y = x[order], y[order]
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(12):
+        model.train()
+        for some_x, some_y in zip(x.split(32), y.split(32)):
+            loss = F.cross_entropy(model(some_x), some_y)
+            loss.backward()
+            optimizer.zero_grad()
+            optimizer.step()
+    return model.eval()

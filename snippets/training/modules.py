@@ -309,6 +309,39 @@ class Affine(nn.Module):
 check_affine(Affine)
 
 
+# %% Wrong: no bias tags=["wrong"]
+class Affine(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x):
+        return x @ self.weight.T
+
+
+# %% Wrong: a bias that is no parameter tags=["wrong"]
+class Affine(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = torch.zeros(outputs)
+
+    def forward(self, x):
+        return x @ self.weight.T + self.bias
+
+
+# %% Wrong: one row at a time tags=["wrong"]
+class Affine(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x):
+        return self.weight @ x + self.bias
+
+
 # %% Exercise: standardise the input tags=["exercise"]
 class Standardise(nn.Module):
     """Subtracts each column's mean, divides by its spread."""
@@ -356,6 +389,39 @@ class Standardise(nn.Module):
 check_standardise(Standardise)
 
 
+# %% Wrong: parameters that are frozen tags=["wrong"]
+class Standardise(nn.Module):
+    def __init__(self, data):
+        super().__init__()
+        self.mean = nn.Parameter(data.mean(dim=0), requires_grad=False)
+        self.std = nn.Parameter(data.std(dim=0), requires_grad=False)
+
+    def forward(self, x):
+        return (x - self.mean) / self.std
+
+
+# %% Wrong: buffers that are not saved tags=["wrong"]
+class Standardise(nn.Module):
+    def __init__(self, data):
+        super().__init__()
+        self.register_buffer("mean", data.mean(dim=0), persistent=False)
+        self.register_buffer("std", data.std(dim=0), persistent=False)
+
+    def forward(self, x):
+        return (x - self.mean) / self.std
+
+
+# %% Wrong: the numbers of the batch tags=["wrong"]
+class Standardise(nn.Module):
+    def __init__(self, data):
+        super().__init__()
+        self.register_buffer("mean", data.mean(dim=0))
+        self.register_buffer("std", data.std(dim=0))
+
+    def forward(self, x):
+        return (x - x.mean(dim=0)) / x.std(dim=0)
+
+
 # %% Exercise: features by name tags=["exercise"]
 def output_of(model, name, x):
     """What the submodule called `name` returns while `model` works on `x`."""
@@ -394,47 +460,8 @@ def output_of(model, name, x):
 check_output_of(output_of)
 
 
-# %% Wrong answers are refused tags=["remove-cell"]
-class NoBias(Affine):
-    def forward(self, x):
-        return x @ self.weight.T
-
-
-class Frozen(Standardise):
-    def __init__(self, data):
-        nn.Module.__init__(self)
-        self.mean = nn.Parameter(data.mean(dim=0), requires_grad=False)
-        self.std = nn.Parameter(data.std(dim=0), requires_grad=False)
-
-
-class Unsaved(Standardise):
-    def __init__(self, data):
-        nn.Module.__init__(self)
-        self.register_buffer("mean", data.mean(dim=0), persistent=False)
-        self.register_buffer("std", data.std(dim=0), persistent=False)
-
-
-class OfTheBatch(Standardise):
-    def forward(self, x):
-        return (x - x.mean(dim=0)) / x.std(dim=0)
-
-
-def hook_stays(model, name, x):
-    seen = []
-    model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output))
-    model(x)
-    return seen[0]
-
-
-def hook_stays_after_an_error(model, name, x):
-    seen = []
-    handle = model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output))
-    model(x)
-    handle.remove()
-    return seen[0]
-
-
-def error_swallowed(model, name, x):
+# %% Wrong: an error swallowed tags=["wrong"]
+def output_of(model, name, x):
     seen = []
     with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output)):
         try:
@@ -444,26 +471,26 @@ def error_swallowed(model, name, x):
     return seen[0]
 
 
-def input_not_output(model, name, x):
+# %% Wrong: the input tags=["wrong"]
+def output_of(model, name, x):
     seen = []
     with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(inputs[0])):
         model(x)
     return seen[0]
 
 
-wrong_answers = [
-    (check_affine, NoBias),
-    (check_standardise, Frozen),
-    (check_standardise, Unsaved),
-    (check_standardise, OfTheBatch),
-    (check_output_of, error_swallowed),
-    (check_output_of, input_not_output),
-    (check_output_of, hook_stays),
-    (check_output_of, hook_stays_after_an_error),
-]
-for check, wrong in wrong_answers:
-    try:
-        check(wrong)
-    except Exception:
-        continue
-    raise SystemExit(f"{check.__name__} lets {wrong.__name__} through")
+# %% Wrong: a hook that stays tags=["wrong"]
+def output_of(model, name, x):
+    seen = []
+    model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    model(x)
+    return seen[0]
+
+
+# %% Wrong: a hook that stays after an error tags=["wrong"]
+def output_of(model, name, x):
+    seen = []
+    handle = model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    model(x)
+    handle.remove()
+    return seen[0]

@@ -7,14 +7,14 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
 
 from ..model.cells import Cell, Snippet
 from ..model.pages import Failure, Fence, Page, Proof
 from ..model.problems import Problem
-from ..model.runs import CellRun, Job, Measured, Run
+from ..model.runs import NOT_EVALUATED, CellRun, Job, Measured, Run
 from ..model.text import is_title, title_of
 from ..read.exercises import trials
 from ..run.environment import cores, installed
@@ -279,6 +279,8 @@ class Comparison:
         for cell in self.cells if self.device == "cpu" else ():
             for code, answer in trials(self.snippet, cell).items() if cell.slug in self.run.cells else ():
                 error = self.run.cells[cell.slug].result("trial", code).problem
+                if error == NOT_EVALUATED:  # where sessions do not fork
+                    continue
                 if "wrong" not in answer.tags and error:
                     message = f"the exercise '{cell.slug}' refuses its own solution '{answer.slug}': {error}"
                     yield self.about(cell, f"{message}\nthe solution put into the exercise must pass its asserts")
@@ -313,7 +315,9 @@ class Comparison:
     def shown_only(self) -> Job | None:
         """The job of a reader, who runs only what the page shows; None where that is all of it."""
         shown = tuple(cell for cell in self.cells if cell.is_shown)
-        return self.site.job(self.snippet, shown, self.device) if len(shown) < len(self.cells) else None
+        job = self.site.job(self.snippet, shown, self.device)
+        untried = replace(job, steps=tuple(replace(step, trials=()) for step in job.steps))
+        return untried if len(shown) < len(self.cells) else None
 
     def hidden_help(self, replay: Run) -> Iterator[Problem]:
         """The first cell that comes out differently for a reader, whose run is `replay`."""
@@ -332,7 +336,7 @@ class Comparison:
                 return
 
 
-SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|was not evaluated|ended the process")
+SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|ended the process")
 """What is wrong with a wrong answer itself."""
 
 

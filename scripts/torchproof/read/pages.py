@@ -17,6 +17,7 @@ from ..model.drawings import KINDS
 from ..model.pages import Embed, Failure, Fence, Page, Proof
 from ..model.problems import Problem, did_you_mean
 from ..model.text import shown
+from .proofs import hollow
 
 __all__ = [
     "ADMONITION",
@@ -153,6 +154,8 @@ class _Found:
                 self.wrong(line, f"{span} {HEADING}")
             else:
                 self.spans.append(span)
+                if kind == "proof" and (why := hollow(source)):
+                    self.wrong(line, f"{span} {why}")
         if loose := LOOSE.search(CODE.sub("", text)):
             self.wrong(line, f"`{{.{loose['kind']}}}` {UNTIED}")
 
@@ -176,7 +179,7 @@ class _Found:
 def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
     """What is wrong with the embeds of a page: unknown, hidden, twice, out of order, left out."""
     own = page.name if page.name in snippets else ""
-    problems = list(page.problems)
+    problems = [replace(problem, chapter=problem.chapter or own) for problem in page.problems]
     seen: list[str] = []
     for embed in page.embeds:
         message = _wrong_embed(embed, snippets, own, seen)

@@ -14,6 +14,7 @@ import io
 import linecache
 import multiprocessing
 import os
+import shutil
 import sys
 import time
 import tokenize
@@ -93,7 +94,7 @@ class Session:
         """Run one cell and then evaluate what pages claim under it."""
         start = time.perf_counter()
         self.send(Running(step.slug))
-        tried = [result for trial in step.trials for result in self._measure_claims((trial,))]
+        tried = [result for trial in step.trials if self._forks for result in self._tried(trial)]
         facts, drawn = [], ()
         line, raised, number = 1, 0, 0
         try:
@@ -164,7 +165,7 @@ class Session:
         """
         if not claims:
             return ()
-        if not (hasattr(os, "fork") and self.device.forks):
+        if not self._forks:
             results = tuple(map(self._measure, claims))
             self.capture.take()
             return results
@@ -182,6 +183,19 @@ class Session:
         os.waitpid(pid, 0)
         self.capture.take()
         return wire.load(text) if text else tuple(Measured(claim.kind, claim.source, ENDED) for claim in claims)
+
+    @property
+    def _forks(self) -> bool:
+        return hasattr(os, "fork") and self.device.forks
+
+    def _tried(self, trial: Claim) -> tuple[Measured, ...]:
+        """What came of a trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
+        with contextlib.suppress(shutil.Error):  # a socket
+            shutil.copytree(os.getcwd(), TRIAL)
+        try:
+            return self._measure_claims((trial,))
+        finally:
+            shutil.rmtree(TRIAL)
 
     def _measure(self, claim: Claim) -> Measured:
         if claim.kind == "proof":
@@ -201,8 +215,9 @@ class Session:
         return eval(code, self.namespace)
 
     def _error_of(self, code: str) -> str:
-        """What running some code raises; empty where it raises nothing."""
+        """What running some code, where files are copies, raises; empty where it raises nothing."""
         try:
+            os.chdir(TRIAL)
             exec(compile(code, self.file, "exec", flags=self.flags, dont_inherit=True), self.namespace)
         except BaseException as error:
             return error_text(error)
@@ -243,6 +258,9 @@ class Session:
         if self.device.forks:  # a CUDA context maps far more than it uses
             resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
+
+TRIAL = ".trial"
+"""The copy of the working folder, within it."""
 
 ENDED = "ended the process that evaluated it"
 

@@ -1,13 +1,17 @@
 """What was verified, as text and Markdown: a line for each chapter, the counts, the table of all, the recordings."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..compare.check import ChapterCheck
 from ..compare.recordings import STATES, Recording
 from ..model.devices import DEVICES, RECORDED
 from ..model.drawings import Table, Value
 from ..model.pages import Page
 from ..model.problems import many
+from ..model.text import is_title, shown
 
-__all__ = ["chapter_line", "chapters", "counts", "environment", "recordings"]
+__all__ = ["chapter_line", "chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
 
 
 def chapter_line(check: ChapterCheck) -> str:
@@ -54,6 +58,37 @@ def environment(checks: list[ChapterCheck]) -> str:
     versions = checks[0].run.versions if checks else {}
     rows = ["| device | " + " | ".join(versions) + " |", "| --- |" + " --- |" * len(versions)]
     return "\n".join([*rows, "| CPU | " + " | ".join(versions.values()) + " |"])
+
+
+def errors(check: ChapterCheck, rows: Mapping[str, str]) -> str:
+    """A table of errors: by the cell that raises each, `its title | what it means | the way out`.
+
+    Raises:
+        ValueError: a cell raises another error, or none.
+    """
+    lines = ["| You read | It means | Way out |", "| --- | --- | --- |"]
+    for slug, said in rows.items():
+        title, _, rest = said.partition(" | ")
+        cell = check.snippet.cell(slug)
+        done = check.done(cell) if cell else None
+        if cell is None or not cell.must_raise or (done and not is_title(shown(title), done.error or "")):
+            raised = done.error if done else "nothing"
+            raise ValueError(f"\"{title}\" is not what the cell '{slug}' raises: {raised}")
+        waits = "" if done else f" (waits for {DEVICES[cell.home].run})"
+        lines.append(f"| [{title}](#cell-{slug}){waits} | {rest} |")
+    return "\n".join(lines)
+
+
+def history(told: Mapping[str, Any]) -> str:
+    """What older pages or versions printed, as a sentence; a column's name stands for its sum."""
+    columns = zip(told["columns"], zip(*told["rows"], strict=True), strict=True)
+    return told["says"].format(**{name: sum(cells) for name, cells in columns if not isinstance(cells[0], str)})
+
+
+def history_table(told: Mapping[str, Any]) -> str:
+    """What older pages or versions printed, line by line, and how it was found."""
+    rows = [told["columns"], ["---"] * len(told["columns"]), *told["rows"]]
+    return "\n".join([*(f"| {' | '.join(map(str, row))} |" for row in rows), "", told["from"]])
 
 
 def recordings(checks: list[ChapterCheck]) -> str:
