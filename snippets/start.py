@@ -175,7 +175,7 @@ def at_least(version, wanted):
 
 cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.13.1", "3.0.0"]
 for version in cases:
-    for wanted in ["2.9", "2.13.0", "1.9.1"]:
+    for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
         expected = Version(version) >= Version(wanted)
         assert at_least(version, wanted) == expected, (version, wanted)
 
@@ -191,7 +191,7 @@ def at_least(version, wanted):
 
 
 for version in cases:
-    for wanted in ["2.9", "2.13.0", "1.9.1"]:
+    for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
         expected = Version(version) >= Version(wanted)
         assert at_least(version, wanted) == expected, (version, wanted)
 
