@@ -771,3 +771,5 @@ print(torch.equal(torch.load("scores.pt"), expected))
 # - **Other windows.** Draw `cnn[0].weight`, 16 windows of 3 by 3, in the way the forty digits were drawn; is there one like the hand-made?
 #
 # Where the steps were short, the chapters are long: [shapes](../tensors/shapes.md), [indexing](../tensors/indexing.md), [broadcasting](../tensors/broadcasting.md), [randomness](../tensors/randomness.md), [modules](../training/modules.md), [initialisation](../training/init.md), and [backward](../autograd/backward.md), without which nothing here would have learnt.
+#
+# Next on the path: [a small language model](language_model.py), trained on a text that ships with Python.

@@ -664,3 +664,6 @@ with torch.no_grad():
     answer = loaded(torch.tensor([[3.3]]))
 print(f"network {answer.item():.1f} cm")
 print(f"true rule {band(torch.tensor(3.3)).item():.1f} cm")
+
+# %% [markdown]
+# Next on the path: [Modules](../training/modules.md), the parts that this network was built from.

@@ -1,0 +1,193 @@
+# %% Two rows, three columns
+import torch
+
+prices = torch.tensor([[2.0, 3.0, 4.0], [1.0, 0.0, 5.0]])
+prices
+
+# %% What a tensor says of itself
+print(prices.shape)
+print(prices.dtype)
+
+# %% Zeros, ones, steps, chance
+torch.manual_seed(0)
+print(torch.zeros(2, 3))
+print(torch.arange(5))
+print(torch.rand(2).shape)
+
+# %% Whole numbers have no mean tags=["raises-exception"]
+torch.tensor([1, 2, 4]).mean()
+
+# %% One row, one column, one number
+print(prices[0])
+print(prices[:, 1])
+print(prices[1, 2])
+
+# %% Those that pass a test
+print(prices > 2)
+print(prices[prices > 2])
+
+# %% A number for all
+prices * 2
+
+# %% A row meets every row
+factors = torch.tensor([1.0, 10.0, 100.0])
+prices * factors
+
+# %% A column meets every column
+extra = torch.tensor([5.0, 7.0])
+prices + extra[:, None]
+
+# %% Three columns, two numbers tags=["raises-exception"]
+prices + extra
+
+# %% The axis that goes
+print(prices.sum())
+print(prices.sum(dim=0))
+print(prices.sum(dim=1))
+
+# %% Other brackets, same numbers
+print(prices.reshape(3, 2))
+print(prices.T)
+
+# %% Rows times a column of weights
+bought = torch.tensor([1.0, 2.0, 3.0])
+print(prices @ bought)
+print((prices * bought).sum(dim=1))
+
+# %% How the loss answers to a number
+guess = torch.tensor(3.0, requires_grad=True)
+loss = (2 * guess - 10) ** 2
+loss.backward()
+print(loss.item(), guess.grad.item())
+
+# %% A step against the gradient
+with torch.no_grad():
+    guess -= 0.1 * guess.grad
+guess.grad = None
+print(guess)
+
+# %% Where the numbers are
+device = "cuda" if torch.cuda.is_available() else "cpu"
+moved = prices.to(device)
+print((moved * 2).cpu().sum())
+
+
+# %% Exercise: shares of each row tags=["exercise"]
+def shares(table):
+    """Each number as a share of its row's sum."""
+    return table / table.sum()
+
+
+for table in [prices, torch.tensor([[1.0, 3.0], [4.0, 4.0], [9.0, 1.0]]), torch.ones(2, 2)]:
+    expected = torch.stack([row / row.sum() for row in table])
+    torch.testing.assert_close(shares(table), expected)
+
+
+# %% Solution: shares of each row tags=["solution"]
+def shares(table):
+    """Each number as a share of its row's sum."""
+    return table / table.sum(dim=1)[:, None]
+
+
+print(shares(prices))
+
+
+# %% Wrong: shares of each column tags=["wrong"]
+def shares(table):
+    return table / table.sum(dim=0)
+
+
+# %% Wrong: a row where a column is meant tags=["wrong"]
+def shares(table):
+    return table / table.sum(dim=1)
+
+
+# %% Wrong: whole numbers tags=["wrong"]
+def shares(table):
+    return (table / table.sum(dim=1)[:, None]).round()
+
+
+# %% Exercise: the cheapest of each row tags=["exercise"]
+def cheapest(table):
+    """The column of the smallest number in each row."""
+    return table.argmin()
+
+
+assert cheapest(prices).tolist() == [0, 1], cheapest(prices).tolist()
+assert cheapest(torch.tensor([[5.0, 4.0], [3.0, 9.0], [-1.0, 0.0]])).tolist() == [1, 0, 0]
+
+
+# %% Solution: the cheapest of each row tags=["solution"]
+def cheapest(table):
+    """The column of the smallest number in each row."""
+    return table.argmin(dim=1)
+
+
+print(cheapest(prices))
+
+
+# %% Wrong: of each column tags=["wrong"]
+def cheapest(table):
+    return table.argmin(dim=0)
+
+
+# %% Wrong: the numbers themselves tags=["wrong"]
+def cheapest(table):
+    return table.min(dim=1).values
+
+
+# %% Wrong: the dearest tags=["wrong"]
+def cheapest(table):
+    return table.argmax(dim=1)
+
+
+# %% Exercise: walk down to the bottom tags=["exercise"]
+def bottom(start):
+    """The x where (x - 4) ** 2 + 1 is least, found by steps against the gradient."""
+    x = torch.tensor(start, requires_grad=True)
+    for _ in range(100):
+        loss = (x - 4) ** 2 + 1
+        loss.backward()
+        with torch.no_grad():
+            x -= 0.1 * x.grad
+    return x.item()
+
+
+for start in [0.0, 3.0, 10.0]:
+    assert abs(bottom(start) - 4) < 1e-3, (start, round(bottom(start), 3))
+
+
+# %% Solution: walk down to the bottom tags=["solution"]
+def bottom(start):
+    """The x where (x - 4) ** 2 + 1 is least, found by steps against the gradient."""
+    x = torch.tensor(start, requires_grad=True)
+    for _ in range(100):
+        x.grad = None
+        loss = (x - 4) ** 2 + 1
+        loss.backward()
+        with torch.no_grad():
+            x -= 0.1 * x.grad
+    return x.item()
+
+
+print(round(bottom(10.0), 3))
+
+
+# %% Wrong: up the hill tags=["wrong"]
+def bottom(start):
+    x = torch.tensor(start, requires_grad=True)
+    for _ in range(100):
+        x.grad = None
+        ((x - 4) ** 2 + 1).backward()
+        with torch.no_grad():
+            x += 0.1 * x.grad
+    return x.item()
+
+
+# %% Wrong: a single step tags=["wrong"]
+def bottom(start):
+    x = torch.tensor(start, requires_grad=True)
+    ((x - 4) ** 2 + 1).backward()
+    with torch.no_grad():
+        x -= 0.1 * x.grad
+    return x.item()
