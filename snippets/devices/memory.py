@@ -93,7 +93,7 @@ show_curves({"two steps": meter.curve}, "Two training steps")
 plt.gca().get_legend().remove()
 for start, end, name in zip(marks, marks[1:], ["forward", "backward", "step"] * 2):
     plt.axvspan(start, end, alpha={"forward": 0.1, "backward": 0.25, "step": 0.0}[name], color="C1", lw=0)
-    plt.text((start + end) / 2, 0.4, name, ha="center", fontsize=8)
+    plt.text((start + end) / 2, 1.4 if name == "backward" else 0.4, name, ha="center", fontsize=8)
 plt.show()
 
 
