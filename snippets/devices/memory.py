@@ -93,7 +93,7 @@ show_curves({"two steps": meter.curve}, "Two training steps")
 plt.gca().get_legend().remove()
 for start, end, name in zip(marks, marks[1:], ["forward", "backward", "step"] * 2):
     plt.axvspan(start, end, alpha={"forward": 0.1, "backward": 0.25, "step": 0.0}[name], color="C1", lw=0)
-    plt.text((start + end) / 2, 0.4, name, ha="center", fontsize=8)
+    plt.text((start + end) / 2, 1.4 if name == "backward" else 0.4, name, ha="center", fontsize=8)
 plt.show()
 
 
@@ -172,6 +172,19 @@ thrifty, thrifty_gradients = measure(run_checkpointed)
 print(f"plain        {plain.peak:10,}")
 print(f"checkpointed {thrifty.peak:10,}")
 print(all(torch.equal(a, b) for a, b in zip(plain_gradients, thrifty_gradients)))
+
+
+# %% A generator of your own is not put back
+own, drawn = torch.Generator().manual_seed(0), []
+
+
+def shake(x):
+    drawn.append(torch.rand(9, generator=own))
+    return (x * drawn[-1]).sin()
+
+
+checkpoint(shake, torch.ones(9, requires_grad=True), use_reentrant=False).sum().backward()
+print(len(drawn), torch.equal(drawn[0], drawn[1]))
 
 # %% Lower, and longer tags=["hide-input"]
 show_curves({"plain": plain.curve, "checkpointed": thrifty.curve}, "Forward and backward, eight blocks")
@@ -380,6 +393,11 @@ def training_bytes(model):
     return sum((4 if p.requires_grad else 1) * p.nbytes for p in named if isinstance(p, nn.Parameter))
 
 
+# %% Wrong: the frozen ones not at all tags=["wrong"]
+def training_bytes(model):
+    return sum(4 * p.nbytes for p in model.parameters() if p.requires_grad)
+
+
 # %% Exercise: keep a row, and nothing else tags=["exercise"]
 def best_rows(model, batches):
     """From each batch the row of the output with the largest sum."""
@@ -437,6 +455,12 @@ def best_rows(model, batches):
     return [torch.zeros(100) for _ in batches]
 
 
+# %% Wrong: the row with the largest number tags=["wrong"]
+def best_rows(model, batches):
+    with torch.no_grad():
+        return [output[output.amax(dim=1).argmax()].clone() for output in map(model, batches)]
+
+
 # %% Exercise: half until it fits tags=["exercise"]
 def run_what_fits(step, rows):
     """step(rows), with half the rows after each OutOfMemoryError."""
@@ -447,13 +471,15 @@ def run_what_fits(step, rows):
 
 
 def check_run_what_fits(run_what_fits):
-    import sys
-
     def step_with_room_for(room, calls):
+        tables = []
+
         def step(rows):
             calls.append(rows)
-            assert sys.exc_info()[0] is None, "inside the except block, the last try is still in memory"
+            assert not any(table() is not None for table in tables), "the last try is still in memory"
             assert rows > 0, "no rows at all"
+            table = torch.zeros(rows)
+            tables.append(weakref.ref(table))
             if rows > room:
                 raise torch.OutOfMemoryError(f"no room for {rows}")
             return f"{rows} fit"
@@ -504,6 +530,17 @@ def run_what_fits(step, rows):
         return step(rows)
     except torch.OutOfMemoryError:
         return run_what_fits(step, rows // 2)
+
+
+# %% Wrong: the error is kept for later tags=["wrong"]
+def run_what_fits(step, rows):
+    while rows:
+        try:
+            return step(rows)
+        except torch.OutOfMemoryError as error:
+            last = error
+        rows //= 2
+    raise last
 
 
 # %% Wrong: any error will do tags=["wrong"]

@@ -342,6 +342,11 @@ def nearest(points, centres):
     return (points @ centres.T).argmax(dim=1)
 
 
+# %% Wrong: the sum of the sides tags=["wrong"]
+def nearest(points, centres):
+    return (points[:, None] - centres).abs().sum(dim=2).argmin(dim=1)
+
+
 # %% Exercise: without a graph break tags=["exercise"]
 def limited(x, top):
     """x, scaled down where its largest value is above top."""
@@ -352,12 +357,12 @@ def limited(x, top):
 
 
 def check_limited(limited):
-    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-3.0, -1.0], [0.0, 0.0], [-2.0, 5.0]):
+    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-3.0, -1.0], [-8.0, 1.0], [0.0, 0.0], [-2.0, 5.0]):
         x = torch.tensor(x)
         right = x * (4.0 / x.max()) if x.max() > 4.0 else x
         found = limited(x, 4.0)
         assert torch.equal(found, right), f"{x.tolist()} becomes {found.tolist()}, not {right.tolist()}"
-    breaks = torch._dynamo.explain(limited)(x, 4.0).graph_break_count
+    breaks = len(torch._dynamo.explain(limited)(x, 4.0).break_reasons)
     assert breaks == 0, f"graph breaks: {breaks}"
 
 
@@ -387,6 +392,11 @@ def limited(x, top):
 # %% Wrong: always tags=["wrong"]
 def limited(x, top):
     return x * (top / x.max())
+
+
+# %% Wrong: by size, and not by value tags=["wrong"]
+def limited(x, top):
+    return x * (top / x.abs().max()).clamp(max=1)
 
 
 # %% Exercise: scale, clip, step tags=["exercise"]
@@ -460,6 +470,19 @@ def mixed_step(model, optimizer, scaler, x, labels):
     scaler.unscale_(optimizer)
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
+    scaler.update()
+
+
+# %% Wrong: divided by hand, and again by step tags=["wrong"]
+def mixed_step(model, optimizer, scaler, x, labels):
+    optimizer.zero_grad()
+    with torch.autocast("cpu", dtype=torch.float16):
+        loss = F.cross_entropy(model(x), labels)
+    scaler.scale(loss).backward()
+    for weight in model.parameters():
+        weight.grad /= scaler.get_scale()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    scaler.step(optimizer)
     scaler.update()
 
 
