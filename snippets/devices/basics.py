@@ -313,10 +313,11 @@ def with_positions_spec(rows):
     return torch.tensor([[x + i for i, x in enumerate(row)] for row in rows.tolist()])
 
 
-tens = torch.full((2, 3), 10.0)
-assert torch.equal(with_positions(tens), with_positions_spec(tens))
+for tens in (torch.full((2, 3), 10.0), torch.full((3, 5), 10.0)):
+    assert torch.equal(with_positions(tens), with_positions_spec(tens))
 with FakeTensorMode():
     assert with_positions(torch.ones(2, 3, device="cuda")).is_cuda
+assert with_positions(torch.ones(2, 3, device="meta")).is_meta
 
 
 # %% Solution: a function that follows its input tags=["solution"]
@@ -325,9 +326,11 @@ def with_positions(rows):
     return rows + torch.arange(rows.shape[-1], device=rows.device)
 
 
-assert torch.equal(with_positions(tens), with_positions_spec(tens))
+for tens in (torch.full((2, 3), 10.0), torch.full((3, 5), 10.0)):
+    assert torch.equal(with_positions(tens), with_positions_spec(tens))
 with FakeTensorMode():
     assert with_positions(torch.ones(2, 3, device="cuda")).is_cuda
+assert with_positions(torch.ones(2, 3, device="meta")).is_meta
 
 
 # %% Wrong: always on the GPU tags=["wrong"]
@@ -343,6 +346,22 @@ def with_positions(rows):
 # %% Wrong: along the first axis tags=["wrong"]
 def with_positions(rows):
     return rows + torch.arange(rows.shape[0], device=rows.device)[:, None]
+
+
+# %% Wrong: two devices and no third tags=["wrong"]
+def with_positions(rows):
+    return rows + torch.arange(rows.shape[-1], device="cuda" if rows.is_cuda else "cpu")
+
+
+# %% Wrong: three columns for ever tags=["wrong"]
+def with_positions(rows):
+    return rows + torch.arange(3, device=rows.device)
+
+
+# %% Wrong: the input changes with it tags=["wrong"]
+def with_positions(rows):
+    rows += torch.arange(rows.shape[-1], device=rows.device)
+    return rows
 
 
 # %% Exercise: carry a whole batch tags=["exercise"]
@@ -368,7 +387,7 @@ def describe(batch):
 
 Boxes = namedtuple("Boxes", "corners sizes")
 batch = {
-    "pictures": torch.ones(2, 3),
+    "pictures": torch.arange(6.0).view(2, 3),
     "boxes": Boxes([torch.zeros(1, 4), torch.zeros(5, 4)], (torch.zeros(2), 3)),
     "scales": OrderedDict(x=torch.ones(1), y={}),
     "file": "cat.jpg",
@@ -377,7 +396,7 @@ packed = str(describe(batch))
 sent = str(describe(to_device(batch, "meta")))
 assert sent == packed.replace("cpu", "meta"), sent
 assert str(describe(batch)) == packed, "the original has changed"
-assert to_device(batch, "cpu")["pictures"].equal(torch.ones(2, 3)), "other numbers"
+assert to_device(batch, "cpu")["pictures"].equal(torch.arange(6.0).view(2, 3)), "other numbers"
 
 
 # %% Solution: carry a whole batch tags=["solution"]
@@ -396,7 +415,7 @@ def to_device(batch, device):
 sent = str(describe(to_device(batch, "meta")))
 assert sent == packed.replace("cpu", "meta"), sent
 assert str(describe(batch)) == packed, "the original has changed"
-assert to_device(batch, "cpu")["pictures"].equal(torch.ones(2, 3)), "other numbers"
+assert to_device(batch, "cpu")["pictures"].equal(torch.arange(6.0).view(2, 3)), "other numbers"
 
 
 # %% Wrong: every sequence a list tags=["wrong"]
@@ -436,6 +455,18 @@ def to_device(batch, device):
     return batch
 
 
+# %% Wrong: ones for whatever it was tags=["wrong"]
+def to_device(batch, device):
+    if isinstance(batch, torch.Tensor):
+        return torch.ones_like(batch, device=device)
+    if isinstance(batch, dict):
+        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+    if isinstance(batch, (list, tuple)):
+        parts = [to_device(part, device) for part in batch]
+        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+    return batch
+
+
 # %% Exercise: who stayed behind tags=["exercise"]
 def stragglers(module, device):
     """Names of all tensors in a module that are on another device."""
@@ -446,6 +477,7 @@ def stragglers(module, device):
 house = torch.nn.Sequential(Scaled(), torch.nn.Linear(3, 2), Scaled())
 assert len(stragglers(house, "meta")) == 8, stragglers(house, "meta")
 assert stragglers(house.to("meta"), "meta") == ["0.shift", "2.shift"]
+assert stragglers(Scaled().to("meta"), "meta") == ["shift"]
 
 
 # %% Solution: who stayed behind tags=["solution"]
@@ -463,6 +495,7 @@ def stragglers(module, device):
 house = torch.nn.Sequential(Scaled(), torch.nn.Linear(3, 2), Scaled())
 assert len(stragglers(house, "meta")) == 8, stragglers(house, "meta")
 assert stragglers(house.to("meta"), "meta") == ["0.shift", "2.shift"]
+assert stragglers(Scaled().to("meta"), "meta") == ["shift"]
 
 
 # %% Wrong: what would be saved tags=["wrong"]
@@ -479,6 +512,28 @@ def stragglers(module, device):
         for name, value in own.items():
             if isinstance(value, torch.Tensor) and value.device.type != device:
                 found.append(name)
+    return found
+
+
+# %% Wrong: a device against its string tags=["wrong"]
+def stragglers(module, device):
+    found = []
+    for path, part in module.named_modules():
+        own = part._parameters | part._buffers | vars(part)
+        for name, value in own.items():
+            if isinstance(value, torch.Tensor) and value.device != device:
+                found.append(f"{path}.{name}".lstrip("."))
+    return found
+
+
+# %% Wrong: a dot before the module's own tags=["wrong"]
+def stragglers(module, device):
+    found = []
+    for path, part in module.named_modules():
+        own = part._parameters | part._buffers | vars(part)
+        for name, value in own.items():
+            if isinstance(value, torch.Tensor) and value.device.type != device:
+                found.append(f"{path}.{name}")
     return found
 
 
@@ -522,6 +577,13 @@ def predict(left, right):
     return right[1] if left in single else "refused"
 
 
+# %% Wrong: the CPU takes whatever has an axis tags=["wrong"]
+def predict(left, right):
+    if left[1] == right[1] or left[0] == ():
+        return right[1]
+    return left[1] if right[0] == () else "refused"
+
+
 # %% Exercise: two trips tags=["exercise"]
 def column_means(table, device):
     """The mean of each column, computed on the device, returned on the CPU."""
@@ -562,3 +624,8 @@ def column_means(table, device):
 # %% Wrong: no officer sees a list tags=["wrong"]
 def column_means(table, device):
     return torch.tensor([sum(column) / len(column) for column in zip(*table.tolist())])
+
+
+# %% Wrong: one mean for all columns tags=["wrong"]
+def column_means(table, device):
+    return table.to(device).mean().cpu().expand(table.shape[1])

@@ -95,7 +95,9 @@ with warnings.catch_warnings(record=True) as caught:
     loss_of = torch.nn.MSELoss()
     loss_of(guess, target)
     loss_of(guess, target)
-len(caught)
+    print(len(caught))
+    loss_of(guess[:2], target[:2])
+    print(len(caught))
 
 # %% Who warns, who does not
 import torch.nn.functional as F
@@ -172,6 +174,12 @@ def chessboard(n):
     return (torch.arange(n) % 2).expand(n, n)
 
 
+# %% Wrong: a 1 in the corner tags=["wrong"]
+def chessboard(n):
+    i = torch.arange(n)
+    return (i[:, None] + i + 1) % 2
+
+
 # %% Puzzle: look back a little tags=["exercise"]
 from itertools import product
 
@@ -219,6 +227,13 @@ def window(n, back):
     return (0 <= steps) & (steps <= back)
 
 
+# %% Wrong: one word too few tags=["wrong"]
+def window(n, back):
+    i = torch.arange(n)
+    steps = i[:, None] - i
+    return (0 <= steps) & (steps < back)
+
+
 # %% Puzzle: count each value tags=["exercise"]
 def counts_spec(values, k):
     return torch.tensor([sum(int(v == c) for v in values) for c in range(k)])
@@ -252,6 +267,11 @@ def counts(values, k):
 # %% Wrong: only what occurs tags=["wrong"]
 def counts(values, k):
     return values.unique(return_counts=True)[1]
+
+
+# %% Wrong: how many classes each value has tags=["wrong"]
+def counts(values, k):
+    return (values[:, None] == torch.arange(k)).sum(dim=1)
 
 
 # %% Puzzle: ranks without sorting tags=["exercise"]
@@ -295,3 +315,8 @@ def ranks(values):
 # %% Wrong: the largest first tags=["wrong"]
 def ranks(values):
     return values.argsort(stable=True, descending=True).argsort()
+
+
+# %% Wrong: no place left out after equals tags=["wrong"]
+def ranks(values):
+    return values.unique(return_inverse=True)[1]
