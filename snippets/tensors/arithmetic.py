@@ -101,9 +101,6 @@ products = torch.tensor(
 print(sums * 5)
 print(products / sums)
 
-# %% Four fives in every entry
-(products / sums).log() / torch.tensor(5.0).log()
-
 # %% What the rounding hid
 hidden = products / 5**4
 print(hidden)
