@@ -243,6 +243,13 @@ right, _ = mha(*three, key_padding_mask=~real)
 wrong, _ = mha(*three, key_padding_mask=real)
 print(wrong[:, 0].isnan().any(dim=-1))
 
+# %% A gentle bias becomes a wall
+layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval()
+gentle = torch.where(past, 0.0, -0.1)  # the future counts a little less
+print(layer(vectors, gentle).allclose(layer(vectors, ~past), atol=1e-6))
+with torch.no_grad():
+    print(layer(vectors, gentle).allclose(layer(vectors, ~past), atol=1e-6))
+
 
 # %% Two heads by hand
 def two_heads(x, mha, may_look=None):
@@ -311,6 +318,7 @@ def mean_of_words(vectors, lengths):
 dirty = torch.arange(24.0).view(2, 3, 4)  # the padding holds numbers, too
 spec = torch.stack([dirty[0, :3].mean(dim=0), dirty[1, :1].mean(dim=0)])
 assert torch.allclose(mean_of_words(dirty, torch.tensor([3, 1])), spec)
+assert mean_of_words(dirty[:, :2], torch.tensor([1, 1])).equal(dirty[:, 0])
 
 
 # %% Solution: the mean of the real words tags=["solution"]
@@ -334,6 +342,18 @@ def mean_of_words(vectors, lengths):
 # %% Wrong: the padding added up tags=["wrong"]
 def mean_of_words(vectors, lengths):
     return vectors.sum(dim=1) / lengths[:, None]
+
+
+# %% Wrong: one word too many tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    real = torch.arange(vectors.shape[1]) <= lengths[:, None]
+    return (vectors * real[:, :, None]).sum(dim=1) / real.sum(dim=1, keepdim=True)
+
+
+# %% Wrong: three steps for ever tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    real = torch.arange(3) < lengths[:, None]
+    return (vectors * real[:, :, None]).sum(dim=1) / lengths[:, None]
 
 
 # %% Wrong: what is zero is padding tags=["wrong"]
@@ -387,6 +407,13 @@ def read_both_ways(gru, vectors, lengths):
     return gru(packed)[1][-2:].reshape(len(vectors), -1)
 
 
+# %% Wrong: sorted, and left so tags=["wrong"]
+def read_both_ways(gru, vectors, lengths):
+    order = lengths.argsort(descending=True)
+    packed = pack_padded_sequence(vectors[order], lengths[order], True)
+    return torch.cat([*gru(packed)[1][-2:]], dim=1)
+
+
 # %% Wrong: the lower layer tags=["wrong"]
 def read_both_ways(gru, vectors, lengths):
     packed = pack_padded_sequence(vectors, lengths, True, enforce_sorted=False)
@@ -407,6 +434,7 @@ for i, length in enumerate([3, 1]):
             spec[i, q, k] = k < length and k <= q
 assert mask.dtype == torch.bool, "floats would be added to the scores"
 assert mask.shape == spec.shape and mask.equal(spec)
+assert may_look(torch.tensor([1]), 2).equal(spec[1:, :2, :2])
 
 
 # %% Solution: past, and real tags=["solution"]
@@ -432,6 +460,18 @@ def may_look(lengths, steps):
 def may_look(lengths, steps):
     step = torch.arange(steps)
     return (step[:, None] < lengths[:, None, None]) & (step <= step[:, None])
+
+
+# %% Wrong: the padding asks nobody tags=["wrong"]
+def may_look(lengths, steps):
+    real = torch.arange(steps) < lengths[:, None]
+    return real[:, None, :] & real[:, :, None] & torch.ones(steps, steps).bool().tril()
+
+
+# %% Wrong: three steps whatever is asked tags=["wrong"]
+def may_look(lengths, steps):
+    step = torch.arange(3)
+    return (step < lengths[:, None, None]) & (step <= step[:, None])
 
 
 # %% Wrong: ones and zeros tags=["wrong"]

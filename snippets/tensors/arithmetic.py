@@ -56,7 +56,7 @@ print(centred(scores))
 print(scores)
 
 # %% Reading what is being written tags=["raises-exception"]
-chain = torch.tensor([1, 2, 3, 4])
+chain = torch.tensor([2, 4, 6, 8])
 chain[1:] += chain[:-1]
 
 # %% The divisor is one of the numbers tags=["raises-exception"]
@@ -100,9 +100,6 @@ products = torch.tensor(
 )
 print(sums * 5)
 print(products / sums)
-
-# %% Four fives in every entry
-(products / sums).log() / torch.tensor(5.0).log()
 
 # %% What the rounding hid
 hidden = products / 5**4
@@ -326,9 +323,10 @@ def standardised(t):
 heights = torch.tensor([150.0, 160.0, 170.0, 180.0])
 before = heights.clone()
 result = standardised(heights)
-torch.testing.assert_close(result.mean(), torch.tensor(0.0))
 torch.testing.assert_close(result.std(), torch.tensor(1.0))
-assert torch.equal(heights, before), f"{heights._version} writes"
+torch.testing.assert_close(result * before.std() + before.mean(), before)
+assert heights._version == 0, f"{heights._version} writes"
+assert torch.equal(heights, before)
 
 
 # %% Solution: leave the argument alone tags=["solution"]
@@ -340,9 +338,10 @@ def standardised(t):
 heights = torch.tensor([150.0, 160.0, 170.0, 180.0])
 before = heights.clone()
 result = standardised(heights)
-torch.testing.assert_close(result.mean(), torch.tensor(0.0))
 torch.testing.assert_close(result.std(), torch.tensor(1.0))
-assert torch.equal(heights, before), f"{heights._version} writes"
+torch.testing.assert_close(result * before.std() + before.mean(), before)
+assert heights._version == 0, f"{heights._version} writes"
+assert torch.equal(heights, before)
 
 
 # %% Wrong: scaled, not shifted tags=["wrong"]
@@ -355,6 +354,19 @@ def standardised(t):
     t.data.sub_(t.mean())
     t.data.div_(t.std())
     return t
+
+
+# %% Wrong: written, and put back tags=["wrong"]
+def standardised(t):
+    mean, std = t.mean(), t.std()
+    result = (t.sub_(mean) / std).clone()
+    t.add_(mean)
+    return result
+
+
+# %% Wrong: the mean minus the numbers tags=["wrong"]
+def standardised(t):
+    return (t.mean() - t) / t.std()
 
 
 # %% Wrong: of the whole population tags=["wrong"]
@@ -399,6 +411,14 @@ def count_runs(first, second, last_printed):
     return 3, 2
 
 
+# %% Wrong: the first number alone fits tags=["wrong"]
+def count_runs(first, second, last_printed):
+    for adds in range(9, -1, -1):
+        for muls in range(10):
+            if torch.isclose((first[0] + adds * second[0]) * 3**muls, last_printed[0]):
+                return adds, muls
+
+
 # %% Wrong: once each tags=["wrong"]
 def count_runs(first, second, last_printed):
     return 1, 1
@@ -417,6 +437,9 @@ assert not same_numbers(torch.ones(2), torch.ones(2, 1)), "another shape"
 assert not same_numbers(hole, torch.zeros(2)), "other numbers"
 assert not same_numbers(torch.tensor([torch.nan]), torch.zeros(1)), "NaN is not 0"
 assert not same_numbers(torch.ones(1), torch.ones(1) + 1e-6), "close is not equal"
+assert same_numbers(torch.tensor([-0.0]), torch.zeros(1)), "-0 is equal to 0"
+huge = torch.tensor([torch.finfo(torch.float32).max])
+assert not same_numbers(huge, huge * 2), "inf is not the largest number"
 
 
 # %% Solution: the same, NaN included tags=["solution"]
@@ -433,11 +456,24 @@ assert not same_numbers(torch.ones(2), torch.ones(2, 1)), "another shape"
 assert not same_numbers(hole, torch.zeros(2)), "other numbers"
 assert not same_numbers(torch.tensor([torch.nan]), torch.zeros(1)), "NaN is not 0"
 assert not same_numbers(torch.ones(1), torch.ones(1) + 1e-6), "close is not equal"
+assert same_numbers(torch.tensor([-0.0]), torch.zeros(1)), "-0 is equal to 0"
+huge = torch.tensor([torch.finfo(torch.float32).max])
+assert not same_numbers(huge, huge * 2), "inf is not the largest number"
 
 
 # %% Wrong: NaN becomes zero tags=["wrong"]
 def same_numbers(a, b):
     return torch.equal(a.nan_to_num(), b.nan_to_num())
+
+
+# %% Wrong: NaN becomes some other number tags=["wrong"]
+def same_numbers(a, b):
+    return torch.equal(a.nan_to_num(nan=-1234.5), b.nan_to_num(nan=-1234.5))
+
+
+# %% Wrong: the same bits tags=["wrong"]
+def same_numbers(a, b):
+    return torch.equal(a.view(torch.int32), b.view(torch.int32))
 
 
 # %% Wrong: within a tolerance tags=["wrong"]
@@ -494,6 +530,12 @@ def my_remainder(a, b):
     return torch.where(rest < 0, rest + b, rest)
 
 
+# %% Wrong: wherever the signs differ tags=["wrong"]
+def my_remainder(a, b):
+    rest = torch.fmod(a, b)
+    return torch.where(a.sign() != b.sign(), rest + b, rest)
+
+
 # %% Wrong: a rest of zero moves too tags=["wrong"]
 def my_remainder(a, b):
     rest = torch.fmod(a, b)
@@ -534,6 +576,11 @@ def school_round(values):
     return values.round()
 
 
+# %% Wrong: a little more than a half tags=["wrong"]
+def school_round(values):
+    return (values + values.sign() * 1e-6).round()
+
+
 # %% Wrong: halves always go up tags=["wrong"]
 def school_round(values):
     return (values + 0.5).floor()
@@ -560,6 +607,7 @@ flags = torch.rand(100, 8, generator=generator) < 0.5
 assert torch.equal(pack(flags), pack_spec(flags))
 assert pack(flags).dtype == torch.uint8
 assert torch.equal(unpack(pack(flags)), flags)
+assert unpack(pack(flags)).dtype == torch.bool
 
 
 # %% Solution: eight answers in a byte tags=["solution"]
@@ -579,6 +627,7 @@ def unpack(packed):
 assert torch.equal(pack(flags), pack_spec(flags))
 assert pack(flags).dtype == torch.uint8
 assert torch.equal(unpack(pack(flags)), flags)
+assert unpack(pack(flags)).dtype == torch.bool
 
 
 # %% Wrong: the first as lowest bit tags=["wrong"]
@@ -594,3 +643,8 @@ def pack(flags):
 # %% Wrong: every shifted number is true tags=["wrong"]
 def unpack(packed):
     return (packed[:, None] >> torch.arange(7, -1, -1)).bool()
+
+
+# %% Wrong: ones and zeros tags=["wrong"]
+def unpack(packed):
+    return packed[:, None] >> torch.arange(7, -1, -1) & 1
