@@ -659,7 +659,7 @@ print(f"of those of the same digit   {near[same].float().mean():.2f}")
 # The careful shuffling mixed the hands, so the training pile knew the handwriting of those who asked.
 # Whoever wants to read letters from strangers has to ask another question.
 #
-# Learn from the first 1078 pictures, leave a gap, and read the last 359: piles as large as before, cut by place instead of by chance.
+# Learn from the first `len(train)`{.value} pictures, leave a gap, and read the last `len(test)`{.value}: piles as large as before, cut by place instead of by chance.
 
 # %% Cut by place, not by chance
 early, late = torch.arange(1078), torch.arange(1438, 1797)

@@ -49,14 +49,14 @@ print(len(train), len(held))
 #
 # How good is a guess?
 # The loss of a language model is the mean of −ln *p*, where *p* is the probability it gave to the character that came.
-# Whoever knows nothing gives each of the 45 the same chance.
+# Whoever knows nothing gives each of the `len(characters)`{.value} the same chance.
 
 # %% Knowing nothing
 nothing = -torch.tensor(1 / 45).log()
 print(f"{nothing:.2f}")
 
 # %% [markdown]
-# That is ln 45, the number to beat.
+# That is ln `len(characters)`{.value}, the number to beat.
 #
 # Some characters are more frequent than others, and what comes next depends on what came last.
 # Both can be counted.
@@ -105,7 +105,7 @@ print(written)
 # ## A table that learns to count
 #
 # Now let a model find that table.
-# An [embedding](../tensors/gather.md#rows-from-a-table) with a row for each character and 45 numbers in a row is a model already: look up the last character, and take its row as the **logits** of the next one.
+# An [embedding](../tensors/gather.md#rows-from-a-table) with a row for each character and `len(characters)`{.value} numbers in a row is a model already: look up the last character, and take its row as the **logits** of the next one.
 # [`cross_entropy`](../training/losses.md#cross_entropy-minus-the-log-of-one-chance) turns logits into chances by softmax, and gives the loss.
 
 # %% An embedding learns the pairs

@@ -409,7 +409,7 @@ plt.show()
 # %% [markdown]
 # Even the true rule has a loss on the held-back half, because of the errors of measuring.
 # The line has five times as much (`5 < mse_loss(line_held, y_held) / mse_loss(band(x_held), y_held) < 5.5`{.proof}), and its misses have a pattern: too short, too long, too short, too long.
-# No other line does better on the points to train on, so more training is of no use.
+# No other line does better on the points to train on, for there the gradient is 0 (`(train_columns.T @ (train_columns @ band_line - y_train)).abs().max() < 1e-3`{.proof}), so more training is of no use.
 #
 # ## Where to bend
 #

@@ -142,7 +142,7 @@ plt.title("uint8 wraps; int, then clamp")
 plt.show()
 
 # %% [markdown]
-# At this pixel of her collar 246 + 100 is 346, and 90 is what remains of it after 256.
+# At this pixel of her collar `photo[392, 212, 0].item()`{.value} + 100 is `photo[392, 212, 0].item() + 100`{.value}, and `wrapped[392, 212, 0].item()`{.value} is what remains of it after 256.
 # No error and no warning, only the wrong picture.
 # So make floats first; dividing by 255 does it, and brings everything between 0 and 1.
 
