@@ -107,7 +107,7 @@ def _stands_in(number: str, output: str) -> bool:
 LARGE = re.compile(r"\b(only|never|always|every|any|nothing but|whatever|cannot|all|must|no)\b", re.I)
 """Words of which a sentence is false as soon as one case is."""
 
-NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|[.,]\d)")
+NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|[.,]\d)")
 
 TARGET = re.compile(r"\]\([^)]*\)|\$[^$]*\$")
 """Where a link leads, and a formula."""
