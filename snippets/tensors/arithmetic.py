@@ -269,13 +269,13 @@ end = torch.tensor([1.0, 30.0])
 for part in (0, 0.25, 1, 2):
     print(part, torch.lerp(start, end, part))
 
-# %% Eight functions at a glance
+# %% Four functions at a glance
 import matplotlib.pyplot as plt
 
-names = ["abs", "sign", "relu", "exp", "log", "sqrt", "sigmoid", "tanh"]
+names = ["relu", "sigmoid", "tanh", "log"]
 inputs = torch.arange(-60, 61) / 20
-fig, axes = plt.subplots(2, 4, figsize=(7, 3.6), sharex=True, layout="constrained")
-for axis, name in zip(axes.flat, names):
+fig, axes = plt.subplots(1, 4, figsize=(7, 2), layout="constrained")
+for axis, name in zip(axes, names):
     axis.plot(inputs, getattr(torch, name)(inputs))
     axis.set_title(name)
 fig.supxlabel("x")
@@ -333,15 +333,6 @@ assert torch.equal(heights, before)
 def standardised(t):
     """t, shifted and scaled to mean 0 and standard deviation 1."""
     return (t - t.mean()) / t.std()
-
-
-heights = torch.tensor([150.0, 160.0, 170.0, 180.0])
-before = heights.clone()
-result = standardised(heights)
-torch.testing.assert_close(result.std(), torch.tensor(1.0))
-torch.testing.assert_close(result * before.std() + before.mean(), before)
-assert heights._version == 0, f"{heights._version} writes"
-assert torch.equal(heights, before)
 
 
 # %% Wrong: scaled, not shifted tags=["wrong"]
@@ -448,17 +439,6 @@ def same_numbers(a, b):
     if a.shape != b.shape:
         return False
     return bool(((a == b) | (a.isnan() & b.isnan())).all())
-
-
-assert same_numbers(hole, hole.clone()), "two equal holes"
-assert not same_numbers(hole, torch.tensor([1.0, torch.nan])), "moved"
-assert not same_numbers(torch.ones(2), torch.ones(2, 1)), "another shape"
-assert not same_numbers(hole, torch.zeros(2)), "other numbers"
-assert not same_numbers(torch.tensor([torch.nan]), torch.zeros(1)), "NaN is not 0"
-assert not same_numbers(torch.ones(1), torch.ones(1) + 1e-6), "close is not equal"
-assert same_numbers(torch.tensor([-0.0]), torch.zeros(1)), "-0 is equal to 0"
-huge = torch.tensor([torch.finfo(torch.float32).max])
-assert not same_numbers(huge, huge * 2), "inf is not the largest number"
 
 
 # %% Wrong: NaN becomes zero tags=["wrong"]
@@ -622,12 +602,6 @@ def pack(flags):
 def unpack(packed):
     """The bools again."""
     return (packed[:, None] >> shifts & 1).bool()
-
-
-assert torch.equal(pack(flags), pack_spec(flags))
-assert pack(flags).dtype == torch.uint8
-assert torch.equal(unpack(pack(flags)), flags)
-assert unpack(pack(flags)).dtype == torch.bool
 
 
 # %% Wrong: the first as lowest bit tags=["wrong"]
