@@ -139,7 +139,7 @@ class PageView:
             made = self.checker.site.recordings[snippet.name][cell.home]
             text = made.cells[cell.slug].text_of(span.kind, span.source)
             wait = f"Waits for {DEVICES[cell.home].run}"
-            shown = text or (f"({wait.lower()})" if span.kind == "value" else span.source)
+            shown = text or (f"({wait[0].lower()}{wait[1:]})" if span.kind == "value" else span.source)
             return ("", shown, f"{said} when recorded on {made.origin}") if text else ("waiting", shown, wait)
         measured = Measured(span.kind, span.source, NOT_EVALUATED)
         if cell is not None:
