@@ -35,8 +35,9 @@ def check_exercises(snippet: Snippet) -> Iterator[Problem]:
         elif not asked & _bound(*wrong.statements):
             message = f"binds nothing that the exercise '{above[-1].slug}' binds; answer one of"
             yield _about(snippet, wrong, f"{message}: {', '.join(sorted(asked))}")
+    names = {cell.slug: _globals(cell) for cell in snippet.cells} if exercises else {}
     for exercise in exercises:
-        if borrowed := _borrowed(snippet, exercise):
+        if borrowed := _borrowed(snippet, exercise, names):
             message = "needs what only another exercise or its solution binds; bind in this cell"
             yield _about(snippet, exercise, f"{message}: {', '.join(sorted(borrowed))}")
 
@@ -84,14 +85,13 @@ def _bound(*statements: ast.stmt) -> set[str]:
     return names
 
 
-def _borrowed(snippet: Snippet, exercise: Cell) -> set[str]:
-    """The names that an exercise uses, of those that only other exercises or solutions bind."""
-    used, own = _globals(exercise)
-    lent: set[str] = set()
-    free: set[str] = set()
+def _borrowed(snippet: Snippet, exercise: Cell, names: dict[str, tuple[set[str], set[str]]]) -> set[str]:
+    """The names that an exercise uses, of those that only other exercises or solutions bind; `names` are by cell."""
+    used, own = names[exercise.slug]
+    lent, free = set[str](), set[str]()
     for cell in snippet.cells:
         if cell is not exercise:
-            (lent if cell.tags & {"exercise", "solution"} else free).update(_globals(cell)[1])
+            (lent if cell.tags & {"exercise", "solution"} else free).update(names[cell.slug][1])
     return (used & lent) - free - own
 
 

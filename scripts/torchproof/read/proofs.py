@@ -17,27 +17,27 @@ def hollow(source: str) -> str:
     for part in parts:
         if not names_in(part) - KNOWN:
             return f"names nothing of its session or of torch in `{ast.unparse(part)}`, {ARITHMETIC}"
-        if not set(_names(part, docstrings=False)) - KNOWN:
+        if not names_in(part, docstrings=False) - KNOWN:
             return DOCSTRING
     return ""
 
 
-def names_in(node: ast.AST) -> set[str]:
-    """The names that an expression takes from outside."""
-    return set(_names(node))
+def names_in(node: ast.AST, *, docstrings: bool = True) -> set[str]:
+    """The names that an expression takes from outside; without those that only docstrings are asked of, if so told."""
+    own = {use.id for use in ast.walk(node) if isinstance(use, ast.Name) and isinstance(use.ctx, ast.Store)}
+    own |= {argument.arg for argument in ast.walk(node) if isinstance(argument, ast.arg)}
+    return set(_names(node, docstrings=docstrings)) - own
 
 
-def _names(node: ast.AST, *, docstrings: bool = True) -> Iterator[str]:
+def _names(node: ast.AST, *, docstrings: bool) -> Iterator[str]:
     called = node.func if isinstance(node, ast.Call) else None
     word = getattr(called, "attr", getattr(called, "id", getattr(node, "attr", "")))
     if word in ("__doc__", "getdoc", "help") and not docstrings:
         return
     if isinstance(node, ast.Name):
         yield node.id
-    found = [name for child in ast.iter_child_nodes(node) for name in _names(child, docstrings=docstrings)]
-    own = {use.id for use in ast.walk(node) if isinstance(use, ast.Name) and isinstance(use.ctx, ast.Store)}
-    own |= {argument.arg for argument in ast.walk(node) if isinstance(argument, ast.arg)}
-    yield from (name for name in found if name not in own)
+    for child in ast.iter_child_nodes(node):
+        yield from _names(child, docstrings=docstrings)
 
 
 KNOWN = {*dir(builtins), "inspect", "math", "re"}
