@@ -24,6 +24,13 @@ unasked, _ = torch.meshgrid(torch.arange(3), torch.arange(4))
 asked, _ = torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij")
 print(torch.equal(unasked, asked))
 
+# %% An index that nobody checks
+plan = torch.empty(3, device="meta")
+print(plan[torch.tensor([7])].shape)
+
+# %% A choice needs values tags=["raises-exception"]
+plan.nonzero()
+
 # %% Exercise: addresses in the garbage tags=["exercise"]
 garbage = torch.tensor([0.0, 0.0, 1.4013e-45, 0.0, 2.0033e-24, 4.5873e-41])
 garbage = torch.cat([garbage, torch.tensor([9.4885e-39, 3.4438e-41, 1.0, 2.0])])
