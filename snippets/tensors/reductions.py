@@ -3,7 +3,7 @@
 # %% The axis you name disappears
 import torch
 
-scores = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]])  # (player, round)
+scores = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]])
 print(scores.sum())
 print(scores.sum(dim=0))  # (round,)
 print(scores.sum(dim=1))  # (player,)
