@@ -31,7 +31,7 @@ heights.sum().backward()
 points.grad
 
 
-# %% Slopes are tangent lines
+# %% Slopes are tangent lines tags=["hide-input"]
 import matplotlib.pyplot as plt
 
 wide = torch.linspace(-2, 2, 81)
