@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,14 +16,38 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from nursery import nursery
 from torchproof.compare.check import check_chapter
 from torchproof.compare.site import Site
 from torchproof.compare.transcript import lines_of
 from torchproof.model.runs import Run
+from torchproof.run.environment import ENVIRONMENT, INHERITED, OTHER
 from torchproof.run.runner import Runner
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+
+
+def pytest_configure(config):
+    """Start the nurseries of the zygotes, once for all xdist workers."""
+    if not hasattr(config, "workerinput") and nursery.VARIABLE not in os.environ and sys.platform == "linux":
+        folder = tempfile.mkdtemp(prefix="nursery-")
+        fonts = ROOT / ".cache" / "matplotlib"
+        fonts.mkdir(parents=True, exist_ok=True)
+        own = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        own |= {"PYTHONPATH": str(ROOT / "scripts"), "HOME": folder, "MPLCONFIGDIR": str(fonts)}
+        started = [nursery.start(folder, own | ENVIRONMENT | more) for more in ({}, OTHER)]
+        os.environ[nursery.VARIABLE] = folder
+        config.add_cleanup(lambda: end_nurseries(folder, started))
+    nursery.install()
+
+
+def end_nurseries(folder, started):
+    for process in started:
+        process.stdin.close()
+        process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+    del os.environ[nursery.VARIABLE]
 
 
 class Project:
@@ -49,6 +74,9 @@ class Project:
         """Run a command of the environment that the tests run in; its output is text, stderr included."""
         # pytest's and the caller's CI must not decide what a test means
         inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS")}
+        if nursery.VARIABLE in os.environ:
+            path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
+            inherited["PYTHONPATH"] = os.pathsep.join(path)
         return subprocess.run(
             [str(BIN / command[0]), *command[1:]],
             cwd=cwd or self.root,
