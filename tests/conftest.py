@@ -26,6 +26,8 @@ from torchproof.run.runner import Runner
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+NIGHTLY = "TORCHPROOF_RUNS" in os.environ
+"""Whether every chapter, page and environment is tried; else a sample, chosen to be sensitive."""
 
 
 def pytest_configure(config):
@@ -40,6 +42,15 @@ def pytest_configure(config):
         os.environ[nursery.VARIABLE] = folder
         config.add_cleanup(lambda: end_nurseries(folder, started))
     nursery.install()
+
+
+LONGEST = ["browser", "mutations", "recordings", "isolation", "no_false_alarm", "builders", "notebooks", "walkthroughs"]
+"""Files of tests that start first, so that the workers end together."""
+
+
+def pytest_collection_modifyitems(items):
+    order = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 def end_nurseries(folder, started):
@@ -315,18 +326,23 @@ def keep_one_chapter(project: Project) -> str:
     # hidden cells make it run twice
     names.sort(key=lambda name: ("remove-cell" in _code(project, name), len(_code(project, name))))
     kept = next(name for name in names if all(re.search(kind, _code(project, name), re.M) for kind in KINDS))
+    keep_chapters(project, [kept])
+    return kept
+
+
+def keep_chapters(project: Project, kept: list[str]) -> None:
+    """Cut a copied site down to some chapters and a bare home page."""
     for folder, suffixes in (("docs", ".md"), ("snippets", ".py.txt")):
         for path in (project.root / folder).rglob("*.*"):
             name = path.relative_to(project.root / folder).as_posix().partition(".")[0]
-            if path.suffix and path.suffix in suffixes and name != kept:
+            if path.suffix and path.suffix in suffixes and name not in kept:
                 path.unlink()
     shutil.rmtree(project.root / "docs/walkthroughs")
     project.write("docs/index.md", "# Home\n")
-    # the chapter may link to pages that are gone now
+    # the chapters may link to pages that are gone now
     config = re.sub(r"^(nav|validation):.*?(?=^\S|\Z)", "", project.read("mkdocs.yml"), flags=re.M | re.S)
     ignored = "{ not_found: ignore, anchors: ignore, absolute_links: ignore, unrecognized_links: ignore }"
     project.write("mkdocs.yml", f"{config}\nvalidation:\n  links: {ignored}\n")
-    return kept
 
 
 KINDS = (
