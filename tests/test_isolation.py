@@ -232,13 +232,15 @@ def test_an_interrupted_check_leaves_nothing(endless_check):
 
 @pytest.fixture(scope="module")
 def zygote(tmp_path_factory):
-    yield from started(Zygote(tmp_path_factory.mktemp("project"), 60))
-
-
-def started(zygote):
+    zygote = Zygote(tmp_path_factory.mktemp("project"), 60)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(nursery.VARIABLE, raising=False)
         zygote.start()
+    yield from started(zygote)
+
+
+def started(zygote):
+    zygote.start()
     yield zygote
     zygote.close()
 
