@@ -84,18 +84,23 @@ def _serve(address: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a zygote
     while sys.stdin not in select.select([sys.stdin, listening], [], [])[0]:
         wish, _ = listening.accept()
-        with wish:
+        with wish, contextlib.suppress(OSError, ValueError):  # who asked may be gone
             size, (channel, log), *_ = socket.recv_fds(wish, 4, 2)
-            text = b""
-            while len(text) < int.from_bytes(size, "big"):
-                text += wish.recv(65536)
+            with wish.makefile("rb") as stream:
+                text = json.loads(stream.read(int.from_bytes(size, "big")))
             zygote._preload()
             if (pid := os.fork()) == 0:
-                listening.close()
-                _become(channel, log, **json.loads(text))
-            wish.sendall(pid.to_bytes(4, "big"))
+                try:
+                    listening.close()
+                    wish.close()
+                    _become(channel, log, **text)
+                except BaseException as error:  # never go on as a nursery
+                    os.write(2, f"{error}\n".encode())
+                finally:
+                    os._exit(1)
             os.close(channel)
             os.close(log)
+            wish.sendall(pid.to_bytes(4, "big"))
 
 
 def _become(channel: int, log: int, cwd: str, env: dict[str, str]) -> None:
@@ -111,7 +116,6 @@ def _become(channel: int, log: int, cwd: str, env: dict[str, str]) -> None:
         os.dup2(log, stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     zygote.serve(socket.socket(fileno=channel))
-    os._exit(0)
 
 
 if __name__ == "__main__":
