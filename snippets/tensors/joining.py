@@ -15,7 +15,6 @@ print(f"{torch.stack([morning, evening], dim=1).shape = }")
 below = torch.cat([morning, evening])
 beside = torch.cat([morning, evening], dim=1)
 between = torch.stack([morning, evening], dim=1).flatten(0, 1)
-print(between[:4])
 
 # %% Below, beside, between tags=["hide-input"]
 import matplotlib.pyplot as plt
