@@ -19,11 +19,11 @@ print(stream)
 print(one, two)
 
 # %% Asking again moves on
-second = torch.randn(2, 3)
 torch.manual_seed(1234)
 again = torch.randn(2, 3)
-print(f"{torch.equal(first, second) = }")
+second = torch.randn(2, 3)
 print(f"{torch.equal(first, again) = }")
+print(f"{torch.equal(first, second) = }")
 
 # %% Yes or no, and one of three
 torch.manual_seed(1)
