@@ -24,7 +24,7 @@ for axis, (slope, start, nudge, title) in zip(
         axis.plot(crossing, 2 - crossing, "ko")
     axis.set(title=title, xlabel="x", xlim=(0, 2.2), ylim=(0, 2.2))
 axes[0].set_ylabel("y")
-axes[0].legend(fontsize=7)
+axes[0].legend(fontsize=7, loc="lower center")
 plt.show()
 
 # %% Solving needs floats tags=["raises-exception"]
@@ -65,7 +65,7 @@ print(inverse.isfinite().all(), (inverse.abs() > 1e14).all())
 print(torch.linalg.matrix_rank(paper))
 
 # %% A determinant of zero
-shrink = 0.1 * torch.eye(200)
+shrink = 0.1 * torch.eye(50)
 print(torch.linalg.det(shrink))
 print(torch.linalg.cond(shrink))
 print(torch.linalg.slogdet(shrink))
