@@ -3,7 +3,7 @@
 # %% One from each row, a sum for each group
 import torch
 
-logits = torch.tensor([[5.0, 1.0, 0.0], [2.0, 7.0, 1.0], [0.0, 3.0, 4.0], [6.0, 2.0, 8.0]])
+logits = torch.tensor([[5.0, 1, 0], [2, 7, 1], [0, 3, 4], [6, 2, 8]])
 labels = torch.tensor([0, 1, 1, 2])  # one for each row
 print(logits.gather(1, labels[:, None]).squeeze(1))
 
