@@ -166,6 +166,7 @@ middle.set(title="Its slope", xlabel="error")
 left.legend()
 plt.show()
 
+
 # %% Five rules by hand, and by the library tags=["hide-input"]
 def agree(mine, theirs, x):
     torch.testing.assert_close(mine, theirs)
