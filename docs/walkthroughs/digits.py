@@ -32,11 +32,7 @@ print(f"{labels[0] = }")
 # Squint, and the 0 is there, with its hole in the middle.
 # The scans were 32 by 32 dots, black or white; each number counts the black ones in a block of 4 by 4, so they go from 0 (`pixels.min() == 0`{.proof}) to 16 (`pixels.max() == 16`{.proof}).
 #
-# ??? info "Why is it 65 numbers from one picture to the next?"
-#
-#     A picture has 64 numbers, and yet the next one begins 65 further on in memory (`pixels.stride() == (65, 8, 1)`{.proof}).
-#     The 65th is the answer (`pixels[:9].as_strided((9,), (65,), 64).equal(labels[:9].double())`{.proof}).
-#     scikit-learn reads a table with the answer in its last column; the pictures are [a view](../tensors/memory.md) of its first 64 columns.
+# In memory it is 65 numbers from one picture to the next (`pixels.stride() == (65, 8, 1)`{.proof}), since scikit-learn read a table whose last column holds the answers (`pixels[:9].as_strided((9,), (65,), 64).equal(labels[:9].double())`{.proof}); the pictures are [a view](../tensors/memory.md) of the other 64.
 #
 # People see better than they read tables, so lay the first forty out as one picture.
 # Each gets a frame of white, which makes it 10 by 10; four rows of ten of them are 40 by 100 pixels.
