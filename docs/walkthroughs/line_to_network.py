@@ -200,7 +200,7 @@ both_ways = 12 + 3 * many + 0.5 * torch.randn(2001)
 upward = 12 + 3 * many + torch.rand(2001)
 many_columns = torch.stack([many, torch.ones(2001)], dim=1)
 for measured in (both_ways, upward):
-    print(torch.linalg.lstsq(many_columns, measured).solution)
+    print(torch.linalg.lstsq(many_columns, measured).solution.round(decimals=2))
 
 # %% [markdown]
 # Two thousand measurements: with `randn` the line is nearer to the truth than before, with `rand` the spring seems half a centimetre too long.
