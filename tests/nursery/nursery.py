@@ -14,10 +14,12 @@ import socket
 import subprocess
 import sys
 
-__all__ = ["VARIABLE", "Fostered", "install", "start"]
+__all__ = ["VARIABLE", "Fostered", "install", "is_possible", "start"]
 
 VARIABLE = "TORCHPROOF_NURSERY"
 """The folder of the nurseries' sockets."""
+
+BEFORE = frozenset(os.environ)
 
 
 class Fostered:
@@ -53,6 +55,15 @@ class _Popen(subprocess.Popen):
             with contextlib.suppress(OSError):  # no nursery any more
                 return Fostered(int(args[5]), options["stdout"], options["cwd"], options["env"])
         return super().__new__(cls)
+
+
+def is_possible() -> bool:
+    """Whether this system tells of the end of processes that are nobody's children here: Linux does."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def install() -> None:
@@ -109,8 +120,9 @@ def _become(channel: int, log: int, cwd: str, env: dict[str, str]) -> None:
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sys.argv = [zygote.__file__, "serve", str(channel)]
+    imported = {name: value for name, value in os.environ.items() if name not in BEFORE}  # what imports have set
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update(env | imported)
     os.chdir(cwd)
     for stream in (1, 2):
         os.dup2(log, stream)
