@@ -591,6 +591,20 @@ def test_a_click_pins_the_card_and_a_click_elsewhere_closes_it(visit):
     assert pinned
 
 
+def test_on_a_phone_no_code_lies_under_an_icon(visit):
+    page = visit(CHAPTER, width=390)
+
+    covered = page.locator(".tp-cell:has(.highlight)").evaluate_all("""(cells) => cells.filter((cell) => {
+        const text = document.createRange();
+        text.selectNodeContents(cell.querySelector(".highlight code"));
+        const icons = [...cell.querySelectorAll(".tp-anchor, .md-code__nav")];
+        return icons.length < 2 || icons.some((icon) =>
+            [...text.getClientRects()].some((line) => line.top < icon.getBoundingClientRect().bottom));
+    }).map((cell) => cell.id)""")
+
+    assert covered == []
+
+
 def test_a_tap_opens_the_card_beside_the_name_and_a_tap_elsewhere_closes_it(visit):
     page = visit(CHAPTER, width=390)
     name = cell_with_names(page).locator("a.xr").nth(1)
@@ -678,6 +692,19 @@ def test_a_print_shows_the_states_and_leaves_out_the_navigation(visit):
     for selector in ("#xr-card", ".md-sidebar", ".md-header", ".md-footer__inner", ".tp-anchor", ".md-code__nav"):
         shown = page.locator(selector).evaluate_all("(all) => all.filter((one) => one.checkVisibility()).length")
         assert shown == 0, f"{selector} is printed"
+
+
+def test_a_print_from_the_dark_is_a_print_from_the_light(visit):
+    colours = []
+    for scheme in ("light", "dark"):
+        page = visit(CHAPTER, scheme=scheme)
+        page.emulate_media(media="print", color_scheme=scheme)
+        parts = page.locator("article :is(p, code, code span, samp, rect, text, .tp-output)")
+        styles = "(all) => all.map((one) => (({color, fill, backgroundColor: ground}) => [color, fill, ground].join())"
+        colours.append(parts.evaluate_all(f"{styles}(getComputedStyle(one)))"))
+
+    assert colours[0] == colours[1]
+    assert len(set(colours[0])) > 5
 
 
 def test_a_printed_chapter_holds_code_outputs_states_and_pictures(visit):

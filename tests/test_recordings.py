@@ -713,9 +713,7 @@ def test_a_stale_recording_is_not_shown(chapter):
     proofs = {proof.text: proof for proof in page.all("code.proof")}
 
     assert "[2.0, 2.0, 2.0]" not in page.text
-    assert card.one(".tp-device").text == (
-        "TEST: waiting for a GPU run (the code changed since it was recorded). torchproof record --device test -k a/b"
-    )
+    assert card.one(".tp-device").text == "TEST: no output to show: the code changed since it was recorded"
     assert not card.all(".tp-output")
     assert "proof--waiting" in proofs["w.requires_grad"].classes
     assert "proof--waiting" not in proofs["y.stride() == (1, 3)"].classes
@@ -725,10 +723,8 @@ def test_a_missing_recording_says_so_where_nothing_else_can_be_shown(chapter):
     (chapter.root / FILE).unlink()
     page = chapter.shown()
 
-    assert [mark.text for mark in page.all(".tp-device")] == [
-        "TEST: waiting for a GPU run. torchproof record --device test -k a/b"
-    ] * 2
-    assert page.one(".tp-verified").text.endswith("TEST: 5 cells waiting for a GPU run")
+    assert [mark.text for mark in page.all(".tp-device")] == ["TEST: no output yet"] * 2
+    assert page.one(".tp-verified").text.endswith("TEST: 2 cells without output yet")
     assert "running on cpu" in page.text
 
 
@@ -832,10 +828,10 @@ def test_a_stale_cell_that_runs_on_both_shows_the_cpu_and_says_that_the_other_wa
     page = chapter.shown()
     card = card_of(page, "the-same-everywhere")
 
-    assert card.one(".tp-device").text.startswith("TEST: waiting for a GPU run (the code changed since")
+    assert card.one(".tp-device").text.startswith("TEST: no output to show: the code changed since")
     assert "(1, 3)" in card.one(".tp-output").text
     assert "on TEST" not in card.text
-    assert re.search(r"TEST: 1 cell recorded on .*, 4 cells waiting for a GPU run$", page.one(".tp-verified").text)
+    assert re.search(r"TEST: 1 cell recorded on .*, 2 cells without output yet$", page.one(".tp-verified").text)
 
 
 def test_digits_of_a_volatile_cell_make_no_tab(chapter):
