@@ -95,7 +95,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=900,  # a busy machine is slow
             check=False,
         )
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import cache
 
 __all__ = ["VARIABLE", "Fostered", "install", "is_possible", "start"]
 
@@ -87,8 +88,6 @@ def _address(environment: dict[str, str]) -> str:
 
 
 def _serve(address: str) -> None:
-    from torchproof.run import zygote
-
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
     listening.listen(64)
@@ -99,7 +98,7 @@ def _serve(address: str) -> None:
             size, (channel, log), *_ = socket.recv_fds(wish, 4, 2)
             with wish.makefile("rb") as stream:
                 text = json.loads(stream.read(int.from_bytes(size, "big")))
-            zygote._preload()
+            _import_once()
             if (pid := os.fork()) == 0:
                 try:
                     listening.close()
@@ -112,6 +111,14 @@ def _serve(address: str) -> None:
             os.close(channel)
             os.close(log)
             wish.sendall(pid.to_bytes(4, "big"))
+
+
+@cache
+def _import_once() -> None:
+    from torchproof.run import zygote
+
+    zygote._preload()
+    zygote._gather_pages()
 
 
 def _become(channel: int, log: int, cwd: str, env: dict[str, str]) -> None:
