@@ -93,6 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Compare the speed of builds with plain MkDocs.")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (default: 5)")
     parser.add_argument("--chapters", type=int, default=30, help="how large the site is (default: 30)")
+    parser.add_argument("--repeat", type=int, default=5, help="how often a round runs the short builds (default: 5)")
     parser.add_argument("--no-verdict", action="store_true", help="print the table, fail only if a build fails")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -100,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
         sites = write_sites(Path(folder).resolve(), options.chapters)
         rounds = []
         for number in range(1, options.rounds + 1):
-            rounds.append(measure(sites))
+            rounds.append(measure(sites, options.repeat))
             print(f"round {number} of {options.rounds}: {_told(rounds[-1])}", flush=True)
     comparisons = compare(rounds)
     print("\n" + _table(comparisons))
@@ -131,7 +132,7 @@ def write_sites(folder: Path, chapters: int) -> Sites:
     return sites
 
 
-def measure(sites: Sites) -> Round:
+def measure(sites: Sites, repeat: int) -> Round:
     """Build everything once, in turn, and run the bare sessions."""
     shutil.rmtree(sites.proof / ".cache", ignore_errors=True)
     cold = _timed(lambda: _build(sites.proof))
@@ -141,7 +142,7 @@ def measure(sites: Sites) -> Round:
         imports = _timed(lambda: runner.run(EMPTY))
         seconds = {name: run.seconds for name, run in _runs(site, runner).items()}
     short = (lambda: _build(sites.plain)), (lambda: _build(sites.proof)), (lambda: _run(sites.proof, "-c", BARE))
-    plain, warm, bare = map(min, zip(*([_timed(build) for build in short] for _ in range(REPEATED)), strict=True))
+    plain, warm, bare = map(min, zip(*([_timed(build) for build in short] for _ in range(repeat)), strict=True))
     assert stored == _stored(sites.proof), "the warm build ran what the cache held"
     edited = list(site.snippets.values())[len(site.snippets) // 2]
     _write(sites.proof / edited.file, edited.text.replace("assert total > -1", "assert total > -2"))
@@ -259,9 +260,6 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
-
-REPEATED = 5
-"""How often a round measures the short builds."""
 
 BARE = """
 import sys

@@ -32,7 +32,7 @@ NIGHTLY = "TORCHPROOF_RUNS" in os.environ
 
 def pytest_configure(config):
     """Start the nurseries of the zygotes, once for all xdist workers."""
-    if not hasattr(config, "workerinput") and nursery.VARIABLE not in os.environ and sys.platform == "linux":
+    if not hasattr(config, "workerinput") and nursery.VARIABLE not in os.environ and nursery.is_possible():
         folder = tempfile.mkdtemp(prefix="nursery-")
         fonts = ROOT / ".cache" / "matplotlib"
         fonts.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=900,  # a busy machine is slow
             check=False,
         )
 

@@ -6,7 +6,17 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import BIN, ROOT, Project, commit_transcripts, copy_site, parse_html, write_small_site
+from conftest import (
+    BIN,
+    NIGHTLY,
+    ROOT,
+    Project,
+    commit_transcripts,
+    copy_site,
+    keep_chapters,
+    parse_html,
+    write_small_site,
+)
 
 BUILDS = {
     "mkdocs": ["mkdocs", "build"],
@@ -51,19 +61,26 @@ def shown(site, page):
 def real_site(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("real") / "site")
     copy_site(project.root)
+    if not NIGHTLY:
+        keep_chapters(project, SOME)
     return project
 
 
+SOME = ["autograd/switches", "devices/basics", "inside/devices", "tensors/memory_format"]
+"""Chapters with errors in boxes, cells of another device, drawings, pictures; all pages each night."""
+
+
 def test_zensical_shows_the_same_code_outputs_and_proofs(real_site, site_folder):
-    pages = [path.relative_to(real_site.root / "docs").with_suffix("").as_posix()
-             for path in sorted((real_site.root / "docs").rglob("*.md"))]  # fmt: skip
+    docs = real_site.root / "docs"
+    paths = (path.relative_to(docs) for path in docs.rglob("*.md"))
+    pages = sorted(path.with_suffix("").as_posix() for path in paths) if NIGHTLY else SOME
 
     by_mkdocs = {page: shown(site_folder, page) for page in pages}
     built = real_site.run("zensical", "build")  # --clean would throw away what the check has run
     by_zensical = {page: shown(real_site.root / "site", page) for page in pages}
 
     assert built.returncode == 0, built.stdout
-    assert sum(map(len, by_mkdocs.values())) > 500
+    assert sum(map(len, by_mkdocs.values())) > 100
     assert by_zensical == by_mkdocs
 
 

@@ -1,6 +1,7 @@
 """Chapters as files to take away: valid notebooks, the same everywhere, and scripts that print what the page shows.
 
-Three scripts run with the other tests, all with TORCHPROOF_KERNELS=all (`make kernels`, nightly in CI).
+Three scripts and class notebooks run with the other tests, all with TORCHPROOF_KERNELS=all (`make kernels`, nightly
+in CI).
 """
 
 import getpass
@@ -32,7 +33,7 @@ from torchproof.run.runner import Runner
 SITE = Site.read(ROOT)
 CHAPTERS = list(SITE.snippets)
 SOME = ("start", "autograd/backward", "walkthroughs/ball")
-SCRIPTS = [name for name in CHAPTERS if os.environ.get("TORCHPROOF_KERNELS") == "all" or name in SOME]
+TRIED = [name for name in CHAPTERS if os.environ.get("TORCHPROOF_KERNELS") == "all" or name in SOME]
 
 
 def read(path):
@@ -83,7 +84,7 @@ def test_no_prose_holds_what_only_the_site_understands(files_to_take):
     assert found == {}
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", TRIED)
 def test_a_script_prints_what_the_page_shows(files_to_take, tmp_path, name):
     """Run as a reader runs it, in a bare folder; instruction sets are pinned, as numbers are compared exactly."""
     (tmp_path / "script.py").write_text(read(files_to_take / f"{name}.py"), encoding="utf-8")
@@ -119,27 +120,48 @@ def stdout_lines(ran):
 
 @pytest.fixture(scope="module")
 def runner():
-    with Runner(ROOT) as runner:
+    with Runner(ROOT, cached=True) as runner:
         yield runner
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_class_that_solves_nothing_gets_through_the_notebook(files_to_take, runner, name):
+def unsolved(cells):
+    return tuple(cell for cell in cells if cell.is_shown and "solution" not in cell.tags)
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_a_class_that_solves_nothing_gets_through_the_notebook(runner, name):
     snippet = SITE.snippets[name]
     cells = snippet.for_device("cpu")
-    unsolved = tuple(cell for cell in cells if cell.is_shown and "solution" not in cell.tags)
-    file = files_to_take / f"{name}-class.ipynb"
-    assert file.exists() == any("solution" in cell.tags for cell in cells)
-    if not file.exists():
-        return
     whole = runner.run(SITE.job(snippet, cells, "cpu"))
-    job = SITE.job(snippet, unsolved, "cpu")
-    alone = runner.run(replace(job, steps=tuple(replace(step, claims=()) for step in job.steps)))
+    job = SITE.job(snippet, unsolved(cells), "cpu")
+    steps = tuple(replace(step, claims=(), trials=()) for step in job.steps)
+    alone = runner.run(replace(job, steps=steps))
 
     outputs = {slug: cell.outputs for slug, cell in alone.cells.items()}
-    assert outputs == {cell.slug: whole.cells[cell.slug].outputs for cell in unsolved}
-    taken = [cell.source for cell in code_cells(nbformat.read(file, 4))]
-    assert taken == [cell.shown_source for cell in snippet.cells if cell.is_shown and "solution" not in cell.tags]
+    assert outputs == {cell.slug: whole.cells[cell.slug].outputs for cell in unsolved(cells)}
+
+
+def test_the_class_gets_every_cell_but_the_solutions(files_to_take):
+    taken, expected = {}, {}
+    for name, snippet in SITE.snippets.items():
+        if any("solution" in cell.tags for cell in snippet.cells):
+            expected[name] = [cell.shown_source for cell in unsolved(snippet.cells)]
+    for file in sorted(files_to_take.rglob("*-class.ipynb")):
+        name = file.relative_to(files_to_take).as_posix().removesuffix("-class.ipynb")
+        taken[name] = [cell.source for cell in code_cells(nbformat.read(file, 4))]
+
+    assert taken == expected
+
+
+def test_below_a_solution_stand_exercises_only():
+    """And an exercise needs nothing of another's solution, as every check says: so a class misses nothing."""
+    found = []
+    for name, snippet in SITE.snippets.items():
+        kinds = ["solution" in cell.tags for cell in snippet.cells]
+        below = snippet.cells[kinds.index(True) :] if True in kinds else ()
+        found += [f"{name}#{cell.slug}" for cell in below if not cell.tags & {"solution", "exercise", "remove-cell"}]
+
+    assert found == []
 
 
 def test_nothing_tells_where_or_when_it_was_made(files_to_take):

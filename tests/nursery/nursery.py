@@ -13,11 +13,14 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import cache
 
-__all__ = ["VARIABLE", "Fostered", "install", "start"]
+__all__ = ["VARIABLE", "Fostered", "install", "is_possible", "start"]
 
 VARIABLE = "TORCHPROOF_NURSERY"
 """The folder of the nurseries' sockets."""
+
+BEFORE = frozenset(os.environ)
 
 
 class Fostered:
@@ -55,6 +58,15 @@ class _Popen(subprocess.Popen):
         return super().__new__(cls)
 
 
+def is_possible() -> bool:
+    """Whether this system tells of the end of processes that are nobody's children here: Linux does."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 def install() -> None:
     """Let this process get its zygotes from a nursery, where there is one."""
     if VARIABLE in os.environ:
@@ -76,8 +88,6 @@ def _address(environment: dict[str, str]) -> str:
 
 
 def _serve(address: str) -> None:
-    from torchproof.run import zygote
-
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
     listening.listen(64)
@@ -88,7 +98,7 @@ def _serve(address: str) -> None:
             size, (channel, log), *_ = socket.recv_fds(wish, 4, 2)
             with wish.makefile("rb") as stream:
                 text = json.loads(stream.read(int.from_bytes(size, "big")))
-            zygote._preload()
+            _import_once()
             if (pid := os.fork()) == 0:
                 try:
                     listening.close()
@@ -103,14 +113,23 @@ def _serve(address: str) -> None:
             wish.sendall(pid.to_bytes(4, "big"))
 
 
+@cache
+def _import_once() -> None:
+    from torchproof.run import zygote
+
+    zygote._preload()
+    zygote._gather_pages()
+
+
 def _become(channel: int, log: int, cwd: str, env: dict[str, str]) -> None:
     """Be a zygote, as if `python -P -m torchproof.run.zygote serve` had been started."""
     from torchproof.run import zygote
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sys.argv = [zygote.__file__, "serve", str(channel)]
+    imported = {name: value for name, value in os.environ.items() if name not in BEFORE}  # what imports have set
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update(env | imported)
     os.chdir(cwd)
     for stream in (1, 2):
         os.dup2(log, stream)
