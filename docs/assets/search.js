@@ -19,11 +19,16 @@
   };
 })(XMLHttpRequest.prototype);
 
+/* What is pasted by a menu, as on a phone, is asked for as well: Material listens to keys. */
+addEventListener("input", ({ target, inputType }) => {
+  if (target.matches(".md-search__input") && inputType == "insertFromPaste") target.dispatchEvent(new Event("keyup"));
+});
+
 /* Put a query into the words of the index, and what Material answers back into those that were typed.
    The index is made by scripts/torchproof/builders/search.py and `search` in mkdocs.yml. */
 (() => {
   const QUERY = 2, RESULT = 3; // kinds of messages to and from Material's worker
-  const EXACT = 8; // what a whole word counts against one that begins alike
+  const EXACT = 8, NAME = 24; // what a whole word, and a name with its dot, counts against one that begins alike
   const TYPE = /^\s*[\w.]+(Error|Warning|Exception): /;
   const WHOLE = 1e6; // what is above every score
   const MESSAGE = 9; // so many words are no question but a message
@@ -51,7 +56,8 @@
       else if (whole.includes(".")) {
         for (const part of parts) if (part.length > 1 && !roots.has(part)) found.set(part, [part]);
         found.set(`.${name}`, [name, `.${name}`]);
-      } else if (call || name.includes("_") || (name.length > 1 && !stop.has(name))) found.set(name, [name]);
+      } else if (call || name.includes("_")) found.set(name, [name, `.${name}`]);
+      else if (name.length > 1 && !stop.has(name)) found.set(name, [name]);
       else weak.set(name, [name]);
     }
     return found.size ? found : weak;
@@ -65,10 +71,12 @@
     return short.length > 2 && /[aeiou]/.test(short) && !/ss$/.test(word) ? short : word;
   }
 
-  const asked = (found) =>
-    [...found.values()].flat().flatMap((word, place, all) =>
-      word.length > 3 || place == all.length - 1 ? [`${word}^${EXACT}`, stem(word)] : [`${word}^${EXACT}`]
-    ).join(" ");
+  /* What Material is asked: each word, more than what begins alike; a name with its dot, as cells use it, most. */
+  function asked(found) {
+    const all = [...found.values()].flat();
+    const near = (word) => (word.length > 3 || word == all.at(-1) ? ` ${stem(word)}` : "");
+    return all.map((word) => `${word}^${word[0] == "." ? NAME : EXACT}${near(word)}`).join(" ");
+  }
 
   /* Words and nothing else: numbers, shapes and signs of a message are another reader's. */
   const plain = (text) => text.toLowerCase().replace(/[^\p{L}]+/gu, " ").trim();

@@ -98,7 +98,8 @@ def add_to_index(entries: list[Entry], url: str, page: Page, checker: Checker, c
         elif found["cell"] in cells:
             used.setdefault(here, []).extend(names_in(cells[found["cell"]]))
     for location, names in used.items():
-        sections[location]["names"] = " ".join(dict.fromkeys(form for name in names for form in _forms(name)))
+        others = dict.fromkeys(form for name in names for form in _others(name))
+        sections[location]["names"] = " ".join([*names, *others])
     entries += _entries(url, said_on(page, checker), wordings(checker.site.root))
 
 
@@ -187,12 +188,11 @@ def names_in(cell: Cell) -> list[str]:
     return [name for name in dict.fromkeys(found) if not name.startswith(("._", "_"))]
 
 
-def _forms(name: str) -> Iterator[str]:
-    """A name in each way that somebody may type it: `.zero_grad`, `zero_grad`, `zerograd`, `zero grad`."""
-    yield name
+def _others(name: str) -> Iterator[str]:
+    """A name as it may be typed instead of `.zero_grad`: `zero_grad`, `zerograd`, `zero grad`."""
     bare = name.removeprefix(".")
-    yield bare
     words = [word for word in re.split(r"_|(?<=[a-z])(?=[A-Z])", bare) if word]
+    yield bare
     if len(words) > 1:
         yield "".join(words)
         yield from (word for word in words if len(word) > 2)
