@@ -1,4 +1,4 @@
-"""Start here: what PyTorch is, in twelve lines, and how to read this handbook."""
+"""Start here: install PyTorch, a tensor, a gradient, and twelve lines that learn."""
 
 # %% It works if this adds up
 import torch
@@ -6,30 +6,40 @@ import torch
 ones = torch.ones(2, 3)
 ones.sum()
 
-# %% A file that hides torch tags=["raises-exception"]
-import types
-
-impostor = types.ModuleType("torch")  # what your own torch.py would be
-impostor.ones(2, 3)
-
-# %% There is no package called pytorch tags=["raises-exception"]
-import pytorch
 
 # %% Only the last line is shown
 torch.zeros(2, 2)
-torch.ones(2, 2)
 torch.eye(2)
 
-# %% As text, 2.9 is newer than 2.13
-Version = type(torch.__version__)
-print(Version.__name__)
-print("2.9.1" > "2.13.0")
-print(Version("2.9.1") > "2.13.0")
+
+# %% A file that hides torch tags=["raises-exception"]
+import types
+
+impostor = types.ModuleType("torch")  # what an empty torch.py would be
+impostor.ones(2, 3)
+
+
+# %% A script called torch.py
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+with tempfile.TemporaryDirectory() as folder:
+    script = Path(folder, "torch.py")
+    script.write_text("import torch\n\nprint(torch.ones(2, 3))\n")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+print(done.returncode)
+
+
+# %% There is no package called pytorch tags=["raises-exception"]
+import pytorch
 
 # %% Four points on a line
 x = torch.tensor([-1.0, 0.0, 1.0, 2.0])
 y = 2 * x + 1
 y
+
 
 # %% Which way, and how steeply
 slope = torch.tensor(0.0, requires_grad=True)
@@ -38,20 +48,13 @@ loss.backward()
 print(loss)
 print(slope.grad)
 
+
 # %% One step downhill
 with torch.no_grad():
     slope -= 0.1 * slope.grad
 print(slope)
 print(((slope * x + 1 - y) ** 2).mean())
 
-# %% Python decides, autograd follows
-start = torch.tensor(100.0, requires_grad=True)
-rest = start
-while rest > 1:
-    rest = rest / 2
-rest.backward()
-print(rest)
-print(start.grad)
 
 # %% Twelve lines that learn
 import torch
@@ -67,6 +70,7 @@ for step in range(100):
     loss.backward()
     optimizer.step()
 print(f"{model.weight.item():.3f} {model.bias.item():.3f}")
+
 
 # %% Round and round the loop tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -94,6 +98,7 @@ axes.set(xlim=(-0.7, 5.2), ylim=(-0.2, 1.3), title="One turn of the training loo
 axes.set_axis_off()
 plt.show()
 
+
 # %% The line turns to the points
 learner = torch.nn.Linear(1, 1)
 teacher = torch.optim.SGD(learner.parameters(), lr=0.5)
@@ -112,6 +117,7 @@ axes.set(xlabel="input", ylabel="output", title="A line learns where to lie")
 axes.legend(loc="lower right", fontsize="small")
 plt.show()
 
+
 # %% The fastest device at hand
 device = torch.accelerator.current_accelerator(check_available=True)
 device = device or torch.device("cpu")
@@ -119,16 +125,20 @@ there = torch.arange(4.0).to(device)
 answer = (there * 2).sum().cpu()
 answer
 
+
 # %% No device is called gpu tags=["raises-exception"]
 torch.zeros(3, device="gpu")
 
-# %% Committed, and run again
-from difflib import unified_diff
 
-committed = "tensor([0, 1], dtype=torch.uint8)"  # what torch 1.0 printed
-this_run = str(torch.tensor([1, 2]) > 1)
-report = unified_diff([committed], [this_run], "committed", "this run", lineterm="")
-print("\n".join(report))
+# %% Python decides, autograd follows
+start = torch.tensor(100.0, requires_grad=True)
+rest = start
+while rest > 1:
+    rest = rest / 2
+rest.backward()
+print(rest)
+print(start.grad)
+
 
 # %% Which room a name is in
 from torch import autograd, func, linalg, nn, optim
@@ -145,72 +155,44 @@ rooms = {
     "linalg": linalg,
     "Tensor": torch.Tensor,
 }
-names = "arange relu ReLU mse_loss MSELoss SGD DataLoader grad backward det inv"
-for name in names.split():
+for name in "arange relu ReLU mse_loss MSELoss SGD DataLoader grad backward inv".split():
     found = [room for room, module in rooms.items() if hasattr(module, name)]
     print(f"{name:12}{', '.join(found)}")
 
+
 # %% One function, four spellings
 values = torch.tensor([-2.0, 0.0, 3.0])
-print(torch.relu(values))
-print(values.relu())
-print(nn.functional.relu(values))
-print(nn.ReLU()(values))
+print(torch.relu(values), values.relu())
+print(nn.functional.relu(values), nn.ReLU()(values))
+
 
 # %% A capital in the wrong place tags=["raises-exception"]
 data.Dataloader
+
 
 # %% Names that hold a word
 print([name for name in dir(torch) if "space" in name])
 print([name for name in dir(torch.Tensor) if "diag" in name])
 
+
 # %% The first line is the signature
 print(torch.linspace.__doc__.strip().splitlines()[0])
 
 
-# %% Exercise: at least this version tags=["exercise"]
-def at_least(version, wanted):
-    return version >= wanted
+# %% As text, 2.9 is newer than 2.13
+Version = type(torch.__version__)
+print(Version.__name__)
+print("2.9.1" > "2.13.0")
+print(Version("2.9.1") > "2.13.0")
 
 
-cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.13.1", "3.0.0"]
-for version in cases:
-    for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
-        expected = Version(version) >= Version(wanted)
-        assert at_least(version, wanted) == expected, (version, wanted)
+# %% Committed, and run again
+from difflib import unified_diff
 
-
-# %% Solution: at least this version tags=["solution"]
-def numbers_of(version):
-    parts = [int(part) for part in version.split("+")[0].split(".")]
-    return parts + [0] * (3 - len(parts))  # 2.13 is 2.13.0
-
-
-def at_least(version, wanted):
-    return numbers_of(version) >= numbers_of(wanted)
-
-
-for version in cases:
-    for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
-        expected = Version(version) >= Version(wanted)
-        assert at_least(version, wanted) == expected, (version, wanted)
-
-
-# %% Wrong: the first number only tags=["wrong"]
-def at_least(version, wanted):
-    return int(version.split(".")[0]) >= int(wanted.split(".")[0])
-
-
-# %% Wrong: read as decimals tags=["wrong"]
-def at_least(version, wanted):
-    first, second = (float(".".join(text.split(".")[:2])) for text in (version, wanted))
-    return first >= second
-
-
-# %% Wrong: lists of unequal length tags=["wrong"]
-def at_least(version, wanted):
-    first, second = ([int(part) for part in text.split("+")[0].split(".")] for text in (version, wanted))
-    return first >= second
+committed = "tensor([0, 1], dtype=torch.uint8)"  # what torch 1.0 printed
+this_run = str(torch.tensor([1, 2]) > 1)
+report = unified_diff([committed], [this_run], "committed", "this run", lineterm="")
+print("\n".join(report))
 
 
 # %% Exercise: the slope of the loss tags=["exercise"]
@@ -340,3 +322,48 @@ def halvings(value):
 # %% Wrong: from the rest tags=["wrong"]
 def halvings(value):
     return round(-torch.tensor(halve(value)).log2().item())
+
+
+# %% Exercise: at least this version tags=["exercise"]
+def at_least(version, wanted):
+    return version >= wanted
+
+
+cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.13.1", "3.0.0"]
+for version in cases:
+    for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
+        expected = Version(version) >= Version(wanted)
+        assert at_least(version, wanted) == expected, (version, wanted)
+
+
+# %% Solution: at least this version tags=["solution"]
+def numbers_of(version):
+    parts = [int(part) for part in version.split("+")[0].split(".")]
+    return parts + [0] * (3 - len(parts))  # 2.13 is 2.13.0
+
+
+def at_least(version, wanted):
+    return numbers_of(version) >= numbers_of(wanted)
+
+
+for version in cases:
+    for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
+        expected = Version(version) >= Version(wanted)
+        assert at_least(version, wanted) == expected, (version, wanted)
+
+
+# %% Wrong: the first number only tags=["wrong"]
+def at_least(version, wanted):
+    return int(version.split(".")[0]) >= int(wanted.split(".")[0])
+
+
+# %% Wrong: read as decimals tags=["wrong"]
+def at_least(version, wanted):
+    first, second = (float(".".join(text.split(".")[:2])) for text in (version, wanted))
+    return first >= second
+
+
+# %% Wrong: lists of unequal length tags=["wrong"]
+def at_least(version, wanted):
+    first, second = ([int(part) for part in text.split("+")[0].split(".")] for text in (version, wanted))
+    return first >= second

@@ -151,9 +151,9 @@ def test_every_chapter_teaches_rows_or_goes_beyond_the_sources():
     [
         ("tensors/memroy#the-position-is-a-sum", "did you mean 'tensors/memory'?"),
         ("tensors/memory#the-position-is-sum", "shows no cell 'the-position-is-sum'; did you mean"),
-        ("tensors/memory.md#a-line-and-walk", "no heading with the anchor 'a-line-and-walk'; did you mean"),
+        ("tensors/memory.md#storage-strides-offset", "no heading with the anchor 'storage-strides-offset'; did you mean"),
         ("tensors/memory.md#the-position-is-a-sum", "no heading"),
-        ("tensors/memory#a-line-and-a-walk", "shows no cell"),
+        ("tensors/memory#storage-stride-offset", "shows no cell"),
     ],
     ids=["misspelt page", "misspelt cell", "misspelt heading", "cell as a heading", "heading as a cell"],
 )

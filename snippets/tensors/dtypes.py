@@ -7,12 +7,45 @@ counts = torch.tensor([3, 5, 4])
 weights = torch.tensor([0.5, 0.25, 0.25])
 mask = counts > 3
 print(counts.dtype, weights.dtype, mask.dtype)
+print(counts.float())  # a cast
+print(counts * weights)  # promoted to float32
+print(counts / 2)  # division leaves the integers
+
+# %% Three spellings of a cast
+print(counts.to(torch.float64))
+print(counts.double())
+print(counts.type(torch.float64))
+print(counts.dtype)
+
+# %% A cast may do nothing
+same = weights.to(torch.float32)
+copied = weights.to(torch.float32, copy=True)
+print(f"{same is weights = }")
+print(f"{copied is weights = }")
+
+# %% From float to integer, casting cuts
+prices = torch.tensor([-1.9, -0.5, 0.5, 1.9])
+print(prices.long())
+print(prices.round().long())
+
+# %% Whole numbers wrap around
+torch.tensor([127, 128, 300]).to(torch.int8)
+
+# %% NumPy's name for it tags=["raises-exception"]
+counts.astype("float32")
+
+# %% A placeholder copied from prose tags=["raises-exception"]
+counts.type(torch.datatype)
+
+# %% Strings from before dtypes
+print(weights.type())
+print(weights.long().type())
 
 # %% Ask for another one
 print(torch.ones(3))
 print(torch.ones(3, dtype=torch.int))
 
-# %% Twelve dtypes and their names
+# %% Twelve dtypes and their names tags=["hide-input"]
 dtypes = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
 dtypes += [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 dtypes += [torch.complex64, torch.complex128]
@@ -40,7 +73,7 @@ for dtype in dtypes:
     names = f"{alias(dtype):8}{in_numpy(dtype):12}{old_name}"
     print(f"{short(dtype):12}{dtype.itemsize:5}  {names}")
 
-# %% How far and how fine
+# %% How far and how fine tags=["hide-input"]
 print(f"{'dtype':10}{'lowest':>18}{'highest':>17}   gap after 1")
 for dtype in dtypes:
     if dtype.is_floating_point:
@@ -62,105 +95,12 @@ print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype)
 # %% Only floats can be default tags=["raises-exception"]
 torch.set_default_dtype(torch.int64)
 
-# %% Three spellings of a cast
-print(counts.to(torch.float64))
-print(counts.double())
-print(counts.type(torch.float64))
-print(counts)
-
-# %% A cast may do nothing
-same = weights.to(torch.float32)
-copied = weights.to(torch.float32, copy=True)
-print(f"{same is weights = }")
-print(f"{copied is weights = }")
-
-# %% A placeholder copied from prose tags=["raises-exception"]
-counts.type(torch.datatype)
-
-# %% Strings from before dtypes
-print(weights.type())
-print(weights.long().type())
-
-# %% From float to integer, casting cuts
-prices = torch.tensor([-1.9, -0.5, 0.5, 1.9])
-print(prices.long())
-print(prices.round().long())
-
-# %% Whole numbers wrap around
-torch.tensor([127, 128, 300]).to(torch.int8)
-
-# %% Creation checks the range tags=["raises-exception"]
-torch.tensor([127, 128, 300], dtype=torch.int8)
-
-# %% The limit that is itself too big
-limit = 2**31 - 1  # the largest int32
-huge = torch.tensor([3e9])
-print(f"{huge.clamp(max=limit).item() = :.0f}")
-print(f"{limit = }")
-print(huge.double().clamp(max=limit).int())
-
 # %% The higher kind wins
 whole = torch.tensor([1, 2, 3], dtype=torch.int16)
 half = torch.tensor([0.5, 0.5, 0.5], dtype=torch.float16)
 print(mask + whole)
 print(whole + half)
 print(counts + half)
-
-# %% Every pair of dtypes
-letters = {torch.bool: "bool", torch.uint8: "u8", torch.bfloat16: "bf16"}
-for dtype in dtypes:
-    brief = short(dtype)[0] + str(8 * dtype.itemsize)
-    letters.setdefault(dtype, brief)
-
-print(" " * 5 + "".join(f"{letters[b]:>5}" for b in dtypes))
-for a in dtypes:
-    row = [letters[torch.promote_types(a, b)] for b in dtypes]
-    print(f"{letters[a]:5}" + "".join(f"{name:>5}" for name in row))
-
-
-# %% Arrows from small to large
-def fits(a, b):
-    return torch.promote_types(a, b) == b
-
-
-def is_arrow(a, b):
-    between = [c for c in dtypes if c not in (a, b) and fits(a, c) and fits(c, b)]
-    return a != b and fits(a, b) and not between
-
-
-arrows = [(a, b) for a in dtypes for b in dtypes if is_arrow(a, b)]
-print(len(arrows))
-
-# %% The table is a map
-import matplotlib.pyplot as plt
-
-depth = {torch.bool: 0}
-for _ in dtypes:
-    for a, b in arrows:
-        if a in depth:
-            depth[b] = max(depth.get(b, 0), depth[a] + 1)
-place = {}
-for level in set(depth.values()):
-    column = [dtype for dtype in dtypes if depth[dtype] == level]
-    for i, dtype in enumerate(column):
-        place[dtype] = (level, i - (len(column) - 1) / 2)
-
-fig, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
-for a, b in arrows:
-    (x1, y1), (x2, y2) = place[a], place[b]
-    axes.plot([x1, x2], [y1, y2], color="C0")
-axes.plot(*zip(*place.values()), "o", color="C1")
-for dtype, (x, y) in place.items():
-    above = 14 if y == 0 else 32 * y - 6
-    label = {"xytext": (0, above), "textcoords": "offset points"}
-    axes.annotate(short(dtype), (x, y), ha="center", size="small", **label)
-axes.set(xlabel="steps from bool", yticks=[], ylim=(-1, 1), xlim=(-0.6, 8.9))
-axes.set_title("Two dtypes meet at the first common place to their right")
-plt.show()
-# %% Seventy thousand become infinite
-salaries = torch.tensor([70000, 3000])
-bonus = torch.zeros(2, dtype=torch.float16)
-print(salaries + bonus)
 
 # %% A Python number does not widen
 small = torch.tensor([100, 27, 5], dtype=torch.int8)
@@ -174,41 +114,10 @@ print((half * 0.5).dtype)
 print((small * torch.tensor(0.5, dtype=torch.float64)).dtype)
 print((half * torch.tensor(0.5, dtype=torch.float64)).dtype)
 
-
-# %% The rule as a function
-def kind(dtype):
-    if dtype.is_complex:
-        return 3
-    if dtype.is_floating_point:
-        return 2
-    return 0 if dtype == torch.bool else 1
-
-
-def rank(operand):
-    if isinstance(operand, torch.Tensor):
-        return 2 if operand.dim() > 0 else 1
-    return 0
-
-
-def promote(a, b):
-    if rank(a) < rank(b):
-        a, b = b, a
-    strong, weak = torch.as_tensor(a).dtype, torch.as_tensor(b).dtype
-    if rank(a) == rank(b):
-        return torch.promote_types(strong, weak)
-    if kind(weak) <= kind(strong):
-        return strong
-    if kind(strong) == 2:
-        return strong.to_complex()
-    return torch.promote_types(strong, weak)
-
-
-# %% Every pair of operands
-tensors = [torch.ones(2, dtype=dtype) for dtype in dtypes]
-tensors += [torch.ones((), dtype=dtype) for dtype in dtypes]
-pairs = [(a, b) for a in tensors for b in tensors + [True, 1, 1.0, 1j]]
-agreed = [promote(a, b) == torch.result_type(a, b) for a, b in pairs]
-print(f"{sum(agreed)} of {len(agreed)}")
+# %% Seventy thousand become infinite
+salaries = torch.tensor([70000, 3000])
+bonus = torch.zeros(2, dtype=torch.float16)
+print(salaries + bonus)
 
 # %% Three hundred becomes 44
 print(small + 300)
@@ -216,6 +125,13 @@ print(small < 300)
 pixels = torch.tensor([0, 5, 255], dtype=torch.uint8)
 print(pixels > -1)
 print(pixels == -1)
+
+# %% Matrix products refuse to promote tags=["raises-exception"]
+import numpy as np
+
+model = torch.nn.Linear(3, 1)
+features = torch.from_numpy(np.array([[1.0, 2.0, 3.0]]))
+model(features)
 
 # %% In place there is no promotion tags=["raises-exception"]
 counts += 0.5
@@ -233,13 +149,6 @@ print(ratings)
 # %% Through a list, the dtypes must match tags=["raises-exception"]
 mean = torch.tensor([2.9])
 ratings[[1]] = mean
-
-# %% Matrix products refuse to promote tags=["raises-exception"]
-import numpy as np
-
-model = torch.nn.Linear(3, 1)
-features = torch.from_numpy(np.array([[1.0, 2.0, 3.0]]))
-model(features)
 
 # %% Division leaves the integers
 print(torch.tensor([6, 7]) / 2)
@@ -266,22 +175,6 @@ print(f"{counts_to(torch.bfloat16) = }")
 full = torch.tensor([2.0**24])
 print(f"{full + 1 == full = }")
 
-# %% Gaps double with every power
-sizes = 2.0 ** torch.arange(-6, 26)
-fig, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
-for dtype in (torch.bfloat16, torch.float16, torch.float32):
-    start = sizes.to(dtype)
-    start = start[start.isfinite()]
-    above = torch.nextafter(start, torch.full_like(start, torch.inf))
-    finite = above.isfinite()
-    gaps = (above.double() - start.double())[finite]
-    axes.step(start[finite].double(), gaps, where="post", label=short(dtype))
-axes.axhline(1, linestyle=":", color="C3")
-axes.set_xscale("log", base=2)
-axes.set_yscale("log", base=2)
-axes.set(xlabel="number", ylabel="gap to the next one", title="Where counting ends")
-axes.legend()
-plt.show()
 # %% Four numbers in three dtypes
 samples = torch.tensor([1 / 3, 257.0, 70000.0, 1e-8])
 for dtype in (torch.float32, torch.float16, torch.bfloat16):
@@ -321,39 +214,6 @@ print(mask.sum())
 
 # %% Minus means nothing tags=["raises-exception"]
 1 - mask
-
-# %% One byte, 253 numbers
-codes = torch.arange(256, dtype=torch.uint8)
-for dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
-    numbers = codes.view(dtype).float()
-    kept = numbers[numbers.isfinite()].unique()
-    after_one = kept[kept > 1][0] - 1
-    print(short(dtype), kept.numel(), kept.max().item(), after_one.item())
-
-# %% Past the edge
-for dtype in (torch.float8_e4m3fn, torch.float8_e5m2, torch.float16):
-    print(short(dtype), torch.tensor([1e6]).to(dtype).float())
-
-
-# %% What storage dtypes can do
-storage = [torch.uint16, torch.uint32, torch.float8_e4m3fn, torch.float8_e5m2]
-
-
-def who_can(operation):
-    """The names of those dtypes whose numbers get through the operation."""
-    able = []
-    for dtype in storage:
-        try:
-            operation(torch.ones(2).to(dtype))
-            able.append(short(dtype))
-        except RuntimeError:
-            pass
-    return able
-
-
-# %% Created, not added tags=["raises-exception"]
-depth_map = torch.tensor([1000, 40000], dtype=torch.uint16)
-depth_map + depth_map
 
 # %% A sum that depends on dtype
 for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
@@ -408,7 +268,6 @@ expressions = {
 for expression, answer in expressions.items():
     assert eval(expression).dtype == answer, expression
 
-
 # %% Wrong: small types stay small tags=["wrong"]
 expressions = {
     "mask * 2": torch.int64,
@@ -421,7 +280,6 @@ expressions = {
     "photo.sum()": torch.uint8,
 }
 
-
 # %% Wrong: every operand counts alike tags=["wrong"]
 expressions = {
     "mask * 2": torch.int64,
@@ -433,46 +291,6 @@ expressions = {
     "counts.sqrt()": torch.float32,
     "photo.sum()": torch.int64,
 }
-
-
-# %% Exercise: find the meeting place tags=["exercise"]
-def meet(a, b):
-    """The promoted dtype, from the list of arrows alone."""
-    return max(a, b, key=lambda dtype: depth[dtype])
-
-
-for a in dtypes:
-    for b in dtypes:
-        assert meet(a, b) == torch.promote_types(a, b), (a, b)
-
-
-# %% Solution: find the meeting place tags=["solution"]
-def reachable(dtype):
-    found = {dtype}
-    for _ in dtypes:
-        found |= {b for a, b in arrows if a in found}
-    return found
-
-
-def meet(a, b):
-    """The promoted dtype, from the list of arrows alone."""
-    common = reachable(a) & reachable(b)
-    return max(common, key=lambda dtype: len(reachable(dtype)))
-
-
-for a in dtypes:
-    for b in dtypes:
-        assert meet(a, b) == torch.promote_types(a, b), (a, b)
-
-
-# %% Wrong: the one with more bytes tags=["wrong"]
-def meet(a, b):
-    return max(a, b, key=lambda dtype: dtype.itemsize)
-
-
-# %% Wrong: one of the two tags=["wrong"]
-def meet(a, b):
-    return a if a in reachable(b) else b
 
 
 # %% Exercise: add without wrapping tags=["exercise"]
@@ -521,6 +339,47 @@ def saturating_add(a, b):
     return (a.int() + b).to(torch.uint8).clamp(max=255)
 
 
+# %% Exercise: shares of a total tags=["exercise"]
+def shares(counts):
+    """Each count divided by the sum of all, as float64."""
+    return counts / counts.sum()
+
+
+for dtype in (torch.uint8, torch.int32, torch.int64):
+    part = shares(torch.tensor([1, 2, 250], dtype=dtype))
+    assert part.dtype == torch.float64, part.dtype
+    assert part.tolist() == [1 / 253, 2 / 253, 250 / 253], part
+assert shares(torch.tensor([2**24 + 1, 2**24 - 1]))[0] > 0.5, "a digit is lost"
+
+
+# %% Solution: shares of a total tags=["solution"]
+def shares(counts):
+    """Each count divided by the sum of all, as float64."""
+    return counts.double() / counts.sum()
+
+
+for dtype in (torch.uint8, torch.int32, torch.int64):
+    part = shares(torch.tensor([1, 2, 250], dtype=dtype))
+    assert part.dtype == torch.float64, part.dtype
+    assert part.tolist() == [1 / 253, 2 / 253, 250 / 253], part
+assert shares(torch.tensor([2**24 + 1, 2**24 - 1]))[0] > 0.5, "a digit is lost"
+
+
+# %% Wrong: the cast comes last tags=["wrong"]
+def shares(counts):
+    return (counts / counts.sum()).double()
+
+
+# %% Wrong: whole division tags=["wrong"]
+def shares(counts):
+    return (counts // counts.sum()).double()
+
+
+# %% Wrong: a float32 on the way tags=["wrong"]
+def shares(counts):
+    return counts.float().double() / counts.float().sum().double()
+
+
 # %% Exercise: the last number counted tags=["exercise"]
 def last_counted(dtype):
     """Where counting by ones stops, without counting."""
@@ -555,42 +414,3 @@ def last_counted(dtype):
 # %% Wrong: that of float32 tags=["wrong"]
 def last_counted(dtype):
     return 2**24
-
-
-# %% Exercise: bfloat16 by hand tags=["exercise"]
-def round_to_bfloat16(x):
-    """The float32 numbers x, rounded to what bfloat16 can hold."""
-    bits = x.view(torch.int32)
-    return (bits >> 16 << 16).view(torch.float32)
-
-
-generator = torch.Generator().manual_seed(0)
-draws = torch.randn(10_000, generator=generator)
-ties = torch.tensor([257.0, 259.0, -257.0])  # halfway between two
-for x in (draws, ties):
-    wrong = round_to_bfloat16(x) != x.bfloat16().float()
-    assert not wrong.any(), f"{int(wrong.sum())} wrong"
-
-
-# %% Solution: bfloat16 by hand tags=["solution"]
-def round_to_bfloat16(x):
-    """The float32 numbers x, rounded to what bfloat16 can hold."""
-    bits = x.view(torch.int32)
-    odd = bits >> 16 & 1
-    return (bits + 32767 + odd >> 16 << 16).view(torch.float32)
-
-
-for x in (draws, ties):
-    wrong = round_to_bfloat16(x) != x.bfloat16().float()
-    assert not wrong.any(), f"{int(wrong.sum())} wrong"
-
-
-# %% Wrong: ties go up tags=["wrong"]
-def round_to_bfloat16(x):
-    bits = x.view(torch.int32)
-    return (bits + 32768 >> 16 << 16).view(torch.float32)
-
-
-# %% Wrong: through float16 tags=["wrong"]
-def round_to_bfloat16(x):
-    return x.half().float()

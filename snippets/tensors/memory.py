@@ -1,8 +1,16 @@
 """Memory: how a tensor finds its numbers, and which tensors share them."""
 
-# %% Twelve numbers in a line
+# %% A view sees the write, a copy does not
 import torch
 
+week = torch.arange(6)
+table = week.view(2, 3)  # a view: the same numbers, other brackets
+own = table.clone()  # a copy
+week[0] = 99
+print(table)
+print(own)
+
+# %% Twelve numbers in a line
 line = torch.arange(12)
 grid = line.view(3, 4)
 print(grid)
@@ -29,32 +37,10 @@ window = grid[1:, ::2]
 print(window)
 print(f"{window.storage_offset() = }, {window.stride() = }")
 
-# %% A diagonal steps both ways
-diagonal = grid.diagonal()
-print(diagonal)
-print(f"{diagonal.stride() = }")
-
 # %% Repeating takes stride zero
 repeated = grid[1].expand(3, 4)
 print(repeated)
 print(f"{repeated.storage_offset() = }, {repeated.stride() = }")
-
-# %% Every address is the sum
-from itertools import product
-
-
-def obeys(t):
-    start = t.untyped_storage().data_ptr()
-    for index in product(*map(range, t.shape)):
-        expected = start + position(t, *index) * t.element_size()
-        if t[index].data_ptr() != expected:
-            return False
-    return True
-
-
-walks = [line, grid, turned, window, diagonal, repeated]
-print([t.numel() for t in walks])
-print([obeys(t) for t in walks])
 
 # %% One write, every view
 board = torch.zeros(3, 4, dtype=torch.int64)
@@ -63,9 +49,6 @@ third.fill_(7)
 board.diagonal().fill_(1)
 print(board)
 print(third)
-
-# %% Adding to repeated rows tags=["raises-exception"]
-torch.arange(4).expand(3, 4).add_(1)
 
 # %% One assignment slips through
 menu = torch.arange(4)
@@ -79,86 +62,17 @@ tables[[0]] = 5
 print(menu)
 
 
-# %% Strides of a fresh tensor
-def fresh_strides(shape):
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.insert(0, step)
-        step *= size
-    return tuple(strides)
-
-
-print(fresh_strides((2, 3, 4)))
-print(torch.zeros(2, 3, 4).stride())
-
-# %% Contiguous copies only when it must
-straight = grid.contiguous()
-upright = turned.contiguous()
-print(f"{straight is grid = }")
-print(f"{upright.stride() = }")
-print(upright.view(12))
-
-# %% Steps never taken
-column = turned[:, :1]
-print(f"{column.shape = }")
-print(f"{column.stride() = }")
-print(f"{column.is_contiguous() = }")
-
-# %% The transpose has no single step tags=["raises-exception"]
-grid.t().view(12)
-
-
-# %% When two axes merge
-def merges(t, dim):
-    whole_row = t.size(dim + 1) * t.stride(dim + 1)
-    return t.stride(dim) == whole_row
-
-
-block = torch.arange(24).view(2, 3, 4)
-cases = {
-    "block": block,
-    "block[:, :2]": block[:, :2],
-    "block[:, :, ::2]": block[:, :, ::2],
-    "block.mT": block.mT,
-}
-for name, case in cases.items():
-    print(f"{name:16}{case.stride()!s:12}{merges(case, 0)!s:6}{merges(case, 1)}")
-
-
-# %% The rule against view itself
-def view_succeeds(t):
-    try:
-        t.view(-1)
-    except RuntimeError:
-        return False
-    return True
-
-
-memory = torch.arange(60)
-agreed = tried = 0
-for size in product([2, 3], repeat=2):
-    for stride in product(range(8), repeat=2):
-        walk = memory.as_strided(size, stride)
-        agreed += merges(walk, 0) == view_succeeds(walk)
-        tried += 1
-print(f"{agreed} of {tried}")
-
-
 # %% Sharing is one storage
 def shares(a, b):
     return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
 print(f"{shares(grid, window) = }")
-print(f"{shares(grid, upright) = }")
+print(f"{shares(grid, grid.clone()) = }")
 print(f"{grid.data_ptr() == window.data_ptr() = }")
 
-# %% The base is the root
-print(f"{window._base is line = }")
-print(f"{line._base = }")
 
-
-# %% What each operation returns
+# %% What each operation returns tags=["hide-input"]
 def kind(result):
     """Whether it is `x`, reads the numbers of `x`, or has its own."""
     if result is x:
@@ -185,11 +99,31 @@ for name, result in ways.items():
     storage = "shared" if shares(result, source) else "own"
     print(f"{name:15}{storage:8}{result.stride()}  {result.requires_grad}")
 
-# %% One number, four bytes
-one = torch.tensor([1.0])
-print(list(one.untyped_storage()))
-print(one.view(torch.int32))
-print(one.view(torch.uint8))
+
+# %% Strides of a fresh tensor
+def fresh_strides(shape):
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step *= size
+    return tuple(strides)
+
+
+print(fresh_strides((2, 3, 4)))
+print(torch.zeros(2, 3, 4).stride())
+
+# %% Contiguous copies only when it must
+straight = grid.contiguous()
+upright = turned.contiguous()
+print(f"{straight is grid = }")
+print(f"{upright.stride() = }")
+print(upright.view(12))
+
+# %% Steps never taken
+column = turned[:, :1]
+print(f"{column.shape = }")
+print(f"{column.stride() = }")
+print(f"{column.is_contiguous() = }")
 
 # %% Two ways to count bytes
 stretched = grid[1].expand(1000, 4)
@@ -220,103 +154,11 @@ del readings
 print(f"{first.untyped_storage().nbytes() = }")
 print(f"{kept.untyped_storage().nbytes() = }")
 
-# %% Windows that slide
-prices = torch.tensor([3.0, 5.0, 4.0, 6.0, 8.0, 7.0])
-windows = prices.as_strided((4, 3), (1, 1))
-print(windows)
-print(windows.mean(dim=1))
+# %% The transpose has no single step tags=["raises-exception"]
+grid.t().view(12)
 
-# %% Writing where windows overlap
-counts = torch.ones(6, dtype=torch.int64)
-counts.unfold(0, 3, 1).mul_(10)
-print(counts)
-
-# %% The storage has an end tags=["raises-exception"]
-prices.as_strided((5, 3), (1, 1))
-
-# %% The same walk on CUDA tags=["cuda"]
-there = turned.to("cuda")
-print(f"{there.stride() = }")
-print(f"{shares(there, turned) = }")
-print(f"{shares(there.t(), there) = }")
-there.t()[0, 1] = 100
-print(there[1, 0].item(), turned[1, 0].item())
-
-
-# %% Exercise: a diagonal by hand tags=["exercise"]
-def diagonal_spec(t):
-    return torch.stack([t[i, i] for i in range(min(t.shape))])
-
-
-def my_diagonal(t):
-    """A view of the diagonal, made with as_strided alone."""
-    return t.as_strided((3,), (5,))
-
-
-for t in (grid, turned, window, grid[1:]):
-    assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
-    assert shares(my_diagonal(t), t), "a copy"
-
-
-# %% Solution: a diagonal by hand tags=["solution"]
-def my_diagonal(t):
-    """A view of the diagonal, made with as_strided alone."""
-    return t.as_strided((min(t.shape),), (sum(t.stride()),))
-
-
-for t in (grid, turned, window, grid[1:]):
-    assert torch.equal(my_diagonal(t), diagonal_spec(t)), t
-    assert shares(my_diagonal(t), t), "a copy"
-
-
-# %% Wrong: a copy tags=["wrong"]
-def my_diagonal(t):
-    return t.diagonal().clone()
-
-
-# %% Wrong: from the start of the storage tags=["wrong"]
-def my_diagonal(t):
-    return t.as_strided((min(t.shape),), (sum(t.stride()),), 0)
-
-
-# %% Wrong: the first stride only tags=["wrong"]
-def my_diagonal(t):
-    return t.as_strided((min(t.shape),), (t.stride(0),))
-
-
-# %% Exercise: will it flatten? tags=["exercise"]
-def flattens(t):
-    """Whether t.view(-1) works, from t.shape and t.stride() alone."""
-    raise NotImplementedError("yours to write")
-
-
-for size in product([1, 2, 3], repeat=3):
-    for stride in product([0, 1, 2, 3, 4, 6, 9], repeat=3):
-        walk = memory.as_strided(size, stride)
-        assert flattens(walk) == view_succeeds(walk), (size, stride)
-
-
-# %% Solution: will it flatten? tags=["solution"]
-def flattens(t):
-    """Whether t.view(-1) works, from t.shape and t.stride() alone."""
-    wide = t.squeeze()
-    return all(merges(wide, dim) for dim in range(wide.dim() - 1))
-
-
-for size in product([1, 2, 3], repeat=3):
-    for stride in product([0, 1, 2, 3, 4, 6, 9], repeat=3):
-        walk = memory.as_strided(size, stride)
-        assert flattens(walk) == view_succeeds(walk), (size, stride)
-
-
-# %% Wrong: contiguous or not tags=["wrong"]
-def flattens(t):
-    return t.is_contiguous()
-
-
-# %% Wrong: axes of size 1 count tags=["wrong"]
-def flattens(t):
-    return all(merges(t, dim) for dim in range(t.dim() - 1))
+# %% Adding to repeated rows tags=["raises-exception"]
+torch.arange(4).expand(3, 4).add_(1)
 
 
 # %% Exercise: bytes really held tags=["exercise"]
@@ -350,35 +192,87 @@ def bytes_held(tensors):
     return sum({t.data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
 
 
-# %% Exercise: all rotations at once tags=["exercise"]
-def rotations_spec(v):
-    return torch.stack([v.roll(-i) for i in range(len(v))])
+# %% Exercise: a view or a copy tags=["exercise"]
+heights = torch.arange(12).view(3, 4)
 
 
-def rotations(v):
-    """All rotations of v from one torch.cat and one as_strided."""
-    return v.as_strided((len(v), len(v)), (1, 1))
+def first_column_zeroed(t):
+    """A new tensor with zeros in its first column; `t` stays as it is."""
+    out = t[:]
+    out[:, 0] = 0
+    return out
 
 
-assert torch.equal(rotations(prices), rotations_spec(prices))
-assert rotations(prices).untyped_storage().nbytes() <= 12 * prices.element_size(), "all 36 stored"
+result = first_column_zeroed(heights)
+assert result[:, 0].tolist() == [0, 0, 0]
+assert result[:, 1:].equal(torch.arange(12).view(3, 4)[:, 1:])
+assert heights.equal(torch.arange(12).view(3, 4)), "the argument was changed"
 
 
-# %% Solution: all rotations at once tags=["solution"]
-def rotations(v):
-    """All rotations of v from one torch.cat and one as_strided."""
-    return torch.cat([v, v]).as_strided((len(v), len(v)), (1, 1))
+# %% Solution: a view or a copy tags=["solution"]
+def first_column_zeroed(t):
+    """A new tensor with zeros in its first column; `t` stays as it is."""
+    out = t.clone()
+    out[:, 0] = 0
+    return out
 
 
-assert torch.equal(rotations(prices), rotations_spec(prices))
-assert rotations(prices).untyped_storage().nbytes() <= 12 * prices.element_size(), "all 36 stored"
+# %% Wrong: contiguous is no copy tags=["wrong"]
+def first_column_zeroed(t):
+    out = t.contiguous()
+    out[:, 0] = 0
+    return out
 
 
-# %% Wrong: one stored row each tags=["wrong"]
-def rotations(v):
-    return torch.stack([v.roll(-i) for i in range(len(v))])
+# %% Wrong: detach is no copy tags=["wrong"]
+def first_column_zeroed(t):
+    out = t.detach()
+    out[:, 0] = 0
+    return out
 
 
-# %% Wrong: to the right tags=["wrong"]
-def rotations(v):
-    return torch.cat([v, v]).as_strided((len(v), len(v)), (1, 1)).flip(0)
+# %% Wrong: into the copy of a copy tags=["wrong"]
+def first_column_zeroed(t):
+    out = t.clone()
+    out[[0, 1, 2]][:, 0] = 0
+    return out
+
+
+# %% Exercise: do they share a number? tags=["exercise"]
+from itertools import product
+
+
+def share_a_number(a, b):
+    """Whether some element of `a` and some element of `b` are one place in memory."""
+    return shares(a, b)
+
+
+assert share_a_number(grid, turned)
+assert share_a_number(grid, window)
+assert not share_a_number(grid, grid.clone()), "equal numbers in other places"
+assert not share_a_number(grid[:, 0], grid[:, 1]), "one storage, other places"
+
+
+# %% Solution: do they share a number? tags=["solution"]
+def share_a_number(a, b):
+    """Whether some element of `a` and some element of `b` are one place in memory."""
+
+    def places(t):
+        return {t[index].data_ptr() for index in product(*map(range, t.shape))}
+
+    return not places(a).isdisjoint(places(b))
+
+
+# %% Wrong: they begin together tags=["wrong"]
+def share_a_number(a, b):
+    return a.data_ptr() == b.data_ptr()
+
+
+# %% Wrong: equal numbers tags=["wrong"]
+def share_a_number(a, b):
+    return bool(torch.isin(a, b).any())
+
+
+# %% Wrong: the places of a copy tags=["wrong"]
+def share_a_number(a, b):
+    return bool({x.data_ptr() for x in a.flatten()} & {x.data_ptr() for x in b.flatten()})

@@ -1,8 +1,16 @@
-"""Memory formats: two orders for the numbers of an image, what keeps them, and what a stride costs."""
+"""Memory formats: two orders for the numbers of an image, and what keeps them."""
 
-# %% Digits that say where
+# %% A model in channels last
 import torch
 
+model = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+examples = torch.zeros(8, 3, 32, 32).to(memory_format=torch.channels_last)
+out = model(examples)
+print(f"{examples.shape = }")
+print(f"{examples.stride() = }")
+print(f"{out.is_contiguous(memory_format=torch.channels_last) = }")
+
+# %% Digits that say where
 channels = 100 * torch.arange(3).view(3, 1, 1)
 rows = 10 * torch.arange(2).view(2, 1)
 image = channels + rows + torch.arange(2)  # (channel, row, column)
@@ -30,9 +38,6 @@ single.stride()
 # %% Two questions, three tensors
 for t in (images, packed, images.mT):
     print(t.is_contiguous(), t.is_contiguous(memory_format=torch.channels_last))
-
-# %% Four axes, no fewer tags=["raises-exception"]
-image.to(memory_format=torch.channels_last)
 
 # %% A photo is a walk
 import matplotlib.pyplot as plt
@@ -82,7 +87,7 @@ batch = photo[None].permute(0, 3, 1, 2)  # (image, channel, row, column)
 print(batch.is_contiguous(memory_format=torch.channels_last))
 print(batch.to(memory_format=torch.channels_last) is batch)
 
-# %% Who keeps the format
+# %% Who keeps the format tags=["hide-input"]
 import torch.nn.functional as F
 
 
@@ -111,6 +116,9 @@ print(packed.clone(memory_format=torch.contiguous_format).stride())
 print(images.clone(memory_format=torch.channels_last).stride())
 print(packed.contiguous().stride())
 
+# %% Four axes, no fewer tags=["raises-exception"]
+image.to(memory_format=torch.channels_last)
+
 # %% The view of a classifier tags=["raises-exception"]
 packed.view(2, 12)
 
@@ -126,7 +134,6 @@ one_by_one = torch.ones(5, 1, 1, 1)
 print(format_of(torch.conv2d(loose, one_by_one)))
 print(format_of(torch.conv2d(strict, one_by_one)))
 
-
 # %% Each lets something through
 last = torch.channels_last
 cut = packed[:, :2]
@@ -134,63 +141,6 @@ for t in (gray, cut):
     by_to, by_contiguous = t.to(memory_format=last), t.contiguous(memory_format=last)
     both = t.contiguous(memory_format=last).to(memory_format=last)
     print(by_to.stride(), by_contiguous.stride(), both.stride())
-
-
-# %% Where every number lives
-def positions(t):
-    count = t.untyped_storage().nbytes() // t.element_size()
-    numbered = torch.arange(count)
-    return numbered.as_strided(t.shape, t.stride(), t.storage_offset())
-
-
-print(positions(packed[0]))
-
-
-# %% A row costs 64 lines
-def cache_lines(t):
-    return (positions(t) * t.element_size() // 64).unique().numel()
-
-
-matrix = torch.zeros(1024, 1024)
-print(f"{cache_lines(matrix[0]) = }")
-print(f"{cache_lines(matrix[:, 0]) = }")
-
-# %% Lines touched as strides grow
-strides, touched = [1, 2, 4, 8, 16, 32, 64, 128], {}
-fig, axes = plt.subplots(figsize=(5, 2.4), layout="constrained")
-for dtype in (torch.uint8, torch.float32, torch.float64):
-    flat = torch.zeros(1024 * 128, dtype=dtype)
-    touched[dtype] = [cache_lines(flat[: 1024 * step : step]) for step in strides]
-    axes.loglog(strides, touched[dtype], label=str(dtype))
-axes.set(xlabel="stride", ylabel="cache lines", title="Reading 1024 numbers")
-axes.set_xticks(strides, strides)
-axes.minorticks_off()
-axes.legend()
-plt.show()
-
-
-# %% A cache that forgets
-def lines_loaded(t, room=128):
-    cache, loads = {}, 0
-    for where in (positions(t) * t.element_size() // 64).flatten().tolist():
-        if where in cache:
-            del cache[where]
-        else:
-            loads += 1
-            if len(cache) == room:
-                del cache[next(iter(cache))]
-        cache[where] = True  # newest last
-    return loads
-
-
-square = torch.zeros(256, 256)
-print(f"along the rows:     {lines_loaded(square)}")
-print(f"down the columns:   {lines_loaded(square.t())}")
-
-# %% A pixel or a channel
-maps = torch.zeros(1, 64, 32, 32)  # (image, channel, row, column)
-for t in (maps, maps.to(memory_format=torch.channels_last)):
-    print(f"{format_of(t):14} pixel {cache_lines(t[0, :, 0, 0]):2}  channel {cache_lines(t[0, 0]):4}")
 
 # %% Exercise: strides from a shape tags=["exercise"]
 shapes = [(2, 3, 2, 2), (8, 3, 32, 16), (4, 1, 2, 2), (4, 3, 1, 1)]

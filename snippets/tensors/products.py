@@ -8,6 +8,29 @@ prices = torch.tensor([[4, 5], [1, 2], [10, 7]])  # (item, shop)
 bills = orders @ prices  # (customer, shop)
 bills
 
+# %% A row meets a column, drawn tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+fig, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+
+
+def draw(table, left, top, name, row=None, column=None):
+    axis.text(left + (table.shape[1] - 1) / 2, top + 0.9, name, ha="center", va="center", family="monospace")
+    for i, numbers in enumerate(table.tolist()):
+        for j, number in enumerate(numbers):
+            chosen = (row is None or i == row) and (column is None or j == column)
+            box = {"boxstyle": "square,pad=0.35", "facecolor": "#d5e3fb" if chosen else "white", "edgecolor": "#b8c0cc"}
+            axis.text(left + j, top - i, f"{number:>2}", ha="center", va="center", family="monospace", bbox=box)
+
+
+draw(orders, 0, 0, "orders", row=0)
+draw(prices, 4, 4, "prices", column=0)
+draw(bills, 4, 0, "orders @ prices", row=0, column=0)
+axis.text(7, 0, "2 · 4 + 0 · 1 + 1 · 10 = 18", va="center")
+axis.set(xlim=(-0.8, 12), ylim=(-1.6, 5.3))
+axis.set_axis_off()
+plt.show()
+
 
 # %% Three loops say it all
 def slow_matmul(a, b):
@@ -27,6 +50,26 @@ print(slow_matmul(orders, prices))
 nonsense = prices @ orders
 nonsense
 
+# %% Inner sizes must meet tags=["raises-exception"]
+orders @ orders
+
+# %% Seven days become fourteen rows tags=["raises-exception"]
+week = torch.arange(42).view(7, 2, 3) % 4  # (day, customer, item)
+week @ orders
+
+# %% The weight stands transposed tags=["raises-exception"]
+layer = torch.nn.Linear(3, 2)
+layer(torch.ones(4, 2))
+
+# %% Two batches, another message tags=["raises-exception"]
+week @ week
+
+# %% Products do not promote tags=["raises-exception"]
+orders @ prices.float()
+
+# %% A layer wants floats tags=["raises-exception"]
+layer(orders)
+
 # %% Both run on a square
 square = torch.tensor([[1, 2], [3, 4]])
 swap = torch.tensor([[0, 1], [1, 0]])
@@ -45,7 +88,12 @@ print(spread)
 print(spread.sum())
 print(weights.squeeze() @ inputs)
 
-# %% Five functions, seven pairs
+# %% Bytes wrap around
+pixels = torch.tensor([200, 100], dtype=torch.uint8)
+print(pixels @ pixels)
+print(pixels.long() @ pixels.long())
+
+# %% Five functions, seven pairs tags=["hide-input"]
 pairs = [
     ((3,), (3,)),
     ((2, 3), (3,)),
@@ -73,24 +121,6 @@ for left, right in pairs:
 # %% dot is for vectors tags=["raises-exception"]
 torch.dot(orders, prices)
 
-# %% Inner sizes must meet tags=["raises-exception"]
-orders @ orders
-
-# %% Seven days become fourteen rows tags=["raises-exception"]
-week = torch.arange(42).view(7, 2, 3) % 4  # (day, customer, item)
-week @ orders
-
-# %% Two batches, another message tags=["raises-exception"]
-week @ week
-
-# %% Products do not promote tags=["raises-exception"]
-orders @ prices.float()
-
-# %% Bytes wrap around
-pixels = torch.tensor([200, 100], dtype=torch.uint8)
-print(pixels @ pixels)
-print(pixels.long() @ pixels.long())
-
 # %% One product per day
 daily_prices = torch.stack([prices + day for day in range(7)])  # (day, item, shop)
 daily_bills = week @ daily_prices
@@ -117,39 +147,6 @@ x = orders.float()
 by_hand = x @ layer.weight.T + layer.bias
 print(f"{layer.weight.shape = }")
 torch.testing.assert_close(by_hand, layer(x))
-
-# %% Turn, shear, flatten
-import math
-
-import matplotlib.pyplot as plt
-
-letter = [(0, 0), (0, 4), (3, 4), (3, 3), (1, 3), (1, 2), (2, 2), (2, 1), (1, 1), (1, 0)]
-outline = torch.tensor(letter).float()  # (corner, 2)
-c, s = math.cos(math.pi / 6), math.sin(math.pi / 6)
-turn = torch.tensor([[c, -s], [s, c]])
-shear = torch.tensor([[1.5, 0.5], [0.0, 1.0]])
-flatten = torch.tensor([[1.0, 0.5], [0.5, 0.25]])
-
-fig, axes = plt.subplots(1, 3, figsize=(6, 2), sharex=True, sharey=True, layout="constrained")
-for axis, matrix in zip(axes, (turn, shear, flatten)):
-    moved = outline @ matrix.T
-    axis.fill(*outline.T, alpha=0.3)
-    axis.fill(*moved.T, alpha=0.6, edgecolor="C1")
-    axis.set_title(f"det {torch.linalg.det(matrix):.2f}")
-    axis.set(xlabel="x", ylabel="y", aspect="equal", xticks=[0, 4], yticks=[0, 4])
-    axis.label_outer()
-plt.show()
-
-
-# %% The determinant scales the area
-def area(corners):
-    x, y = corners.T
-    return ((x * y.roll(-1)).sum() - (x.roll(-1) * y).sum()).abs() / 2
-
-
-print(f"before: {area(outline):.2f}")
-for matrix in (turn, shear, flatten):
-    print(f"after:  {area(outline @ matrix.T):.2f}")
 
 # %% A letter for every axis
 torch.einsum("ci,is->cs", orders, prices)
@@ -192,10 +189,6 @@ def agree(equation, twin, *tensors):
     return torch.equal(fast, twin) and torch.equal(fast, slow)
 
 
-# %% Dots for the axes you ignore
-print(f"{torch.einsum('...ij,...jk->...ik', week, prices).shape = }")
-print(f"{torch.einsum('...i->...', week).shape = }")
-
 # %% The letter is named tags=["raises-exception"]
 torch.einsum("ci,is->cs", orders, orders)
 
@@ -207,7 +200,13 @@ torch.einsum("ci,is->cs", orders, one_item)
 print(torch.einsum("ij", orders))
 print(torch.einsum("ji", orders))
 
+# %% Dots for the axes you ignore
+print(f"{torch.einsum('...ij,...jk->...ik', week, prices).shape = }")
+print(f"{torch.einsum('...i->...', week).shape = }")
+
 # %% Attention in two lines
+import math
+
 torch.manual_seed(0)
 query, key, value = torch.randn(3, 2, 4, 5, 8)  # each (batch, head, time, channel)
 scores = torch.einsum("bhqc,bhkc->bhqk", query, key) / math.sqrt(8)
@@ -215,6 +214,35 @@ answer = torch.einsum("bhqk,bhkc->bhqc", scores.softmax(dim=-1), value)
 print(f"{scores.shape = }")
 library = torch.nn.functional.scaled_dot_product_attention(query, key, value)
 torch.testing.assert_close(answer, library)
+
+# %% Turn, shear, flatten
+letter = [(0, 0), (0, 4), (3, 4), (3, 3), (1, 3), (1, 2), (2, 2), (2, 1), (1, 1), (1, 0)]
+outline = torch.tensor(letter).float()  # (corner, 2)
+c, s = math.cos(math.pi / 6), math.sin(math.pi / 6)
+turn = torch.tensor([[c, -s], [s, c]])
+shear = torch.tensor([[1.5, 0.5], [0.0, 1.0]])
+flatten = torch.tensor([[1.0, 0.5], [0.5, 0.25]])
+
+fig, axes = plt.subplots(1, 3, figsize=(6, 2), sharex=True, sharey=True, layout="constrained")
+for axis, matrix in zip(axes, (turn, shear, flatten)):
+    moved = outline @ matrix.T
+    axis.fill(*outline.T, alpha=0.3)
+    axis.fill(*moved.T, alpha=0.6, edgecolor="C1")
+    axis.set_title(f"det {torch.linalg.det(matrix):.2f}")
+    axis.set(xlabel="x", ylabel="y", aspect="equal", xticks=[0, 4], yticks=[0, 4])
+    axis.label_outer()
+plt.show()
+
+
+# %% The determinant scales the area
+def area(corners):
+    x, y = corners.T
+    return ((x * y.roll(-1)).sum() - (x.roll(-1) * y).sum()).abs() / 2
+
+
+print(f"before: {area(outline):.2f}")
+for matrix in (turn, shear, flatten):
+    print(f"after:  {area(outline @ matrix.T):.2f}")
 
 # %% Brackets set the price
 from torch.utils.flop_counter import FlopCounterMode

@@ -3,7 +3,7 @@
 # %% The axis you name disappears
 import torch
 
-scores = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]])  # (player, round)
+scores = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]])
 print(scores.sum())
 print(scores.sum(dim=0))  # (round,)
 print(scores.sum(dim=1))  # (player,)
@@ -33,12 +33,6 @@ season = torch.stack([scores, scores + 1])  # (match, player, round)
 print(season.sum(dim=(0, 2)))  # (player,)
 print(season.sum(dim=-1).shape)
 
-# %% No dims means all dims
-dims = ()
-print(scores.sum(dim=dims))
-print(scores.numpy().sum(axis=dims))
-print(scores.any(dim=dims).shape)
-
 # %% A seat kept free
 share = scores / scores.sum(dim=1, keepdim=True)
 print(share)
@@ -60,7 +54,12 @@ scores.mean()
 print(scores.mean(dtype=torch.float32))
 print(scores.float().mean(dim=1))
 
-# %% What type the answer has
+# %% Bytes add up in int64
+few = torch.tensor([200, 100], dtype=torch.uint8)
+print(few.sum())
+print(few.sum().dtype)
+
+# %% What type the answer has tags=["hide-input"]
 types = [torch.bool, torch.uint8, torch.int64, torch.float16, torch.float32]
 names = ["sum", "prod", "mean", "amax", "argmax", "any"]
 
@@ -98,10 +97,6 @@ print(scores.amax(dim=(0, 1)))
 print(scores.argmax())
 print(torch.unravel_index(scores.argmax(), scores.shape))
 
-# %% The second argument decides
-print(torch.max(scores, 1).values)
-print(torch.max(scores, torch.tensor(1)).shape)
-
 # %% First among equals
 column = scores[:, 0]  # 3, 5, 5
 print(column.argmax())
@@ -118,6 +113,46 @@ def gradient(reduce):
 print(gradient(lambda x: x.max()))
 print(gradient(lambda x: x.amax(dim=0)))
 print(gradient(lambda x: x.max(dim=0).values))
+
+# %% The second argument decides
+print(torch.max(scores, 1).values)
+print(torch.max(scores, torch.tensor(1)).shape)
+
+# %% Questions for a whole axis
+high = scores > 4
+print(high.any(dim=1))
+print(high.all(dim=1))
+print(high.sum(dim=1))
+print(high.float().mean(dim=1))
+
+# %% Scores become chances
+logits = torch.tensor([2.0, 1.0, -1.0])
+print(logits.softmax(dim=0))
+print(logits.exp() / logits.exp().sum())
+
+# %% Too large on the way
+large = torch.tensor([1000.0, 1000.0])
+print(large.exp().sum().log())
+print(large.logsumexp(dim=0))
+print(large.softmax(dim=0))
+
+
+# %% Take the largest out first
+def stable_logsumexp(x):
+    largest = x.max()
+    return largest + (x - largest).exp().sum().log()
+
+
+print(stable_logsumexp(large))
+
+# %% The log of a vanished probability
+pair = torch.tensor([0.0, -200.0])
+print(pair.softmax(dim=0).log())
+print(pair.log_softmax(dim=0))
+
+# %% Nothing left to choose from
+hidden = torch.full((3,), float("-inf"))
+print(hidden.softmax(dim=0))
 
 # %% The lower of two middles
 import numpy as np
@@ -141,13 +176,6 @@ sensor = torch.tensor([2.0, float("nan"), 4.0])
 print(sensor.sum(), sensor.max(), sensor.median())
 print(sensor.nansum(), sensor.nanmean(), sensor.nanmedian())
 
-# %% Questions for a whole axis
-high = scores > 4
-print(high.any(dim=1))
-print(high.all(dim=1))
-print(high.sum(dim=1))
-print(high.float().mean(dim=1))
-
 # %% Running totals
 week = torch.tensor([3, 1, 4, 1, 5])
 total = week.cumsum(dim=0)
@@ -155,56 +183,11 @@ print(total)
 print(total.diff())
 print(week.cummax(dim=0).values)
 
-# %% Too large on the way
-logits = torch.tensor([1000.0, 1000.0])
-print(logits.exp().sum().log())
-print(logits.logsumexp(dim=0))
-
-
-# %% Take the largest out first
-def stable_logsumexp(x):
-    largest = x.max()
-    return largest + (x - largest).exp().sum().log()
-
-
-print(stable_logsumexp(logits))
-
-# %% Where exp gives up
-x = torch.arange(-120.0, 121.0)
-naive = x.exp().log()
-stable = x[:, None].logsumexp(dim=1)  # each a sum of one
-fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
-axis.plot(x, stable, alpha=0.4, linewidth=6, label="logsumexp")
-axis.plot(x, naive, label="exp, then log")
-axis.set(xlabel="x", ylabel="answer", title="One number: log(exp(x)) in float32")
-axis.legend()
-plt.show()
-
-# %% The log of a vanished probability
-pair = torch.tensor([0.0, -200.0])
-print(pair.softmax(dim=0).log())
-print(pair.log_softmax(dim=0))
-
-# %% Nothing left to choose from
-hidden = torch.full((3,), float("-inf"))
-print(hidden.softmax(dim=0))
-
 # %% Sorted, and where from
 prices = torch.tensor([30, 10, 20, 10])
 ordered, source = prices.sort()
 print(ordered)
 print(source)
-
-# %% Two keys, two sorts
-people = ["Zoe", "Ben", "Ada", "Cem"]
-points = torch.tensor([7, 9, 7, 9])
-by_name = torch.tensor(sorted(range(4), key=people.__getitem__))
-by_points = points[by_name].argsort(descending=True, stable=True)
-for i in by_name[by_points].tolist():
-    print(points[i].item(), people[i])
-
-# %% Sorted twice is the rank
-print(prices.argsort(stable=True).argsort())
 
 # %% The best two of each row
 top = scores.topk(2, dim=1)
@@ -219,6 +202,17 @@ values, inverse, counts = prices.unique(return_inverse=True, return_counts=True)
 print(values)
 print(inverse)
 print(counts)
+
+# %% Two keys, two sorts
+people = ["Zoe", "Ben", "Ada", "Cem"]
+points = torch.tensor([7, 9, 7, 9])
+by_name = torch.tensor(sorted(range(4), key=people.__getitem__))
+by_points = points[by_name].argsort(descending=True, stable=True)
+for i in by_name[by_points].tolist():
+    print(points[i].item(), people[i])
+
+# %% Sorted twice is the rank
+print(prices.argsort(stable=True).argsort())
 
 # %% Count and add by number
 team = torch.tensor([0, 2, 0, 2, 2])  # which team scored
@@ -242,35 +236,6 @@ print(heights.histc(bins=2, min=0, max=2))
 arrow = torch.tensor([3.0, -4.0])
 for order in (1, 2, float("inf")):
     print(torch.linalg.vector_norm(arrow, ord=order))
-
-# %% Squares that do not fit
-huge = torch.tensor([3e20, 4e20])
-speck = torch.tensor([3e-30, 4e-30])
-print(torch.linalg.vector_norm(huge))
-print(torch.linalg.vector_norm(speck))
-print(torch.linalg.vector_norm(huge, dtype=torch.float64))
-
-# %% The order decides
-print(torch.tensor([1e8, 1.0, -1e8]).sum())
-print(torch.tensor([1e8, -1e8, 1.0]).sum())
-
-# %% A million dimes
-dimes = torch.full((1_000_000,), 0.1)
-one_by_one = dimes.numpy().cumsum()  # float32, from left to right
-print(f"{one_by_one[-1]:.1f}")
-print(f"{dimes.sum():.1f}")
-
-# %% Where the dimes get lost
-exact = dimes.double().cumsum(dim=0)
-step = torch.arange(0, len(dimes), 5000)
-error = torch.from_numpy(one_by_one)[step] - exact[step]
-blocks = torch.stack([dimes[: n + 1].sum() for n in step]) - exact[step]
-fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
-axis.plot(step, error, label="one by one")
-axis.plot(step, blocks, label="torch.sum")
-axis.set(xlabel="dimes added", ylabel="error", title="Adding 0.1 in float32")
-axis.legend()
-plt.show()
 
 # %% Exercise: standardize each column tags=["exercise"]
 table = torch.tensor([[1.0, 10.0, 5.0], [2.0, 30.0, 5.5], [6.0, 20.0, 6.0]])
@@ -410,43 +375,6 @@ def masked_mean(t, lengths):
 def masked_mean(t, lengths):
     mask = torch.arange(t.size(1)) <= lengths[:, None]
     return (t * mask).sum(dim=1) / lengths.clamp(min=1)
-
-
-# %% Exercise: moving sums without windows tags=["exercise"]
-def moving_sums_spec(t, width):
-    return torch.stack([t[i : i + width].sum() for i in range(len(t) - width + 1)])
-
-
-def moving_sums(t, width):
-    """The sum of every `width` neighbours, from one cumsum."""
-    total = t.cumsum(dim=0)
-    return total[width:] - total[:-width]
-
-
-for width in (1, 2, 4):
-    assert torch.equal(moving_sums(week, width), moving_sums_spec(week, width)), width
-
-
-# %% Solution: moving sums without windows tags=["solution"]
-def moving_sums(t, width):
-    """The sum of every `width` neighbours, from one cumsum."""
-    total = torch.cat([t.new_zeros(1), t.cumsum(dim=0)])
-    return total[width:] - total[:-width]
-
-
-for width in (1, 2, 4):
-    assert torch.equal(moving_sums(week, width), moving_sums_spec(week, width)), width
-
-
-# %% Wrong: the running totals tags=["wrong"]
-def moving_sums(t, width):
-    return t.cumsum(dim=0)[width - 1 :]
-
-
-# %% Wrong: the zero at the other end tags=["wrong"]
-def moving_sums(t, width):
-    total = torch.cat([t.cumsum(dim=0), t.new_zeros(1)])
-    return total[width:] - total[:-width]
 
 
 # %% Exercise: softmax within groups tags=["exercise"]

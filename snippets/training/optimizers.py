@@ -44,12 +44,13 @@ for name, make in ways.items():
         walker.step()
         path.append(place.detach().clone())
     paths[name] = torch.stack(path)  # (step, 2)
-across, along = torch.meshgrid(torch.linspace(-5, 3, 81), torch.linspace(-2, 2, 41), indexing="xy")
-figure, axes = plt.subplots(3, 1, figsize=(6, 5.4), layout="constrained", sharex=True)
+across, along = torch.meshgrid(torch.linspace(-5, 3, 41), torch.linspace(-2, 2, 41), indexing="xy")
+figure, axes = plt.subplots(3, 1, figsize=(6, 5.4), sharex=True)
 for ax, (name, path) in zip(axes, paths.items()):
     ax.contour(across, along, across**2 + 25 * along**2, levels=[1, 5, 15, 30, 60], colors="C7", alpha=0.6)
     ax.plot(path[:, 0], path[:, 1], ".-")
-    ax.set(title=name, ylim=(-2, 2))
+    ax.set(title=name, ylim=(-2, 2), yticks=[-2, 0, 2])
+figure.subplots_adjust(hspace=0.4)
 plt.show()
 
 # %% A step too small, right, too large

@@ -124,7 +124,7 @@ slower = torch.optim.Adam(resumed.parameters(), lr=0.001)
 slower.load_state_dict(checkpoint["optimizer"])
 print(slower.param_groups[0]["lr"])
 
-# %% The optimizer knows no names
+# %% The optimizer goes by order
 print(list(checkpoint["optimizer"]["state"]))
 backwards = torch.optim.Adam(reversed(list(resumed.parameters())))
 backwards.load_state_dict(checkpoint["optimizer"])
