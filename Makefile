@@ -29,7 +29,7 @@ kernels: $(READY) ## Run every notebook in a Jupyter kernel, every script in Pyt
 	$(RUN) TORCHPROOF_KERNELS=all pytest tests/test_kernels.py tests/test_notebooks.py
 
 test: lint check ## All that CI runs: style, every snippet, the tests
-	$(RUN) pytest tests -n auto --dist loadgroup
+	$(RUN) pytest tests -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Run every snippet and compare it with what is committed
 	$(RUN) torchproof check

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,14 +16,49 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from nursery import nursery
 from torchproof.compare.check import check_chapter
 from torchproof.compare.site import Site
 from torchproof.compare.transcript import lines_of
 from torchproof.model.runs import Run
+from torchproof.run.environment import ENVIRONMENT, INHERITED, OTHER
 from torchproof.run.runner import Runner
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+NIGHTLY = "TORCHPROOF_RUNS" in os.environ
+"""Whether every chapter, page and environment is tried; else a sample, chosen to be sensitive."""
+
+
+def pytest_configure(config):
+    """Start the nurseries of the zygotes, once for all xdist workers."""
+    if not hasattr(config, "workerinput") and nursery.VARIABLE not in os.environ and sys.platform == "linux":
+        folder = tempfile.mkdtemp(prefix="nursery-")
+        fonts = ROOT / ".cache" / "matplotlib"
+        fonts.mkdir(parents=True, exist_ok=True)
+        own = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        own |= {"PYTHONPATH": str(ROOT / "scripts"), "HOME": folder, "MPLCONFIGDIR": str(fonts)}
+        started = [nursery.start(folder, own | ENVIRONMENT | more) for more in ({}, OTHER)]
+        os.environ[nursery.VARIABLE] = folder
+        config.add_cleanup(lambda: end_nurseries(folder, started))
+    nursery.install()
+
+
+LONGEST = ["browser", "mutations", "recordings", "isolation", "no_false_alarm", "builders", "notebooks", "walkthroughs"]
+"""Files of tests that start first, so that the workers end together."""
+
+
+def pytest_collection_modifyitems(items):
+    order = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+def end_nurseries(folder, started):
+    for process in started:
+        process.stdin.close()
+        process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+    del os.environ[nursery.VARIABLE]
 
 
 class Project:
@@ -49,6 +85,9 @@ class Project:
         """Run a command of the environment that the tests run in; its output is text, stderr included."""
         # pytest's and the caller's CI must not decide what a test means
         inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS")}
+        if nursery.VARIABLE in os.environ:
+            path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
+            inherited["PYTHONPATH"] = os.pathsep.join(path)
         return subprocess.run(
             [str(BIN / command[0]), *command[1:]],
             cwd=cwd or self.root,
@@ -287,18 +326,23 @@ def keep_one_chapter(project: Project) -> str:
     # hidden cells make it run twice
     names.sort(key=lambda name: ("remove-cell" in _code(project, name), len(_code(project, name))))
     kept = next(name for name in names if all(re.search(kind, _code(project, name), re.M) for kind in KINDS))
+    keep_chapters(project, [kept])
+    return kept
+
+
+def keep_chapters(project: Project, kept: list[str]) -> None:
+    """Cut a copied site down to some chapters and a bare home page."""
     for folder, suffixes in (("docs", ".md"), ("snippets", ".py.txt")):
         for path in (project.root / folder).rglob("*.*"):
             name = path.relative_to(project.root / folder).as_posix().partition(".")[0]
-            if path.suffix and path.suffix in suffixes and name != kept:
+            if path.suffix and path.suffix in suffixes and name not in kept:
                 path.unlink()
     shutil.rmtree(project.root / "docs/walkthroughs")
     project.write("docs/index.md", "# Home\n")
-    # the chapter may link to pages that are gone now
+    # the chapters may link to pages that are gone now
     config = re.sub(r"^(nav|validation):.*?(?=^\S|\Z)", "", project.read("mkdocs.yml"), flags=re.M | re.S)
     ignored = "{ not_found: ignore, anchors: ignore, absolute_links: ignore, unrecognized_links: ignore }"
     project.write("mkdocs.yml", f"{config}\nvalidation:\n  links: {ignored}\n")
-    return kept
 
 
 KINDS = (

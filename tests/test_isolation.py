@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BIN, Project, lines_by_cell, processes, wait_for
+from nursery import nursery
 from torchproof.compare import transcript
 from torchproof.model.runs import Claim, Died, Job, Step
 from torchproof.read.snippets import read_snippet
@@ -20,7 +21,7 @@ from torchproof.run.host import Zygote
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
-LIMIT = 8
+LIMIT = 4
 """Seconds of CPU time that a session may take; all but the endless ones need far less."""
 
 LATE = f"the session was stopped in the cell 'deed': it took more than {LIMIT} s of CPU time"
@@ -135,7 +136,8 @@ def check_of_all(once):
             ran = {"before": ["| here"], "deed": lines}
             committed = transcript.merge("", read_snippet(project.root, name), ran, installed())
             project.write(f"snippets/{name}.cpu.txt", committed)
-        done = project.run("torchproof", "check", "--no-cache", TMPDIR=str(temporary))
+        own = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}  # a zygote that nobody made ready
+        done = project.run("torchproof", "check", "--no-cache", TMPDIR=str(temporary), **own)
         left = {"processes": processes(str(temporary)), "files": os.listdir(temporary)}
         project.write("result.json", json.dumps({"status": done.returncode, "printed": done.stdout, **left}))
 
@@ -230,7 +232,11 @@ def test_an_interrupted_check_leaves_nothing(endless_check):
 
 @pytest.fixture(scope="module")
 def zygote(tmp_path_factory):
-    yield from started(Zygote(tmp_path_factory.mktemp("project"), 60))
+    zygote = Zygote(tmp_path_factory.mktemp("project"), 60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(nursery.VARIABLE, raising=False)
+        zygote.start()
+    yield from started(zygote)
 
 
 def started(zygote):
@@ -552,6 +558,7 @@ def test_a_zygote_with_threads_refuses_to_fork(tmp_path, monkeypatch):
     threaded.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{start}; {run}" "$@"\n', encoding="utf-8")
     threaded.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(threaded))
+    monkeypatch.delenv(nursery.VARIABLE, raising=False)
     zygote = Zygote(tmp_path, 60)
 
     died = play(zygote, "1").died

@@ -21,7 +21,7 @@ SNIPPETS = ROOT / "snippets"
 RUNS = int(os.environ.get("TORCHPROOF_RUNS", "2"))
 """How often each chapter runs in a row; the nightly build says 10, and takes all of them."""
 
-SENSITIVE = ["data/loading", "tensors/linalg", "tensors/randomness", "training/loop", "training/saving"]
+SENSITIVE = ["data/loading", "inside/randomness", "tensors/linalg", "training/loop", "training/saving"]
 """Chapters that would notice another machine first: worker processes, LAPACK, seeds and threads, training, files."""
 
 ALL = sorted(path.relative_to(SNIPPETS).with_suffix("").as_posix() for path in SNIPPETS.rglob("*.py"))

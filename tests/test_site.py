@@ -113,6 +113,25 @@ def test_a_shared_link_shows_a_title_a_sentence_and_a_picture(site_folder, pages
         assert picture.stat().st_size <= 60_000
 
 
+def test_each_page_is_found_by_its_own_title_and_description(pages):
+    told: dict[str, list[str]] = {}
+    for name, text in pages.items():
+        page = tree(text)
+        described = next(e for e in page.all("meta") if e.attributes.get("name") == "description")
+        told[name] = [page.one("title").text, described.attributes["content"]]
+
+    assert [name for name, (title, _) in told.items() if "PyTorch" not in title] == []
+    chapters = {name: words for name, words in told.items() if name != "404.html"}
+    for column in zip(*chapters.values(), strict=True):
+        assert [words for words, count in Counter(column).items() if count > 1] == []
+
+
+def test_a_list_for_language_models_leads_to_every_page(site_folder, pages):
+    listed = re.findall(r"^- \[.+\]\((\S+)\): .{20,}$", (site_folder / "llms.txt").read_text(encoding="utf-8"), re.M)
+
+    assert sorted(listed) == sorted(HOME + name.removesuffix("index.html") for name in pages if name != "404.html")
+
+
 def test_the_sitemap_lists_every_page(site_folder, pages):
     listed = re.findall(r"<loc>([^<]+)</loc>", (site_folder / "sitemap.xml").read_text(encoding="utf-8"))
 

@@ -3,6 +3,7 @@
    And what a page need not say itself: each cell has a link to itself, beside its copy button. */
 (() => {
   const d = document;
+  const BOXES = "article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing, .tp-table)";
   const each = (selector, mend) => d.querySelectorAll(selector).forEach(mend);
 
   const mend = () => {
@@ -19,10 +20,9 @@
       link.title = "Link to this cell";
       cell.append(link);
     });
-    each("article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing, .tp-table)", (box) => {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
-    });
+    const boxes = [...d.querySelectorAll(BOXES)];
+    const wide = boxes.map((box) => box.scrollWidth > box.clientWidth); // all are read first: a write makes a layout
+    boxes.forEach((box, n) => (wide[n] ? (box.tabIndex = 0) : box.removeAttribute("tabindex")));
   };
 
   let asked;
@@ -30,7 +30,8 @@
     cancelAnimationFrame(asked);
     asked = requestAnimationFrame(mend);
   };
-  new MutationObserver(soon).observe(d.body, { childList: true, subtree: true });
+  const isCard = ({ target }) => target.closest("#xr-card"); // of the X-ray: nothing in it is to be mended
+  new MutationObserver((changes) => changes.every(isCard) || soon()).observe(d.body, { childList: true, subtree: true });
   addEventListener("resize", soon);
   d.addEventListener("toggle", soon, true);
   d.addEventListener("keydown", (event) => {

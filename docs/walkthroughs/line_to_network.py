@@ -2,8 +2,8 @@
 # # From a line to a network
 #
 # Hang a weight from a spring and it gets longer; how much longer for each newton?
-# A straight line through a few measurements answers that, and finding the line takes all that training a large network takes: a guess, a loss, a gradient, a step.
-# Then a rubber band takes the spring's place, no line fits any more, and a network has to learn where to bend.
+# A straight line through a few measurements answers that, and finding the line takes the four things that training a large network repeats: a guess, a loss, a gradient, a step.
+# Then a rubber band takes the spring's place, a line fits badly, and a network has to learn where to bend.
 #
 # ## Eleven measurements
 #
@@ -126,7 +126,7 @@ print(((rest + slope * load - length) ** 2).mean())
 #
 # [`no_grad`](../autograd/switches.md#no_grad-nothing-is-written-down) says that the step is no part of the calculation.
 # Without it, `slope -= …` raises, as [the ball](ball.py) shows.
-# Worse is `slope = slope - …`, which raises nothing: it puts the result of a subtraction in the place of your marked number (`not (slope - 0.05).is_leaf`{.proof}), and `backward` stores no gradient there.
+# `slope = slope - …` raises nothing there and then: it puts the result of a subtraction in the place of your marked number (`not (slope - 0.05).is_leaf`{.proof}), `backward` stores no gradient in it, and the next step finds `None`.
 #
 # The next step needs the gradient at the new place.
 # But the old one is still there.
@@ -189,19 +189,21 @@ best
 # For these eleven points even the true line is worse (`((truth - length) ** 2).mean() > loss`{.proof}).
 # Training finds the line that suits the measurements, errors and all; it knows nothing else.
 #
-# More measurements bring it nearer to the truth, provided that their errors are zero on average.
+# With many more measurements it comes nearer to the truth, provided that their errors are zero on average.
 # Those of `randn` are.
 # The tutorial whose steps this page follows took `rand`, which has no negative numbers.
 
 # %% Errors that only push up
 torch.manual_seed(0)
 many = torch.linspace(0, 5, 2001)
+both_ways = 12 + 3 * many + 0.5 * torch.randn(2001)
 upward = 12 + 3 * many + torch.rand(2001)
 many_columns = torch.stack([many, torch.ones(2001)], dim=1)
-print(torch.linalg.lstsq(many_columns, upward).solution)
+for measured in (both_ways, upward):
+    print(torch.linalg.lstsq(many_columns, measured).solution)
 
 # %% [markdown]
-# Two thousand measurements, and the spring seems half a centimetre too long.
+# Two thousand measurements: with `randn` the line is nearer to the truth than before, with `rand` the spring seems half a centimetre too long.
 # No training can repair that: `rand` is 0.5 on average, and what is always added looks like a part of the spring.
 # Nor is it enough that errors go both ways: 0.2 less, and the spring still seems too long (`torch.linalg.lstsq(many_columns, upward - 0.2).solution[1] > 12.2`{.proof}).
 #
@@ -228,76 +230,6 @@ plt.show()
 # %% [markdown]
 # Each step now follows the sum of all gradients since the start, like a ball that rolls in a bowl without friction: through the lowest point, up the other side, and back.
 # In the last fifty steps it has come no nearer: `max(swings[100:]) - min(swings[100:]) > 1.9`{.proof}.
-#
-# ## The shape of the loss
-#
-# The loss is a landscape over all slopes and rests, and the steps are a way down.
-# By [broadcasting](../tensors/broadcasting.md) you get the losses of 2500 lines at once.
-
-# %% The way down a narrow valley
-slopes = torch.linspace(1.8, 4.0, 50)  # along x
-rests = torch.linspace(9, 15, 50)[:, None]  # along y
-misses = rests[..., None] + slopes[:, None] * load - length
-losses = (misses**2).mean(dim=-1)  # (rest, slope)
-way = torch.tensor(path)[:80, :2]
-axes = chart("Lines of equal loss", "slope", "rest")
-axes.contour(slopes, rests[:, 0], losses, [0.3, 1, 3, 9], colors="gray")
-axes.plot(way[:, 0], way[:, 1], ".-", label="80 steps")
-axes.plot(best[0], best[1], "x", label="the best line")
-axes.legend(loc="upper right")
-plt.show()
-
-# %% [markdown]
-# It is a narrow valley.
-# The first step goes to its floor, and the others creep along it.
-# How steep a bowl is in its flattest and in its steepest direction, the eigenvalues of its curvature tell.
-
-# %% Thirty-six times as steep across
-curvature = 2 * columns.T @ columns / 11
-flat, steep = torch.linalg.eigvalsh(curvature)
-print(f"{flat:.3f} {steep:.3f}")
-
-# %% [markdown]
-# A step with rate 0.05 removes 0.05 · `steep.item():.3f`{.value}, that is `5 * steep.item():.0f`{.value} %, of what is wrong across the valley, but only 0.05 · `flat.item():.3f`{.value}, that is `5 * flat.item():.1f`{.value} %, of what is wrong along it.
-# A larger rate would be faster along, but not across: at 2 / `steep.item():.3f`{.value} = `2 / steep.item():.4f`{.value}, a step overshoots by as much as was missing.
-
-# %% A little too much is far too much
-for rate in (0.10, 0.11):
-    line = torch.tensor([2.0, 14.0], requires_grad=True)
-    for step in range(200):
-        line.grad = None
-        loss = ((columns @ line - length) ** 2).mean()
-        loss.backward()
-        with torch.no_grad():
-            line -= rate * line.grad
-    print(f"rate {rate:.2f}: loss {loss:.2g}")
-
-# %% [markdown]
-# When a loss grows from step to step, the first thing to try is [a smaller rate](../training/descent.md#learning-rate-too-small-too-large).
-#
-# The other cure changes the valley.
-# It is narrow mostly because all loads lie on one side of zero: raise the slope, and the whole line rises too, so that the rest must give way.
-# Measure the loads from their mean, in units of their spread, and the two numbers leave each other alone.
-
-# %% In standard units the valley is round
-standard = (load - load.mean()) / load.std(correction=0)
-standard_columns = torch.stack([standard, torch.ones(11)], dim=1)
-torch.linalg.eigvalsh(2 * standard_columns.T @ standard_columns / 11)
-
-# %% [markdown]
-# All directions are equally steep, and with rate 0.5, as 0.5 · 2 is 1, one step removes all that is wrong.
-
-# %% One step instead of five hundred
-line = torch.zeros(2, requires_grad=True)
-loss = ((standard_columns @ line - length) ** 2).mean()
-loss.backward()
-with torch.no_grad():
-    line -= 0.5 * line.grad
-    print(((standard_columns @ line - length) ** 2).mean())
-
-# %% [markdown]
-# This is the best line, in other units: `torch.allclose(standard_columns @ line, columns @ best)`{.proof}.
-# Networks have no such magic rate, but they have narrow valleys, and standard units are the cheapest way to widen them.
 #
 # ## The same with nn and optim
 #
@@ -356,6 +288,77 @@ loss.data[0]
 # %% [markdown]
 # Now it has none (`loss.shape == ()`{.proof}), and `loss.item()` is the number.
 # Old loops step by `param.data.add_(…)`, where you now say `no_grad`; and `Variable(x)`, which once wrapped a tensor for autograd, makes an ordinary one (`type(torch.autograd.Variable(x)) is torch.Tensor`{.proof}).
+#
+# ## The shape of the loss
+#
+# The loss is a landscape over all slopes and rests, and the steps are a way down.
+# By [broadcasting](../tensors/broadcasting.md) you get the losses of 2500 lines at once.
+
+# %% The way down a narrow valley
+slopes = torch.linspace(1.8, 4.0, 50)  # along x
+rests = torch.linspace(9, 15, 50)[:, None]  # along y
+misses = rests[..., None] + slopes[:, None] * load - length
+losses = (misses**2).mean(dim=-1)  # (rest, slope)
+way = torch.tensor(path)[:80, :2]
+axes = chart("Lines of equal loss", "slope", "rest")
+axes.contour(slopes, rests[:, 0], losses, [0.3, 1, 3, 9], colors="gray")
+axes.plot(way[:, 0], way[:, 1], ".-", label="80 steps")
+axes.plot(best[0], best[1], "x", label="the best line")
+axes.legend(loc="upper right")
+plt.show()
+
+# %% [markdown]
+# It is a narrow valley.
+# The first step goes to its floor, and the others creep along it.
+# The second derivatives of the loss, a table of two by two, say how it is bent.
+# The two eigenvalues of that table are numbers for two directions: how strongly it is bent where it is flattest, along the valley, and where it is steepest, across.
+
+# %% Thirty-six times as steep across
+curvature = 2 * columns.T @ columns / 11
+flat, steep = torch.linalg.eigvalsh(curvature)
+print(f"{flat:.3f} {steep:.3f}")
+
+# %% [markdown]
+# A step with rate 0.05 removes 0.05 · `steep.item():.3f`{.value}, that is `5 * steep.item():.0f`{.value} %, of what is wrong across the valley, but only 0.05 · `flat.item():.3f`{.value}, that is `5 * flat.item():.1f`{.value} %, of what is wrong along it.
+# A larger rate would be faster along, but not across: at 2 / `steep.item():.3f`{.value} = `2 / steep.item():.4f`{.value}, a step overshoots by as much as was missing.
+
+# %% A little too much is far too much
+for rate in (0.10, 0.11):
+    line = torch.tensor([2.0, 14.0], requires_grad=True)
+    for step in range(200):
+        line.grad = None
+        loss = ((columns @ line - length) ** 2).mean()
+        loss.backward()
+        with torch.no_grad():
+            line -= rate * line.grad
+    print(f"rate {rate:.2f}: loss {loss:.2g}")
+
+# %% [markdown]
+# When a loss grows from step to step, the first thing to try is [a smaller rate](../training/descent.md#learning-rate-too-small-too-large).
+#
+# The other cure changes the valley.
+# It is narrow mostly because all loads lie on one side of zero: raise the slope, and the whole line rises too, so that the rest must give way.
+# Measure the loads from their mean, in units of their spread, and the two numbers leave each other alone.
+
+# %% In standard units the valley is round
+standard = (load - load.mean()) / load.std(correction=0)
+standard_columns = torch.stack([standard, torch.ones(11)], dim=1)
+torch.linalg.eigvalsh(2 * standard_columns.T @ standard_columns / 11)
+
+# %% [markdown]
+# All directions are equally steep, and with rate 0.5, as 0.5 · 2 is 1, one step removes all that is wrong.
+
+# %% One step instead of five hundred
+line = torch.zeros(2, requires_grad=True)
+loss = ((standard_columns @ line - length) ** 2).mean()
+loss.backward()
+with torch.no_grad():
+    line -= 0.5 * line.grad
+    print(((standard_columns @ line - length) ** 2).mean())
+
+# %% [markdown]
+# This is the best line, in other units: `torch.allclose(standard_columns @ line, columns @ best)`{.proof}.
+# A network has no such magic rate, but its valleys can be narrow too, and standard units are a cheap way to widen them.
 #
 # ## A rubber band
 #
@@ -425,7 +428,7 @@ torch.allclose(two(x), x @ one_slope + one_rest, atol=1e-6)
 # %% [markdown]
 # Eight lines, added up by a ninth, and all they make is one slope and one rest.
 # Between the layers there has to be something that is no line.
-# The simplest is `relu`: it puts zero in the place of all that is negative, and so bends a line at one point.
+# A simple one is `relu`: it puts zero in the place of all that is negative, and so bends a line at one point.
 # With two bends you can draw a fair rubber band by hand.
 
 
@@ -559,7 +562,7 @@ sum(p.numel() for p in large.parameters())
 
 # %% [markdown]
 # So many numbers for twelve points.
-# Watch both halves while it trains, and keep a copy from the step with the lowest held-back loss.
+# Watch both halves while it trains, every tenth step, and keep a copy from the one with the lowest held-back loss.
 # `state_dict` alone makes no copy: it hands over the very tensors that go on changing (`large.state_dict()["layers.0.weight"].data_ptr() == large.layers[0].weight.data_ptr()`{.proof}), so clone them.
 
 # %% Watching both halves
@@ -568,12 +571,13 @@ history = []
 lowest = float("inf")
 for step in range(1300):
     loss = mse_loss(large(x_train), y_train)
-    with torch.no_grad():
-        held = mse_loss(large(x_held), y_held).item()
-    history.append([loss.item(), held])
-    if held < lowest:
-        lowest = held
-        kept = {k: v.clone() for k, v in large.state_dict().items()}
+    if step % 10 == 0:
+        with torch.no_grad():
+            held = mse_loss(large(x_held), y_held).item()
+        history.append([loss.item(), held])
+        if held < lowest:
+            lowest = held
+            kept = {k: v.clone() for k, v in large.state_dict().items()}
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -581,16 +585,16 @@ print(f"trained on {loss:.2f}, held back {held:.2f}, lowest {lowest:.2f}")
 
 # %% One falls, one rises
 axes = chart("One falls, the other turns", "step", "loss")
-axes.plot(range(0, 1300, 10), history[::10], label=["trained on", "held back"])
+axes.plot(range(0, 1300, 10), history, label=["trained on", "held back"])
 axes.set_ylim(0, 2)
 axes.legend()
 plt.show()
 
 # %% [markdown]
 # The loss on the training half goes towards zero, as it should.
-# On the held-back half it was lowest after `[h for _, h in history].index(lowest)`{.value} steps, and in the end it is more than three times as high (`held > 3 * lowest`{.proof}).
+# On the held-back half it was lowest after `10 * [h for _, h in history].index(lowest)`{.value} steps, and in the end it is more than twice as high (`held > 2 * lowest`{.proof}).
 # What the network learned in between is not the rubber band but the errors in twelve measurements.
-# This is **overfitting**, and only the held-back half shows it.
+# This is **overfitting**; the training half does not show it.
 
 # %% Early and late
 early = Curve(wide(), units)
@@ -606,7 +610,7 @@ plt.show()
 # %% [markdown]
 # The late curve passes all points that it was trained on within a millimetre (`(large(x_train) - y_train).abs().max() < 0.1`{.proof}), and swings between them.
 # The early one is calm, but was `lowest:.2f`{.value} its true loss?
-# That is less than the `mse_loss(band(x_held), y_held).item():.2f`{.value} of the true rule itself, so something flatters it: step `[h for _, h in history].index(lowest)`{.value} was picked from `len(history)`{.value} because it suited these twelve points.
+# That is less than the `mse_loss(band(x_held), y_held).item():.2f`{.value} of the true rule itself, so something flatters it: step `10 * [h for _, h in history].index(lowest)`{.value} was picked from `len(history)`{.value} because it suited these twelve points.
 # Points that helped to choose can no longer judge.
 # You would have to measure afresh; here you can ask the rule.
 
@@ -616,8 +620,8 @@ with torch.no_grad():
         print(f"{name} {mse_loss(model(fine), band(fine)):.2f}")
 
 # %% [markdown]
-# Stopping early was right: the late network is further from the truth.
-# But the small network, whose held-back loss of `mse_loss(small(x_held), y_held).item():.2f`{.value} looked worse, is the nearest of the three.
+# Stopping early was right: the late network is further from the truth (`mse_loss(large(fine), band(fine)) > 3 * mse_loss(early(fine), band(fine))`{.proof}).
+# But the small network, whose held-back loss of `mse_loss(small(x_held), y_held).item():.2f`{.value} looked almost twice as bad as the early one's, is almost as near (`0 < mse_loss(small(fine), band(fine)) - mse_loss(early(fine), band(fine)) < 0.1`{.proof}).
 #
 # ## Keep what was learned
 #

@@ -127,7 +127,7 @@ print(planes.flatten()[:6].tolist(), photo.flatten()[:6].tolist())
 # ## From bytes to floats
 #
 # Bytes are for storing.
-# Calculate with them, and 255 is followed by 0.
+# Add to them, and 255 is followed by 0.
 
 # %% Brighter, and wrapped around
 wrapped = photo + 100
@@ -213,7 +213,7 @@ show(torch.cat(windows, dim=2), "four windows")
 
 # %% [markdown]
 # Each window is a view into `small` (`all(shares(window, small) for window in windows)`{.proof}), `planar` is not: `stack` copies, and it forgot that the channels came last.
-# A loader stacks its pictures too (`torch.utils.data.default_collate(windows).is_contiguous()`{.proof}), so this is where many programs change the layout without knowing.
+# A loader stacks its pictures too (`torch.utils.data.default_collate(windows).is_contiguous()`{.proof}), so this is where a program can change the layout without knowing.
 #
 # Ask for the other layout, and compare the strides with those that you work out yourself.
 
@@ -334,7 +334,7 @@ for name, version in versions.items():
     print(f"{name:14}{version.stride()!s:15} {verdict}")
 
 # %% [markdown]
-# A crop starts elsewhere (`versions["crop"].storage_offset() == 6 * 384 + 24 * 3`{.proof}), and so costs nothing.
+# A crop starts elsewhere (`versions["crop"].storage_offset() == 6 * 384 + 24 * 3`{.proof}), and copies nothing.
 # A mirror would have to walk backwards, which PyTorch's strides cannot, so `flip` copies.
 # A quarter turn is a mirror and a transposition (`torch.equal(picture.rot90(1, (1, 2)), picture.flip(2).transpose(1, 2))`{.proof}), so it copies as well; even turning by nothing does.
 
@@ -346,7 +346,7 @@ show(strip[:, ::2, ::2], "as it was, flip, transposed, rot90")
 # %% [markdown]
 # Transposing is not turning: the third picture is the fourth, upside down (`torch.equal(versions["transposed"], versions["rot90, 1"].flip(1))`{.proof}).
 #
-# NumPy has negative strides, so there a quarter turn is free.
+# NumPy has negative strides, so there a quarter turn is a view.
 
 # %% NumPy turns without copying
 import numpy as np
@@ -389,7 +389,7 @@ print(eight.mean(dim=(1, 2, 3)))
 
 # %% [markdown]
 # Contrast pulls every number away from the mean or towards it, brightness multiplies, both by 0.5 to 1.5, and `clamp` cuts off what left the range.
-# `picture` itself is unharmed, because each step made something new (`torch.equal(small, F.avg_pool2d(before, 4))`{.proof}); with `mul_` on a crop you would have darkened the original.
+# `picture` itself is unharmed, because the arithmetic made something new (`torch.equal(small, F.avg_pool2d(before, 4))`{.proof}); with `mul_` on a crop, which is a view, you would have darkened the original.
 # Seed another generator with 7, and the first picture comes again: `torch.equal(augment(picture, torch.Generator().manual_seed(7)), eight[0])`{.proof}.
 #
 # To see them at once, lay them out as one picture of two rows and four columns.
@@ -452,7 +452,7 @@ print(torch.allclose(from_planar, from_packed, atol=1e-5))
 print(layout(from_planar), "and", layout(from_packed))
 
 # %% [markdown]
-# The order of the additions may differ, and with it the last digit; so compare with a tolerance, never with `==`.
+# The order of the additions may differ, and with it the last digit; so compare with a tolerance, and not with `==`.
 # Which layout is faster depends on the layer and the device, so time both there.
 #
 # ## A photograph in pieces
@@ -551,5 +551,5 @@ for name, stop in stops.items():
     print(f"{name:10}{stop.nbytes:8}  {whose}")
 
 # %% [markdown]
-# `permute`, the batch axis, cropping and cutting into patches cost nothing; changing the dtype, stacking, flipping and reordering cost a copy each.
+# On this journey `permute`, the batch axis, cropping and cutting into patches copied nothing; changing the dtype, stacking, flipping and reordering took a copy each.
 # Whenever you are in doubt, you know whom to ask: `shares(patches, small)`{.proof}.

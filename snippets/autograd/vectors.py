@@ -43,7 +43,7 @@ ax.text(2, -0.75, "J, the slopes", ha="center")
 ax.text(3.6, 2.3, "v @ J, in inputs.grad", va="center")
 ax.set(xlim=(-0.8, 6), ylim=(2.9, -1.1))
 ax.set_axis_off()
-fig.tight_layout()
+plt.show()
 
 # %% Nobody said which output tags=["raises-exception"]
 outputs = table @ inputs

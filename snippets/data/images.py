@@ -248,9 +248,9 @@ for layer in model:
 # %% Made for another size tags=["raises-exception"]
 model(torch.zeros(1, 3, 20, 20))
 
-# %% Ten epochs on tensors
+# %% Six epochs on tensors
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-for _ in range(10):
+for _ in range(6):
     for part in train[torch.randperm(240)].split(16):
         loss = F.cross_entropy(model(normal[part]), targets[part])
         optimizer.zero_grad()

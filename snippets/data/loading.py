@@ -283,6 +283,12 @@ for workers in (0, 2):
     stream = DataLoader(SharedStream(), batch_size=3, num_workers=workers)
     print([batch.tolist() for batch in stream])
 
+# %% What a worker raises, your loop raises
+try:
+    list(DataLoader([1, 0], collate_fn=lambda batch: 1 / batch[0], num_workers=1))
+except ZeroDivisionError as error:
+    print(str(error).splitlines()[0])
+
 # %% A script without a guard tags=["raises-exception"]
 import subprocess
 import sys

@@ -3,7 +3,8 @@
 # %% Choose once, then send
 import torch
 
-device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+device = torch.accelerator.current_accelerator(check_available=True)
+device = device or torch.device("cpu")
 model = torch.nn.Linear(3, 1).to(device)
 batch = torch.ones(4, 3).to(device)
 guess = model(batch)

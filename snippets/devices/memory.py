@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 torch.manual_seed(0)
-blocks = [nn.Sequential(nn.Linear(256, 256), nn.ReLU()) for _ in range(8)]
+blocks = [nn.Sequential(nn.Linear(128, 128), nn.ReLU()) for _ in range(8)]
 model = nn.Sequential(*blocks)
 optimizer = torch.optim.Adam(model.parameters())
-batch = torch.rand(1024, 256)
+batch = torch.rand(512, 128)
 
 model(batch).square().mean().backward()
 optimizer.step()
@@ -93,7 +93,7 @@ show_curves({"two steps": meter.curve}, "Two training steps")
 plt.gca().get_legend().remove()
 for start, end, name in zip(marks, marks[1:], ["forward", "backward", "step"] * 2):
     plt.axvspan(start, end, alpha={"forward": 0.1, "backward": 0.25, "step": 0.0}[name], color="C1", lw=0)
-    plt.text((start + end) / 2, 1.4 if name == "backward" else 0.4, name, ha="center", fontsize=8)
+    plt.text((start + end) / 2, 0.35 if name == "backward" else 0.1, name, ha="center", fontsize=8)
 plt.show()
 
 
@@ -116,7 +116,7 @@ numbers = torch.rand(1000, requires_grad=True)  # 4000 bytes
 
 
 # %% Twice the batch, twice the activations
-for rows in (256, 512, 1024):
+for rows in (128, 256, 512):
     part = batch[:rows].clone()
     activations = kept(lambda: model(part), besides=model.parameters())
     print(f"{rows:4} {activations:9,}")
@@ -156,7 +156,7 @@ def run_checkpointed(model, x):
 
 
 # %% With dropout, the same gradient to the last bit
-noisy = nn.Sequential(*[nn.Sequential(nn.Linear(256, 256), nn.GELU(), nn.Dropout(0.5)) for _ in range(8)])
+noisy = nn.Sequential(*[nn.Sequential(nn.Linear(128, 128), nn.GELU(), nn.Dropout(0.5)) for _ in range(8)])
 
 
 def measure(run):
@@ -241,14 +241,14 @@ with Meter(*model.parameters(), batch) as meter:
 
 # %% One row keeps the whole table
 with Meter() as meter:
-    rows = [torch.zeros(1000, 1000)[0] for _ in range(3)]
+    rows = [torch.zeros(500, 500)[0] for _ in range(3)]
     print(f"{meter.live:10,}")
     rows = [row.clone() for row in rows]
     print(f"{meter.live:10,}")
 
 # %% del takes away a name
 with Meter() as meter:
-    table = torch.zeros(1000, 1000)
+    table = torch.zeros(500, 500)
     another_name = table
     del table
     print(f"{meter.live:9,}")
@@ -258,11 +258,11 @@ with Meter() as meter:
 # %% The last result waits for the next one
 with torch.no_grad(), Meter() as meter:
     for _ in range(3):
-        result = torch.zeros(1000, 1000)
+        result = torch.zeros(500, 500)
 print(f"{meter.peak:9,}")
 with torch.no_grad(), Meter() as meter:
     for _ in range(3):
-        result = torch.zeros(1000, 1000)
+        result = torch.zeros(500, 500)
         del result
 print(f"{meter.peak:9,}")
 
@@ -270,7 +270,7 @@ print(f"{meter.peak:9,}")
 with torch.no_grad():
     for activation in (nn.ReLU(), nn.ReLU(inplace=True)):
         with Meter() as meter:
-            activation(torch.zeros(1000, 1000))
+            activation(torch.zeros(500, 500))
         print(f"{meter.peak:9,}")
 
 # %% More than the GPU has tags=["cuda", "volatile", "raises-exception"]
@@ -282,7 +282,7 @@ torch.empty(2**60)
 
 # %% In the except block it is all still there
 def too_much():
-    table = torch.zeros(1000, 1000)
+    table = torch.zeros(500, 500)
     raise torch.OutOfMemoryError("as a GPU would say")
 
 
@@ -309,7 +309,7 @@ there = batch.to("cuda")
 model(there).mean().backward()  # the first call takes memory of its own, for the libraries
 model.zero_grad()
 peaks = []
-for rows in (512, 1024):
+for rows in (256, 512):
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     model(there[:rows]).square().mean().backward()

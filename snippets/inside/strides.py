@@ -24,7 +24,8 @@ from itertools import product
 def obeys(t):
     start = t.untyped_storage().data_ptr()
     for index in product(*map(range, t.shape)):
-        position = t.storage_offset() + sum(i * step for i, step in zip(index, t.stride()))
+        steps = sum(i * step for i, step in zip(index, t.stride()))
+        position = t.storage_offset() + steps
         if t[index].data_ptr() != start + position * t.element_size():
             return False
     return True
@@ -34,7 +35,7 @@ print([obeys(walk) for walk in walks.values()])
 
 
 # %% The base is the root
-window, turned, diagonal = walks["window"], walks["turned"], walks["diagonal"]
+window, turned = walks["window"], walks["turned"]
 print(f"{window._base is line = }")
 print(f"{line._base = }")
 

@@ -77,7 +77,7 @@ def gru_by_hand(vectors, gru):
 
 torch.testing.assert_close(gru_by_hand(vectors, gru), gru(vectors))
 
-# %% By hand, with its gradients tags=["remove-cell"]
+# %% By hand, with its gradients tags=["hide-input"]
 for dtype in (torch.float32, torch.float64):
     for count, steps, features, size in [(1, 1, 1, 1), (3, 4, 2, 5), (2, 7, 6, 3)]:
         layer = nn.GRU(features, size, batch_first=True, dtype=dtype)
@@ -90,6 +90,7 @@ for dtype in (torch.float32, torch.float64):
             torch.autograd.grad((mine[0] * pull).sum(), needed),
             torch.autograd.grad((theirs[0] * pull).sum(), needed),
         )
+print("values and gradients agree")
 
 # %% An LSTM hands back two states
 lstm = nn.LSTM(4, 5, batch_first=True)
@@ -178,7 +179,7 @@ answer, weights = attention(query, key, value)
 print(weights.round(decimals=2))
 print(answer.round(decimals=1).T)
 
-# %% Attention against the library tags=["remove-cell"]
+# %% Attention against the library tags=["hide-input"]
 for dtype in (torch.float32, torch.float64):
     for before, queries, keys, features, size in [
         ((), 1, 1, 1, 1),
@@ -200,6 +201,7 @@ for dtype in (torch.float32, torch.float64):
             torch.testing.assert_close(
                 torch.autograd.grad((mine * pull).sum(), given), torch.autograd.grad((theirs * pull).sum(), given)
             )
+print("values and gradients agree")
 
 # %% Why divide by the root
 torch.manual_seed(0)
@@ -264,7 +266,7 @@ def two_heads(x, mha, may_look=None):
 by_hand = two_heads(vectors, mha, real[:, None, None, :])
 print(torch.allclose(by_hand, right, atol=1e-6))
 
-# %% Heads against the library tags=["remove-cell"]
+# %% Heads against the library tags=["hide-input"]
 for dtype in (torch.float32, torch.float64):
     for count, steps, features, number in [(1, 1, 2, 1), (3, 4, 6, 3), (2, 5, 8, 2)]:
         layer = nn.MultiheadAttention(features, number, batch_first=True, dtype=dtype)
@@ -285,6 +287,7 @@ for dtype in (torch.float32, torch.float64):
             torch.testing.assert_close(
                 torch.autograd.grad((mine * pull).sum(), needed), torch.autograd.grad((theirs * pull).sum(), needed)
             )
+print("values and gradients agree")
 
 # %% The order is not seen
 backwards = vectors.flip(1)

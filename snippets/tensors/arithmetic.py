@@ -26,6 +26,10 @@ monday + [7, 8, 9]
 print(torch.add(monday, tuesday, alpha=10))
 print(torch.sub(monday, tuesday, alpha=10))
 
+# %% Powers run over
+print(torch.tensor([10]) ** torch.tensor([18, 19, 20]))
+print(torch.tensor([-128], dtype=torch.int8).abs())
+
 # %% The underscore writes
 returned = tuesday.add_(monday)
 print(tuesday)
@@ -55,93 +59,10 @@ scores = torch.tensor([2.0, 4.0, 9.0])
 print(centred(scores))
 print(scores)
 
-# %% Reading what is being written tags=["raises-exception"]
-chain = torch.tensor([2, 4, 6, 8])
-chain[1:] += chain[:-1]
-
-# %% The divisor is one of the numbers tags=["raises-exception"]
-chain //= chain[0]
-
-# %% Compute first, then store
-chain[1:] = chain[1:] + chain[:-1]
-print(chain)
-
-# %% With gaps, nothing is refused
-rates = torch.tensor([[2.0, 4.0], [3.0, 9.0]])
-print(rates / rates[:, :1])
-rates /= rates[:, :1]
-print(rates)
-
-# %% Out names the place
-room = torch.zeros(3, dtype=torch.int64)
-answer = torch.add(monday, 100, out=room)
-print(room)
-print(f"{answer is room = }")
-
-# %% A wrong size warns and resizes
-shelf = torch.zeros(4, dtype=torch.int64)
-torch.add(monday, 100, out=shelf[:2])
-print(shelf)
-
-# %% Two tables from one page
-sums = torch.tensor(
-    [
-        [1.3688, 0.7951, 1.4088],
-        [0.4504, 0.5946, 1.3274],
-        [1.7864, 1.1904, 1.1175],
-    ]
-)
-products = torch.tensor(
-    [
-        [855.4833, 496.9533, 880.5090],
-        [281.5063, 371.6346, 829.6192],
-        [1116.5049, 744.0276, 698.4658],
-    ]
-)
-print(sums * 5)
-print(products / sums)
-
-# %% What the rounding hid
-hidden = products / 5**4
-print(hidden)
-
-# %% The same cell, four times
-x = hidden.clone()
-for run in (1, 2, 3, 4):
-    five_x = x * 5
-    x.mul_(5)
-    print(f"run {run}: {five_x[0, 0]:.4f}")
-print(x)
-
-
-# %% Which cells can be run again
-def run_again(cell, times):
-    notebook = {"x": hidden.clone()}
-    for _ in range(times):
-        exec(cell, notebook)
-    return notebook["x"][0, 0].item()
-
-
-cells = ["x.mul_(5)", "x *= 5", "x = x * 5", "five_x = x.mul_(5)", "five_x = x * 5"]
-for cell in cells:
-    print(f"{cell:18}", [f"{run_again(cell, times):.4f}" for times in (1, 2, 4)])
-
-# %% Every write is counted
-print(x._version)
-print((x * 5)._version)
-
-# %% A view counts for its base
-row = x[0]
-row.zero_()
-print(x._version, row._version)
-x.numpy()[1] = 0
-print(x._version)
-
-# %% Backward reads the counter tags=["raises-exception"]
-weight = torch.tensor([0.0, 1.0], requires_grad=True)
-growth = weight.exp()
-growth += 1
-growth.sum().backward()
+# %% A cell that runs twice
+x = torch.tensor([1.0, 2.0])
+for run in (1, 2):
+    print(f"run {run}:", x.mul_(5))
 
 # %% A comparison gives bools
 guess = torch.tensor([2, 0, 1, 1])
@@ -150,22 +71,25 @@ right = guess == label
 print(right)
 print(right.sum(), right.float().mean())
 
-# %% A chain wants one answer tags=["raises-exception"]
-0 < guess < 2
-
 # %% Bars and brackets
 print((guess > 0) & (guess < 2))
 print((guess == 0) | (guess == 2))
 print(~right)
 
+# %% A chain wants one answer tags=["raises-exception"]
+0 < guess < 2
+
 # %% Without brackets, other operands tags=["raises-exception"]
 guess > 0 & guess < 2
+
+# %% A mask is not subtracted tags=["raises-exception"]
+1 - right
 
 # %% A list is just unequal
 print(guess == [2, 0, 1, 1])
 print(guess == torch.tensor([2, 0, 1, 1]))
 
-# %% Four ways to be equal
+# %% Four ways to be equal tags=["hide-input"]
 one = torch.tensor([1.0, 2.0])
 nan = torch.tensor([1.0, torch.nan])
 cases = {
@@ -219,6 +143,27 @@ print(top % 0)
 # %% Integers do not tags=["raises-exception"]
 guess // 0
 
+# %% Where chooses
+change = torch.tensor([-3.0, -1.0, 0.0, 2.0, 8.0])
+print(torch.where(change < 0, 0, change))
+print(change.clamp(min=-2, max=4))
+
+# %% NaN from the branch not taken
+area = torch.tensor([-1.0, 4.0], requires_grad=True)
+side = torch.where(area > 0, area.sqrt(), 0)
+side.sum().backward()
+print(side)
+print(area.grad)
+
+# %% Bounds the wrong way round
+change.clamp(min=4, max=-2)
+
+# %% Part of the way
+start = torch.tensor([0.0, 10.0])
+end = torch.tensor([1.0, 30.0])
+for part in (0, 0.25, 1, 2):
+    print(part, torch.lerp(start, end, part))
+
 # %% Halves go to the even side
 halves = torch.tensor([-1.5, -0.5, 0.5, 1.5, 2.5])
 print(halves.round())
@@ -248,28 +193,7 @@ print(whole / 0.1)
 print(whole // 0.1)
 print((whole % 0.1).item())
 
-# %% Where chooses
-change = torch.tensor([-3.0, -1.0, 0.0, 2.0, 8.0])
-print(torch.where(change < 0, 0, change))
-print(change.clamp(min=-2, max=4))
-
-# %% NaN from the branch not taken
-area = torch.tensor([-1.0, 4.0], requires_grad=True)
-side = torch.where(area > 0, area.sqrt(), 0)
-side.sum().backward()
-print(side)
-print(area.grad)
-
-# %% Bounds the wrong way round
-change.clamp(min=4, max=-2)
-
-# %% Part of the way
-start = torch.tensor([0.0, 10.0])
-end = torch.tensor([1.0, 30.0])
-for part in (0, 0.25, 1, 2):
-    print(part, torch.lerp(start, end, part))
-
-# %% Four functions at a glance
+# %% Four functions at a glance tags=["hide-input"]
 import matplotlib.pyplot as plt
 
 names = ["relu", "sigmoid", "tanh", "log"]
@@ -299,120 +223,6 @@ those = torch.tensor(0b1010)
 for bits in (these & those, these | those, these ^ those):
     print(f"{bits.item():04b}")
 print(these << 2, these >> 2, ~these)
-
-# %% Powers run over
-print(torch.tensor([10]) ** torch.tensor([18, 19, 20]))
-print(torch.tensor([-128], dtype=torch.int8).abs())
-
-# %% Unwritten memory equals nothing
-torch.use_deterministic_algorithms(True)
-unwritten = torch.empty(4)
-torch.use_deterministic_algorithms(False)
-print(unwritten)
-print(unwritten == torch.zeros(4))
-
-
-# %% Exercise: leave the argument alone tags=["exercise"]
-def standardised(t):
-    """t, shifted and scaled to mean 0 and standard deviation 1."""
-    t -= t.mean()
-    t /= t.std()
-    return t
-
-
-heights = torch.tensor([150.0, 160.0, 170.0, 180.0])
-before = heights.clone()
-result = standardised(heights)
-torch.testing.assert_close(result.std(), torch.tensor(1.0))
-torch.testing.assert_close(result * before.std() + before.mean(), before)
-assert heights._version == 0, f"{heights._version} writes"
-assert torch.equal(heights, before)
-
-
-# %% Solution: leave the argument alone tags=["solution"]
-def standardised(t):
-    """t, shifted and scaled to mean 0 and standard deviation 1."""
-    return (t - t.mean()) / t.std()
-
-
-# %% Wrong: scaled, not shifted tags=["wrong"]
-def standardised(t):
-    return t / t.std()
-
-
-# %% Wrong: writing past the counter tags=["wrong"]
-def standardised(t):
-    t.data.sub_(t.mean())
-    t.data.div_(t.std())
-    return t
-
-
-# %% Wrong: written, and put back tags=["wrong"]
-def standardised(t):
-    mean, std = t.mean(), t.std()
-    result = (t.sub_(mean) / std).clone()
-    t.add_(mean)
-    return result
-
-
-# %% Wrong: the mean minus the numbers tags=["wrong"]
-def standardised(t):
-    return (t.mean() - t) / t.std()
-
-
-# %% Wrong: of the whole population tags=["wrong"]
-def standardised(t):
-    return (t - t.mean()) / t.std(correction=0)
-
-
-# %% Exercise: how often was it run tags=["exercise"]
-first = torch.tensor([0.2, 0.5, 0.9])
-second = torch.tensor([0.4, 0.1, 0.3])
-last_printed = torch.tensor([27.0, 18.9, 40.5])
-
-
-def count_runs(first, second, last_printed):
-    """How often first.add_(second) ran, and after it first.mul_(3)."""
-    return 1, 3
-
-
-adds, muls = count_runs(first, second, last_printed)
-replayed = (first + adds * second) * 3**muls
-assert torch.allclose(replayed, last_printed), replayed
-
-
-# %% Solution: how often was it run tags=["solution"]
-def count_runs(first, second, last_printed):
-    """How often first.add_(second) ran, and after it first.mul_(3)."""
-    for adds in range(10):
-        for muls in range(10):
-            replayed = (first + adds * second) * 3**muls
-            if torch.allclose(replayed, last_printed):
-                return adds, muls
-
-
-adds, muls = count_runs(first, second, last_printed)
-replayed = (first + adds * second) * 3**muls
-assert torch.allclose(replayed, last_printed), replayed
-print(adds, muls)
-
-
-# %% Wrong: the other way round tags=["wrong"]
-def count_runs(first, second, last_printed):
-    return 3, 2
-
-
-# %% Wrong: the first number alone fits tags=["wrong"]
-def count_runs(first, second, last_printed):
-    for adds in range(9, -1, -1):
-        for muls in range(10):
-            if torch.isclose((first[0] + adds * second[0]) * 3**muls, last_printed[0]):
-                return adds, muls
-
-
-# %% Wrong: once each tags=["wrong"]
-def count_runs(first, second, last_printed):
-    return 1, 1
 
 
 # %% Exercise: the same, NaN included tags=["exercise"]
@@ -588,7 +398,6 @@ assert torch.equal(pack(flags), pack_spec(flags))
 assert pack(flags).dtype == torch.uint8
 assert torch.equal(unpack(pack(flags)), flags)
 assert unpack(pack(flags)).dtype == torch.bool
-
 
 # %% Solution: eight answers in a byte tags=["solution"]
 shifts = torch.arange(7, -1, -1)  # 7, 6, ..., 0

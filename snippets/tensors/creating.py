@@ -3,7 +3,8 @@
 # %% Five ways to begin
 import torch
 
-print(torch.tensor([[3, 5, 4], [9, 6, 7]]))  # numbers you have
+table = torch.tensor([[3, 5, 4], [9, 6, 7]])  # numbers you have
+print(table)
 print(torch.zeros(2, 3))  # one number everywhere
 print(torch.arange(0, 10, 2))  # counting
 print(torch.linspace(0, 1, 5))  # a stretch, divided
@@ -12,7 +13,6 @@ print(torch.rand(2, 3, generator=torch.Generator().manual_seed(0)))  # chance
 # %% Every bracket is an axis
 number = torch.tensor(7)
 row = torch.tensor([3, 5, 4])
-table = torch.tensor([[3, 5, 4], [9, 6, 7]])
 print(number.shape, row.shape, table.shape)
 
 # %% The second row is short tags=["raises-exception"]

@@ -1,78 +1,16 @@
 """Gather and scatter: reading and writing at the places that a tensor of integers names."""
 
-# %% The index gives the shape
+# %% One from each row, a sum for each group
 import torch
 
-table = torch.tensor([[0.0, 0.0], [1.0, 10.0], [2.0, 20.0]])  # (word, feature)
-sentences = torch.tensor([[2, 0, 1], [1, 1, 0]])  # (sentence, position)
-looked_up = table[sentences]
-print(f"{looked_up.shape = }")
-print(looked_up[0])
+logits = torch.tensor([[5.0, 1, 0], [2, 7, 1], [0, 3, 4], [6, 2, 8]])
+labels = torch.tensor([0, 1, 1, 2])  # one for each row
+print(logits.gather(1, labels[:, None]).squeeze(1))
 
-# %% An embedding is a table
-import torch.nn.functional as F
+customer = torch.tensor([1, 0, 1, 2, 1])
+amount = torch.tensor([5.0, 8.0, 1.0, 4.0, 2.0])  # customer 1 came three times
+print(torch.zeros(3).index_add(0, customer, amount))
 
-layer = torch.nn.Embedding.from_pretrained(table, freeze=False)
-vectors = layer(sentences)  # (sentence, position, feature)
-print(layer.weight)
-print(torch.equal(vectors, looked_up))
-
-# %% Looked up twice, learned twice
-vectors.sum().backward()
-print(layer.weight.grad)
-
-# %% A lookup teaches the padding row nothing
-padded = torch.nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
-padded(sentences).sum().backward()
-print(padded.weight.grad)
-
-# %% No such word tags=["raises-exception"]
-layer(torch.tensor([3]))
-
-# %% Index select, one axis
-grid = 10 * torch.arange(3)[:, None] + torch.arange(4)
-columns = torch.tensor([0, 2])
-print(grid)
-print(torch.index_select(grid, dim=1, index=columns))
-
-# %% Index select counts only forwards tags=["raises-exception"]
-grid.index_select(1, torch.tensor([-1]))
-
-# %% Pairs pick one per row
-logits = torch.tensor(
-    [
-        [5.0, 1.0, 0.0],
-        [2.0, 7.0, 1.0],
-        [0.0, 3.0, 4.0],
-        [6.0, 2.0, 8.0],
-    ]
-)  # (example, class)
-labels = torch.tensor([0, 1, 1, 2])  # (example,)
-picked = logits[torch.arange(4), labels]
-print(picked)
-
-# %% A colon picks too much
-every_label = logits[:, labels]
-print(every_label)
-print(every_label.mean(), picked.mean())
-
-# %% Gather reads along one axis
-gathered = logits.gather(1, labels[:, None])
-print(gathered)
-
-
-# %% Gather as a loop
-def gather_spec(source, index):
-    out = torch.empty(index.shape)
-    for i in range(index.size(0)):
-        for j in range(index.size(1)):
-            out[i, j] = source[i, index[i, j]]
-    return out
-
-
-two_each = torch.tensor([[0, 2], [1, 1], [2, 0], [2, 1]])
-print(logits.gather(1, two_each))
-print(torch.equal(logits.gather(1, two_each), gather_spec(logits, two_each)))
 
 # %% Along rows, along columns tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -97,33 +35,92 @@ for ax, dim, index in [(axes[0], 1, labels[:, None]), (axes[1], 0, downwards)]:
     draw(ax, logits, chosen, f"dim={dim}, index {tuple(index.shape)}")
 plt.show()
 
-# %% Gather needs the axis tags=["raises-exception"]
-logits.gather(1, labels)
+
+# %% Gather reads along one axis
+gathered = logits.gather(1, labels[:, None])
+print(gathered)
+
+
+# %% Gather as a loop
+def gather_spec(source, index):
+    out = torch.empty(index.shape)
+    for i in range(index.size(0)):
+        for j in range(index.size(1)):
+            out[i, j] = source[i, index[i, j]]
+    return out
+
+
+two_each = torch.tensor([[0, 2], [1, 1], [2, 0], [2, 1]])
+print(logits.gather(1, two_each))
+print(torch.equal(logits.gather(1, two_each), gather_spec(logits, two_each)))
+
+
+# %% Pairs pick one per row
+picked = logits[torch.arange(4), labels]
+print(picked)
+
 
 # %% Gather does not stretch
 first_and_last = torch.tensor([[0, 2]])  # meant for every row
 print(logits.gather(1, first_and_last))
 print(logits.take_along_dim(first_and_last, dim=1))
 
-# %% Take reads the flat tensor
-print(grid.take(torch.tensor([0, 5, -1])))
 
-# %% Who counts from the end
-last = torch.tensor([[-1]])
-reads = {
-    "grid[-1]": lambda: grid[-1],
-    "grid[last]": lambda: grid[last],
-    "take": lambda: grid.take(last),
-    "take_along_dim": lambda: grid.take_along_dim(last, dim=1),
-    "gather": lambda: grid.gather(1, last),
-    "index_select": lambda: grid.index_select(1, last[0]),
-}
-for name, read in reads.items():
-    try:
-        read()
-        print(f"{name:16}counts from the end")
-    except RuntimeError:
-        print(f"{name:16}refuses")
+# %% A colon picks too much
+every_label = logits[:, labels]
+print(every_label)
+print(every_label.mean(), picked.mean())
+
+
+# %% The start counts too
+print(torch.zeros(3).scatter_reduce(0, customer, -amount, "amax"))
+print(torch.zeros(3).scatter_reduce(0, customer, -amount, "amax", include_self=False))
+
+
+# %% Gather needs the axis tags=["raises-exception"]
+logits.gather(1, labels)
+
+
+# %% No such class tags=["raises-exception"]
+logits.gather(1, labels[:, None] + 1)
+
+
+# %% An index of floats tags=["raises-exception"]
+logits.gather(1, labels[:, None].float())
+
+
+# %% Ones of another dtype tags=["raises-exception"]
+torch.zeros(4, 3).scatter(1, labels[:, None], torch.ones(4, 1).long())
+
+
+# %% The index gives the shape
+table = torch.tensor([[0.0, 0.0], [1.0, 10.0], [2.0, 20.0]])  # (word, feature)
+sentences = torch.tensor([[2, 0, 1], [1, 1, 0]])  # (sentence, position)
+looked_up = table[sentences]
+print(f"{looked_up.shape = }")
+print(looked_up[0])
+
+
+# %% An embedding is a table
+layer = torch.nn.Embedding.from_pretrained(table, freeze=False)
+vectors = layer(sentences)  # (sentence, position, feature)
+print(torch.equal(vectors, looked_up))
+
+
+# %% Looked up twice, learned twice
+vectors.sum().backward()
+print(layer.weight.grad)
+
+
+# %% A lookup teaches the padding row nothing
+padded = torch.nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
+padded(sentences).sum().backward()
+print(padded.weight.grad)
+
+
+# %% No such word tags=["raises-exception"]
+layer(torch.tensor([3]))
+
 
 # %% The best two, and whose
 names = ["cat", "dog", "owl"]
@@ -131,17 +128,22 @@ best = logits.topk(2)
 print(best.values)
 print([[names[c] for c in row] for row in best.indices.tolist()])
 
+
 # %% One order for every row
 order = logits.argsort(dim=1, descending=True)
 print(order)
 print(logits.take_along_dim(order, dim=1))
 
+
 # %% The order is no row index tags=["raises-exception"]
-grid[grid.argsort(dim=1)]
+wide = logits.T
+wide[wide.argsort(dim=1)]
+
 
 # %% Scatter writes where gather read
 blank = torch.zeros(4, 3)
 print(blank.scatter(1, labels[:, None], gathered))
+
 
 # %% Scatter add is a histogram
 rolls = torch.tensor([3, 0, 3, 5, 3, 0])
@@ -149,26 +151,31 @@ histogram = torch.zeros(6, dtype=torch.int64)
 histogram.scatter_add_(0, rolls, torch.ones_like(rolls))
 print(histogram)
 
+
 # %% Totals for each customer
-customer = torch.tensor([1, 0, 1, 2, 1])
-amount = torch.tensor([5.0, 8.0, 1.0, 4.0, 2.0])
-print(torch.zeros(3).scatter_add(0, customer, amount))
+for ask in ("sum", "mean", "amax"):
+    print(ask, torch.zeros(3).scatter_reduce(0, customer, amount, ask, include_self=False))
+
 
 # %% Whole rows, added up
 baskets = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # (visit, product)
 print(torch.zeros(3, 2).index_add(0, customer, baskets))
 
-# %% The largest for each customer
-print(torch.zeros(3).scatter_reduce(0, customer, amount, "amax"))
 
-# %% Leave the start out
-print(torch.zeros(3).scatter_reduce(0, customer, -amount, "amax", include_self=False))
+# %% Index select, one axis
+grid = 10 * torch.arange(3)[:, None] + torch.arange(4)
+columns = torch.tensor([0, 2])
+last = torch.tensor([[-1]])
+print(grid)
+print(torch.index_select(grid, dim=1, index=columns))
+
 
 # %% Windows without copying
 prices = torch.tensor([3.0, 5.0, 4.0, 6.0, 8.0, 7.0])
 windows = prices.unfold(0, 3, 1)
 print(windows)
 print(windows.mean(dim=1))
+
 
 # %% Every second window
 print(prices.unfold(0, 2, 2))

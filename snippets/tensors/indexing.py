@@ -14,7 +14,6 @@ print(grid[grid > 11])  # numbers by a question
 board = grid.clone()
 middle = board[1:, 1:3]
 middle += 500
-print(board)
 
 # %% An integer takes an axis
 print(grid[1])

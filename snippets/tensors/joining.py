@@ -15,7 +15,6 @@ print(f"{torch.stack([morning, evening], dim=1).shape = }")
 below = torch.cat([morning, evening])
 beside = torch.cat([morning, evening], dim=1)
 between = torch.stack([morning, evening], dim=1).flatten(0, 1)
-print(between[:4])
 
 # %% Below, beside, between tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -36,12 +35,6 @@ def draw(grids, hues, tall=2.4):
 rows = {"cat, dim=0": below, "cat, dim=1": beside, "stack, flatten": between}
 draw(rows, [below // 12, beside // 12, between // 12], tall=3.8)
 
-# %% cat compares every other axis tags=["raises-exception"]
-torch.cat([morning, evening[:, :2]])
-
-# %% stack compares every axis tags=["raises-exception"]
-torch.stack([morning, evening[:3]])
-
 # %% An empty start changes the dtype
 collected = torch.tensor([])
 for piece in [morning, evening]:
@@ -54,23 +47,12 @@ print("split(4):       ", week.split(4))
 print("chunk(4):       ", week.chunk(4))
 print("tensor_split(4):", week.tensor_split(4))
 
-# %% Pieces of a split are not to be changed tags=["raises-exception"]
-halves = torch.ones(4, requires_grad=True) * 2
-first, second = halves.split(2)
-first += 1
-
 # %% expand takes sizes, repeat takes times
 column = torch.tensor([[1], [2], [3]])
 stretched = column.expand(3, 2)
 repeated = column.repeat(3, 2)
 print(stretched)
 print(f"{repeated.shape = }")
-
-# %% repeat wants every axis tags=["raises-exception"]
-column.repeat(3)
-
-# %% expand stretches only ones tags=["raises-exception"]
-column.expand(6, 2)
 
 # %% The whole, or each number
 weights = torch.tensor([1, 2, 3])
@@ -88,26 +70,45 @@ print(pair.rot90())
 # %% Without dims, roll goes flat
 pair.roll(1)
 
+# %% cat compares every other axis tags=["raises-exception"]
+torch.cat([morning, evening[:, :2]])
+
+# %% stack compares every axis tags=["raises-exception"]
+torch.stack([morning, evening[:3]])
+
+# %% A row is no table tags=["raises-exception"]
+torch.cat([morning, torch.tensor([7, 8, 9])])
+
+# %% Numbers have no axis to lengthen tags=["raises-exception"]
+losses = [torch.tensor(0.5), torch.tensor(0.25)]
+torch.cat(losses)
+
+# %% One list, not two arguments tags=["raises-exception"]
+torch.cat(morning, evening)
+
+# %% Pieces of a split are not to be changed tags=["raises-exception"]
+halves = torch.ones(4, requires_grad=True) * 2
+first, second = halves.split(2)
+first += 1
+
+# %% repeat wants every axis tags=["raises-exception"]
+column.repeat(3)
+
+# %% expand stretches only ones tags=["raises-exception"]
+column.expand(6, 2)
+
 # %% Four pictures make one
 small = torch.arange(24).view(1, 4, 2, 3)  # (batch, 4, height, width)
 blocks = small.unflatten(1, (1, 2, 2))  # (batch, 1, down, right, height, width)
 large = blocks.permute(0, 1, 4, 2, 5, 3).reshape(1, 1, 4, 6)
 large
 
-# %% Every pixel obeys the rule tags=["remove-cell"]
-for k in range(4):
-    for line in range(2):
-        for place in range(3):
-            _there = large[0, 0, line * 2 + k // 2, place * 2 + k % 2]
-            assert _there == small[0, k, line, place]
-
-# %% Every second pixel has a colour
+# %% Every second pixel has a colour tags=["hide-input"]
 straight = small.reshape(1, 1, 4, 6)
 draw(
     {"permute, then reshape": large[0, 0], "reshape alone": straight[0, 0]},
     [large[0, 0] // 6, straight[0, 0] // 6],
 )
-
 
 # %% The library agrees
 import torch.nn.functional as F

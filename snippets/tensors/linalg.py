@@ -8,19 +8,37 @@ totals = torch.tensor([18.0, 7.0, 11.0])
 found = torch.linalg.solve(baskets, totals)
 found
 
+# %% Two lines cross tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+x = torch.linspace(0, 2, 3)
+fig, axes = plt.subplots(1, 2, figsize=(6, 2.4), sharey=True, layout="constrained")
+for axis, (slope, start, nudge, title) in zip(
+    axes, [(1, 0, 0.2, "a clear crossing"), (-0.8, 1.8, 0.2, "almost the same line")]
+):
+    axis.plot(x, 2 - x, label="x + y = 2")
+    axis.plot(x, start + slope * x, "C1", label="the other equation")
+    axis.plot(x, start - nudge + slope * x, "C1--", label="nudged by 0.2")
+    for total in (start, start - nudge):
+        crossing = (2 - total) / (1 + slope)
+        axis.plot(crossing, 2 - crossing, "ko")
+    axis.set(title=title, xlabel="x", xlim=(0, 2.2), ylim=(0, 2.2))
+axes[0].set_ylabel("y")
+axes[0].legend(fontsize=7, loc="lower center")
+plt.show()
+
 # %% Solving needs floats tags=["raises-exception"]
 torch.linalg.solve(baskets.long(), totals.long())
 
-# %% Two triangles and an order
-order, lower, upper = torch.linalg.lu(baskets)
-print(lower)
-print(upper)
+# %% Two totals for three baskets tags=["raises-exception"]
+torch.linalg.solve(baskets, totals[:2])
 
-# %% Factor once, solve often
-factors = torch.linalg.lu_factor(baskets)
-for receipts in (totals, totals + 1):
-    answer = torch.linalg.lu_solve(*factors, receipts[:, None]).squeeze(1)
-    torch.testing.assert_close(answer, torch.linalg.solve(baskets, receipts))
+# %% Twice the same receipt tags=["raises-exception"]
+twice = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
+torch.linalg.solve(twice, torch.ones(2))
+
+# %% No inverse either tags=["raises-exception"]
+torch.linalg.inv(twice)
 
 # %% One thousandth moves a whole unit
 nearly = torch.tensor([[1.0, 1.0], [1.0, 1.001]], dtype=torch.float64)
@@ -40,9 +58,6 @@ for name, guess in [("solve", solved), ("inv", inverted)]:
     miss = (hilbert @ guess - target).abs().max().item()
     print(f"{name:6} {miss < 1e-14 = !s:6} {miss > 1e-6 = !s}")
 
-# %% Twice the same receipt tags=["raises-exception"]
-torch.linalg.solve(torch.tensor([[1.0, 2.0], [2.0, 4.0]]), torch.ones(2))
-
 # %% Singular on paper
 paper = torch.tensor([[0.1, 0.7], [0.3, 2.1]], dtype=torch.float64)
 inverse = torch.linalg.inv(paper)
@@ -50,7 +65,7 @@ print(inverse.isfinite().all(), (inverse.abs() > 1e14).all())
 print(torch.linalg.matrix_rank(paper))
 
 # %% A determinant of zero
-shrink = 0.1 * torch.eye(200)
+shrink = 0.1 * torch.eye(50)
 print(torch.linalg.det(shrink))
 print(torch.linalg.cond(shrink))
 print(torch.linalg.slogdet(shrink))
@@ -72,8 +87,6 @@ fitted = (design @ line).squeeze(1)
 print(line)
 
 # %% The misses, drawn
-import matplotlib.pyplot as plt
-
 fig, axis = plt.subplots(figsize=(5, 2.5), layout="constrained")
 axis.plot(day, fitted, label="least squares")
 axis.plot(day, height, "o", label="measured")
@@ -125,6 +138,17 @@ for axis, rank in zip(axes, (3, 10, 30)):
     axis.set_axis_off()
 plt.show()
 
+# %% Two triangles and an order
+order, lower, upper = torch.linalg.lu(baskets)
+print(lower)
+print(upper)
+
+# %% Factor once, solve often
+factors = torch.linalg.lu_factor(baskets)
+for receipts in (totals, totals + 1):
+    answer = torch.linalg.lu_solve(*factors, receipts[:, None]).squeeze(1)
+    torch.testing.assert_close(answer, torch.linalg.solve(baskets, receipts))
+
 # %% A square root, and a right angle
 root = torch.linalg.cholesky(symmetric)
 Q, R = torch.linalg.qr(design)
@@ -135,7 +159,7 @@ print(R.shape, (R == R.triu()).all())
 saddle = torch.tensor([[1.0, 2.0], [2.0, 1.0]])
 torch.linalg.cholesky(saddle)
 
-# %% Old names, asked today
+# %% Old names, asked today tags=["hide-input"]
 import warnings
 
 spd = torch.tensor([[2.0, 1.0], [1.0, 3.0]])

@@ -4,7 +4,7 @@
 import torch
 
 week = torch.arange(6)
-table = week.view(2, 3)  # a view: the same numbers, other brackets
+table = week.view(2, 3)  # a view
 own = table.clone()  # a copy
 week[0] = 99
 print(table)

@@ -14,7 +14,9 @@ print(f"{out.is_contiguous(memory_format=torch.channels_last) = }")
 channels = 100 * torch.arange(3).view(3, 1, 1)
 rows = 10 * torch.arange(2).view(2, 1)
 image = channels + rows + torch.arange(2)  # (channel, row, column)
-image
+images = torch.stack([image, image + 1000])  # (image, channel, row, column)
+packed = images.to(memory_format=torch.channels_last)
+first = packed[0].clone()
 
 
 # %% The order in memory
@@ -22,18 +24,12 @@ def in_memory(t):
     return t.as_strided((t.numel(),), (1,))
 
 
-images = torch.stack([image, image + 1000])  # (image, channel, row, column)
-packed = images.to(memory_format=torch.channels_last)
 print(in_memory(images)[:12])
 print(in_memory(packed)[:12])
 
 # %% Same shape, other strides
 print(images.shape, images.stride())
 print(packed.shape, packed.stride())
-
-# %% One image by itself
-single = packed[:1].clone()
-single.stride()
 
 # %% Two questions, three tensors
 for t in (images, packed, images.mT):

@@ -1,9 +1,16 @@
-"""NumPy: what a tensor and an array share, where they part, and a dictionary."""
+"""NumPy: what a tensor and an array share, a dictionary, and where they part."""
 
-# %% An array of the same numbers
+# %% There and back
 import numpy as np
 import torch
 
+readings = np.array([[0.5, 1.5, 2.5]])
+batch = torch.from_numpy(readings).float()  # a float32 tensor
+print(batch, batch.dtype)
+back = batch.numpy()
+print(back, back.dtype)
+
+# %% An array of the same numbers
 tensor = torch.ones(5)
 array = tensor.numpy()
 tensor.add_(6)
@@ -30,36 +37,13 @@ table = table + 1
 print(table)
 print(grid)
 
-
-# %% Who shares, who copies
-ones64 = np.ones(3)
-ones32 = torch.ones(3)
-shares = np.shares_memory
-
-# %% Copying with a warning
-copied = np.array(tensor)
-
-# %% Borrowed memory does not grow tags=["raises-exception"]
-borrowed = torch.from_numpy(np.zeros(6))
-borrowed.resize_(100)
-
-# %% Refused, and half done
-print(f"{borrowed.shape = }")
-print(f"{borrowed.untyped_storage().nbytes() = }")
-del borrowed  # reading it would run past the end
-
 # %% The dtype crosses over
 for dtype in ("float64", "float32", "int64", "uint8", "bool", "complex64"):
     print(f"{dtype:10} {torch.from_numpy(np.zeros(2, dtype=dtype)).dtype}")
 
 # %% Twice as wide as the model tags=["raises-exception"]
-readings = np.array([[0.5, 1.5, 2.5]])
 model = torch.nn.Linear(3, 1)
 model(torch.from_numpy(readings))
-
-# %% Narrow at the border
-batch = torch.from_numpy(readings.astype(np.float32))
-print(batch.dtype, model(batch).shape)
 
 # %% The loss accepts it quietly
 from torch.nn import functional as F
@@ -69,92 +53,7 @@ answers = torch.from_numpy(readings)
 loss = F.mse_loss(guess, answers)
 print(loss.dtype)
 
-# %% Not while gradients are recorded tags=["raises-exception"]
-weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
-weight.numpy()
-
-# %% Detached, and still the same memory
-window = weight.detach().numpy()
-window[0] = 50.0
-print(weight)
-
-# %% No such dtype in NumPy tags=["raises-exception"]
-half = torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16)
-half.numpy()
-
-# %% A reversed array tags=["raises-exception"]
-countdown = np.arange(4)[::-1]
-torch.from_numpy(countdown)
-
-# %% DLPack does not survive it
-import multiprocessing
-import os
-
-
-def reversed_by_dlpack():
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # hide the C++ stack
-    torch.from_dlpack(countdown)
-
-
-child = multiprocessing.get_context("fork").Process(target=reversed_by_dlpack)
-child.start()
-child.join()
-print(f"{child.exitcode = }")
-
-# %% Text has no tensor tags=["raises-exception"]
-torch.from_numpy(np.array(["red", "green"]))
-
-# %% Read-only in NumPy only
-constant = np.arange(3.0)
-constant.flags.writeable = False
-leak = torch.from_numpy(constant)
-leak[0] = 9
-print(constant, constant.flags.writeable)
-
-# %% Tensor first, and it works
-distance = torch.tensor([1.0, 2.0])
-time = np.array([4.0, 8.0])
-product = distance * time
-print(product)
-
-# %% Array first, and it does not tags=["raises-exception"]
-time * distance
-
-# %% The error that names concatenation tags=["raises-exception"]
-time + distance
-
-# %% In place, and not in place
-import warnings
-
-warnings.simplefilter("ignore", DeprecationWarning)  # seen above
-total = torch.zeros(2)
-alias = total
-total += time
-print(f"{total = }")
-print(f"{alias = }")
-
-
-# %% What NumPy makes of a tensor
-np.sqrt(distance)
-
-# %% A method of the same name tags=["raises-exception"]
-np.mean(distance)
-
-# %% What torch makes of an array tags=["raises-exception"]
-torch.mean(time)
-
-# %% A NumPy number is only a number
-half_array = np.ones(2, dtype=np.float32) * np.float64(0.5)
-half_tensor = torch.ones(2) * np.float64(0.5)
-print(half_array.dtype, half_tensor.dtype)
-
-# %% Three ways to one number
-mean = torch.tensor([0.1, 0.2]).mean()
-print([mean])
-print([np.array([0.1, 0.2]).mean()])
-print([mean.item()])
-
-# %% One set of numbers, twice
+# %% One set of numbers, twice tags=["hide-input"]
 a = np.array([[3.0, 1.0, 2.0], [6.0, 5.0, 4.0]])
 v = np.array([1.0, 2.0, 4.0, 8.0])
 m = np.array([[2.0, 1.0], [1.0, 3.0]])
@@ -195,6 +94,107 @@ ranks.sort()
 print(scores)
 print(ranks)
 
+# %% Who shares, who copies
+ones64 = np.ones(3)
+ones32 = torch.ones(3)
+shares = np.shares_memory
+
+# %% Copying with a warning
+copied = np.array(tensor)
+
+# %% Not while gradients are recorded tags=["raises-exception"]
+weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+weight.numpy()
+
+# %% Detached, and still the same memory
+window = weight.detach().numpy()
+window[0] = 50.0
+print(weight)
+
+# %% No such dtype in NumPy tags=["raises-exception"]
+half = torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16)
+half.numpy()
+
+# %% A reversed array tags=["raises-exception"]
+countdown = np.arange(4)[::-1]
+torch.from_numpy(countdown)
+
+# %% Text has no tensor tags=["raises-exception"]
+torch.from_numpy(np.array(["red", "green"]))
+
+# %% Tensor first, and it works
+distance = torch.tensor([1.0, 2.0])
+time = np.array([4.0, 8.0])
+product = distance * time
+print(product)
+
+# %% Array first, and it does not tags=["raises-exception"]
+time * distance
+
+# %% The error that names concatenation tags=["raises-exception"]
+time + distance
+
+# %% In place, and not in place
+import warnings
+
+warnings.simplefilter("ignore", DeprecationWarning)  # seen above
+total = torch.zeros(2)
+alias = total
+total += time
+print(f"{total = }")
+print(f"{alias = }")
+
+# %% What torch makes of an array tags=["raises-exception"]
+torch.mean(time)
+
+# %% What NumPy makes of a tensor
+np.sqrt(distance)
+
+# %% A method of the same name tags=["raises-exception"]
+np.mean(distance)
+
+# %% Read-only in NumPy only
+constant = np.arange(3.0)
+constant.flags.writeable = False
+leak = torch.from_numpy(constant)
+leak[0] = 9
+print(constant, constant.flags.writeable)
+
+# %% Borrowed memory does not grow tags=["raises-exception"]
+borrowed = torch.from_numpy(np.zeros(6))
+borrowed.resize_(100)
+
+# %% Refused, and half done
+print(f"{borrowed.shape = }")
+print(f"{borrowed.untyped_storage().nbytes() = }")
+del borrowed  # reading it would run past the end
+
+# %% DLPack does not survive it
+import multiprocessing
+import os
+
+
+def reversed_by_dlpack():
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # hide the C++ stack
+    torch.from_dlpack(countdown)
+
+
+child = multiprocessing.get_context("fork").Process(target=reversed_by_dlpack)
+child.start()
+child.join()
+print(f"{child.exitcode = }")
+
+# %% A NumPy number is only a number
+half_array = np.ones(2, dtype=np.float32) * np.float64(0.5)
+half_tensor = torch.ones(2) * np.float64(0.5)
+print(half_array.dtype, half_tensor.dtype)
+
+# %% Three ways to one number
+mean = torch.tensor([0.1, 0.2]).mean()
+print([mean])
+print([np.array([0.1, 0.2]).mean()])
+print([mean.item()])
+
 # %% One message for every plot tags=["raises-exception"]
 import matplotlib.pyplot as plt
 
@@ -211,7 +211,6 @@ axes.set_xlabel("time")
 axes.set_ylabel("wave")
 axes.legend()
 axes.grid(True)
-
 
 # %% Channels first are no picture tags=["raises-exception"]
 plt.imshow(torch.zeros(3, 4, 5))

@@ -6,34 +6,17 @@ import torch
 prices = torch.tensor([2, 5, 9])
 amounts = torch.tensor([1, 10])
 print(prices[:, None] * amounts)
+
+
+# %% Who is dearer than whom
 print(prices[:, None] > prices)
+
 
 # %% One hot by asking
 labels = torch.tensor([2, 0, 1, 2])
 one_hot = (labels[:, None] == torch.arange(3)).int()
 print(one_hot)
 
-# %% Distances of every pair
-people = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 0.0]])  # (person, xy)
-shops = torch.tensor([[0.0, 0.0], [3.0, 0.0]])  # (shop, xy)
-apart = people[:, None] - shops  # (person, shop, xy)
-print(f"{apart.shape = }")
-distances = (apart**2).sum(dim=-1).sqrt()
-print(distances)
-torch.testing.assert_close(distances, torch.cdist(people, shops))
-
-# %% The square, multiplied out
-people_squared = (people**2).sum(dim=1, keepdim=True)  # (person, 1)
-shops_squared = (shops**2).sum(dim=1)  # (shop,)
-squared = people_squared + shops_squared - 2 * people @ shops.T
-print(squared)
-
-# %% Close together, far from zero
-near = 10_000 + torch.arange(26.0)[:, None] / 100  # (point, 1)
-by_difference = torch.cdist(near, near, compute_mode="donot_use_mm_for_euclid_dist")
-multiplied_out = torch.cdist(near, near)
-for found in (by_difference, multiplied_out):
-    print(((found > 0) & (found < 1)).sum())
 
 # %% Three guesses, nine errors
 target = torch.tensor([1.0, 2.0, 3.0])
@@ -41,6 +24,7 @@ guess = target[:, None]  # every number right, shape (3, 1)
 errors = guess - target
 print(errors)
 print((errors**2).mean())
+
 
 # %% Training on every pair
 distance = torch.tensor([[0.0], [1.0], [2.0], [3.0], [4.0]])  # (ride, 1)
@@ -50,7 +34,7 @@ fare = torch.tensor([1.0, 3.0, 5.0, 7.0, 9.0])  # 1 + 2 · distance
 def fit(target):
     slope = torch.zeros(1, requires_grad=True)
     start = torch.zeros(1, requires_grad=True)
-    for _ in range(500):
+    for _ in range(200):
         guess = slope * distance + start  # (ride, 1)
         loss = ((guess - target) ** 2).mean()
         by_slope, by_start = torch.autograd.grad(loss, (slope, start))
@@ -64,7 +48,8 @@ fitted = {"(5, 1)": fit(fare[:, None]), "(5,)": fit(fare)}
 for shape, (slope, start, loss) in fitted.items():
     print(f"{shape:7} slope {slope:.3f}, start {start:.3f}, loss {loss:.3f}")
 
-# %% The line that learned nothing
+
+# %% The line that learned nothing tags=["hide-input"]
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
@@ -84,8 +69,10 @@ def every_pair(guess):
 print("true fares: ", every_pair(fare))
 print("always mean:", every_pair(fare.mean().expand(5)))
 
+
 # %% The library warns, once
 torch.nn.functional.mse_loss(guess, target)
+
 
 # %% Two lines, one warning
 import warnings
@@ -99,7 +86,8 @@ with warnings.catch_warnings(record=True) as caught:
     loss_of(guess[:2], target[:2])
     print(len(caught))
 
-# %% Who warns, who does not
+
+# %% Who warns, who does not tags=["hide-input"]
 import torch.nn.functional as F
 
 half = torch.full((3, 1), 0.5)
@@ -124,10 +112,12 @@ for name, call in losses.items():
             verdict = "raises"
     print(f"{name:29}{verdict}")
 
+
 # %% An accuracy of two
 answers = torch.tensor([0, 1, 1, 0])
 predicted = answers[:, None]  # (4, 1), all right
 (predicted == answers).sum() / len(answers)
+
 
 # %% Which comparisons stretch
 ones = torch.ones(3)
@@ -136,8 +126,38 @@ print(f"{(ones == tower).all() = }")
 print(f"{torch.allclose(ones, tower) = }")
 print(f"{torch.equal(ones, tower) = }")
 
+
 # %% The strict comparison tags=["raises-exception"]
 torch.testing.assert_close(ones, tower)
+
+
+# %% In place, no pair tags=["raises-exception"]
+prices[:, None].mul_(amounts)
+
+
+# %% Distances of every pair
+people = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 0.0]])  # (person, xy)
+shops = torch.tensor([[0.0, 0.0], [3.0, 0.0]])  # (shop, xy)
+apart = people[:, None] - shops  # (person, shop, xy)
+print(f"{apart.shape = }")
+distances = (apart**2).sum(dim=-1).sqrt()
+print(distances)
+torch.testing.assert_close(distances, torch.cdist(people, shops))
+
+
+# %% The square, multiplied out
+people_squared = (people**2).sum(dim=1, keepdim=True)  # (person, 1)
+shops_squared = (shops**2).sum(dim=1)  # (shop,)
+squared = people_squared + shops_squared - 2 * people @ shops.T
+print(squared)
+
+
+# %% Close together, far from zero
+near = 10_000 + torch.arange(26.0)[:, None] / 100  # (point, 1)
+by_difference = torch.cdist(near, near, compute_mode="donot_use_mm_for_euclid_dist")
+multiplied_out = torch.cdist(near, near)
+for found in (by_difference, multiplied_out):
+    print(((found > 0) & (found < 1)).sum())
 
 
 # %% Puzzle: a chessboard tags=["exercise"]

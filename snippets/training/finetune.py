@@ -19,14 +19,32 @@ optimizer.step()
 for name, old in before.items():
     print(name, "kept" if model.get_parameter(name).equal(old) else "moved")
 
-# %% Ten digits in two halves
-from sklearn.datasets import load_digits
+# %% Ten digits in two halves tags=["hide-input"]
+bars = {"a": (0, slice(4)), "g": (3, slice(4)), "d": (6, slice(4))}
+bars |= {"f": (slice(4), 0), "b": (slice(4), 3), "e": (slice(3, 7), 0), "c": (slice(3, 7), 3)}
+lit = "abcdef bc abged abgcd fgbc afgcd afgedc abc abcdefg abcdfg".split()  # which bars, for each digit
 
-digits = load_digits()
-images = torch.from_numpy(digits.images).float()[:, None] / 16
-labels = torch.from_numpy(digits.target)
+
+def draw(count):
+    """Pictures of digits as a pocket calculator shows them, moved by chance, in noise."""
+    shapes = torch.zeros(10, 7, 4)
+    for shape, names in zip(shapes, lit):
+        for name in names:
+            shape[bars[name]] = 1
+    labels = torch.arange(count) % 10
+    images = torch.rand(count, 1, 8, 8)  # (picture, channel, row, column)
+    for image, label in zip(images, labels):
+        down, right = torch.randint(2, ()), torch.randint(5, ())
+        image[0, down : down + 7, right : right + 4] += shapes[label]
+    return images, labels
+
+
+torch.manual_seed(0)
+images, labels = draw(1000)
 early, late = labels < 5, labels >= 5
 print(images[early].shape, images[late].shape)
+for row in images[[2, 7], 0].transpose(0, 1).flatten(1):  # a 2 and a 7, side by side
+    print("".join(".:#"[int(2 * value)] if value < 1 else "#" for value in row))
 
 
 # %% Pre-training on 0 to 4
@@ -62,8 +80,8 @@ def accuracy(model, images, targets):
 torch.manual_seed(0)
 trained = nn.Sequential(new_body(), nn.Linear(64, 5))
 optimizer = torch.optim.AdamW(trained.parameters(), lr=0.01)
-train(trained, optimizer, images[early][:600], labels[early][:600], 100)
-known = accuracy(trained, images[early][600:], labels[early][600:])
+train(trained, optimizer, images[early][:400], labels[early][:400], 100)
+known = accuracy(trained, images[early][400:], labels[early][400:])
 print(f"{known > 0.9 = }")
 
 # %% Nine is no place among five tags=["raises-exception"]
@@ -179,24 +197,21 @@ import matplotlib.pyplot as plt
 steps = [0, 5, 10, 20, 40]
 curves = {}
 for start in ("from scratch", "frozen body", "fine-tuned"):
-    runs = []
-    for seed in range(3):
-        torch.manual_seed(seed)
-        body = new_body() if start == "from scratch" else deepcopy(trained[0])
-        model = nn.Sequential(body, nn.Linear(64, 5))
-        body.requires_grad_(start != "frozen body")
-        moving = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(moving, lr=0.01)
-        points = [accuracy(model, images[late][rest], targets[rest])]
-        for count in torch.tensor(steps).diff().tolist():
-            model.train()
-            body.train(start != "frozen body")
-            train(model, optimizer, images[late][few], targets[few], count)
-            points.append(accuracy(model, images[late][rest], targets[rest]))
-        runs.append(points)
-    curves[start] = torch.tensor(runs).mean(dim=0)
+    torch.manual_seed(0)
+    body = new_body() if start == "from scratch" else deepcopy(trained[0])
+    model = nn.Sequential(body, nn.Linear(64, 5))
+    body.requires_grad_(start != "frozen body")
+    moving = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(moving, lr=0.01)
+    points = [accuracy(model, images[late][rest], targets[rest])]
+    for count in torch.tensor(steps).diff().tolist():
+        model.train()
+        body.train(start != "frozen body")
+        train(model, optimizer, images[late][few], targets[few], count)
+        points.append(accuracy(model, images[late][rest], targets[rest]))
+    curves[start] = torch.tensor(points)
 
-fig, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+fig, axes = plt.subplots(figsize=(6, 3.2))
 for start, curve in curves.items():
     axes.plot(steps, curve, "o-", label=start)
 axes.set(title="Digits 5 to 9, 20 pictures of each", xlabel="step")
@@ -209,16 +224,14 @@ saved = trained.state_dict()
 ten = nn.Sequential(new_body(), nn.Linear(64, 10))
 ten.load_state_dict(saved, strict=False)
 
-# %% Strict or not, what fits is loaded tags=["remove-cell"]
+# %% Strict or not, what fits is loaded
 for strict in (True, False):
-    partly = nn.Sequential(new_body(), nn.Linear(64, 10))
+    ten = nn.Sequential(new_body(), nn.Linear(64, 10))
     try:
-        partly.load_state_dict(saved, strict=strict)
+        ten.load_state_dict(saved, strict=strict)
     except RuntimeError:
-        now = partly.state_dict()
-        assert all(torch.equal(now[name], saved[name]) for name in now if not name.startswith("1."))
-    else:
-        raise ValueError("the head has another size")
+        now = ten.state_dict()
+        print([name for name in now if not torch.equal(now[name], saved[name])])
 
 # %% Load all but the head
 ten = nn.Sequential(new_body(), nn.Linear(64, 10))

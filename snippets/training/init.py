@@ -39,12 +39,12 @@ for std in (0.01, 1.0, kaiming):
 # %% Only one line stays level tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, ax = plt.subplots(figsize=(6, 3))
+fig, ax = plt.subplots(figsize=(4.5, 3))
 starts = {"1": 1.0, "0.088, Kaiming": kaiming, "0.036, as in nn.Linear": (3 * 256) ** -0.5, "0.01": 0.01}
 for name, std in starts.items():
     ax.plot(range(1, 21), torch.tensor(sizes(std)).log10(), label=f"std {name}")
 ax.set(xlabel="layer", ylabel="mean size, as a power of 10", xticks=range(0, 21, 5))
-ax.legend()
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% A product adds up, relu halves

@@ -237,7 +237,7 @@ for ax, letter, log in zip(grid.flatten(), "ABCDEFGH", logs.values()):
     if log.max() > 1.6:
         ax.text(10, 0.8, "losses: off the scale", ha="center")
 figure.subplots_adjust(hspace=0.35, wspace=0.1)
-grid[0, 0].legend(fontsize="small")
+figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="upper center", ncols=3)
 for ax in grid[3]:
     ax.set_xlabel("epoch")
 plt.show()

@@ -72,29 +72,6 @@ for dtype in (torch.float32, torch.float64):
         torch.testing.assert_close(*slopes)
 
 
-# %% By hand, with skipped targets, weights and smoothing tags=["remove-cell"]
-def agree(mine, theirs, x):
-    torch.testing.assert_close(mine, theirs)
-    torch.testing.assert_close(torch.autograd.grad(mine, x, retain_graph=True), torch.autograd.grad(theirs, x))
-
-
-for dtype in (torch.float32, torch.float64):
-    for examples, classes in [(1, 2), (6, 3), (64, 100)]:
-        x = (3 * torch.randn(examples, classes, dtype=dtype)).requires_grad_()
-        y = torch.randint(classes, (examples,))
-        each = x.logsumexp(dim=1) - x[torch.arange(examples), y]
-        share = torch.rand(classes, dtype=dtype) + 0.1
-        agree((share[y] * each).sum() / share[y].sum(), F.cross_entropy(x, y, weight=share), x)
-        kept = torch.arange(examples) % 2 == 0
-        agree(each[kept].mean(), F.cross_entropy(x, y.where(kept, -100)), x)
-        soft = 0.9 * F.one_hot(y, classes).to(dtype) + 0.1 / classes
-        agree(-(soft * x.log_softmax(dim=1)).sum(dim=1).mean(), F.cross_entropy(x, y, label_smoothing=0.1), x)
-        z = 3 * torch.randn(examples, classes, dtype=dtype)
-        miss = (x - z).abs()
-        agree(miss.square().mean(), F.mse_loss(x, z), x)
-        agree(miss.mean(), F.l1_loss(x, z), x)
-        agree(torch.where(miss < 1, miss.square() / 2, miss - 0.5).mean(), F.huber_loss(x, z), x)
-
 # %% Softmax twice hides a mistake
 wrong = torch.tensor([[0.0, 50.0, 0.0]], requires_grad=True)  # sure of class 1
 truth = torch.tensor([0])
@@ -178,7 +155,7 @@ print(f"{F.cross_entropy(logits, target, label_smoothing=0.1):.4f}")
 # %% Squared, absolute, and both tags=["hide-input"]
 error = torch.linspace(-3, 3, 301, requires_grad=True)
 zero = torch.zeros(301)
-figure, (left, middle) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
+figure, (left, middle) = plt.subplots(1, 2, figsize=(7, 2.8))
 for name, f in {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss}.items():
     height = f(error, zero, reduction="none")
     (slope,) = torch.autograd.grad(height.sum(), error)
@@ -188,6 +165,30 @@ left.set(title="Loss", xlabel="error")
 middle.set(title="Its slope", xlabel="error")
 left.legend()
 plt.show()
+
+
+# %% Five rules by hand, and by the library tags=["hide-input"]
+def agree(mine, theirs, x):
+    torch.testing.assert_close(mine, theirs)
+    torch.testing.assert_close(torch.autograd.grad(mine, x, retain_graph=True), torch.autograd.grad(theirs, x))
+
+
+torch.manual_seed(0)
+for dtype in (torch.float32, torch.float64):
+    for examples, classes in [(2, 2), (6, 3), (64, 100)]:
+        x = (3 * torch.randn(examples, classes, dtype=dtype)).requires_grad_()
+        y = torch.randint(classes, (examples,))
+        losses = x.logsumexp(dim=1) - x[torch.arange(examples), y]
+        share = torch.rand(classes, dtype=dtype) + 0.1
+        agree((share[y] * losses).sum() / share[y].sum(), F.cross_entropy(x, y, weight=share), x)
+        kept = torch.arange(examples) % 2 == 0
+        agree(losses[kept].mean(), F.cross_entropy(x, y.where(kept, -100)), x)
+        soft = 0.9 * F.one_hot(y, classes).to(dtype) + 0.1 / classes
+        agree(-(soft * x.log_softmax(dim=1)).sum(dim=1).mean(), F.cross_entropy(x, y, label_smoothing=0.1), x)
+        miss = x.abs()
+        agree(miss.mean(), F.l1_loss(x, torch.zeros_like(x)), x)
+        agree(torch.where(miss < 1, miss.square() / 2, miss - 0.5).mean(), F.huber_loss(x, torch.zeros_like(x)), x)
+print("weights, padding, smoothing, l1, huber: the same, slopes too")
 
 # %% One outlier pulls the mean
 prices = torch.tensor([10.0, 11.0, 12.0, 13.0, 100.0])
@@ -217,6 +218,15 @@ def check_yes_no(yes_no):
     (slope,) = torch.autograd.grad(loss.sum(), score)
     right = torch.tensor([-0.8808, -0.0474, 1.0, -1.0, -0.5, 0.6308])
     assert torch.allclose(slope, right, atol=1e-4), f"the slopes are {slope}"
+    for dtype in (torch.float32, torch.float64):
+        for shape in [(), (5,), (3, 4)]:
+            score = (30 * torch.randn(shape, dtype=dtype)).requires_grad_()
+            answer = torch.rand(shape, dtype=dtype)
+            mine = yes_no(score, answer)
+            theirs = F.binary_cross_entropy_with_logits(score, answer, reduction="none")
+            torch.testing.assert_close(mine, theirs)
+            slopes = [torch.autograd.grad(loss.sum(), score) for loss in (mine, theirs)]
+            torch.testing.assert_close(*slopes)
 
 
 check_yes_no(yes_no)
@@ -254,18 +264,6 @@ def yes_no(score, answer):
 # %% Wrong: yes or no, and nothing between tags=["wrong"]
 def yes_no(score, answer):
     return F.softplus(torch.where(answer > 0.5, -score, score))
-
-
-# %% Yes or no against the library tags=["remove-cell"]
-for dtype in (torch.float32, torch.float64):
-    for shape in [(), (5,), (3, 4)]:
-        score = (30 * torch.randn(shape, dtype=dtype)).requires_grad_()
-        answer = torch.rand(shape, dtype=dtype)
-        mine = yes_no(score, answer)
-        theirs = F.binary_cross_entropy_with_logits(score, answer, reduction="none")
-        torch.testing.assert_close(mine, theirs)
-        slopes = [torch.autograd.grad(loss.sum(), score) for loss in (mine, theirs)]
-        torch.testing.assert_close(*slopes)
 
 
 # %% Exercise: a loss for sentences tags=["exercise"]

@@ -10,7 +10,8 @@ import posixpath
 import re
 import shutil
 import tempfile
-from html import escape
+import textwrap
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
@@ -77,9 +79,11 @@ class TorchproofPlugin(BasePlugin):
 
     @stops
     def on_page_content(self, content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-        """Finish a walk-through, and offer each chapter's files to take away."""
+        """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
         if page.torchproof:
             content = page.torchproof.finished(content)
+        if first := FIRST.search(content):
+            page.meta.setdefault("description", _description(first[1]))
         name = _name(page)
         checker = _build(config).current()
         if name not in checker.site.snippets:
@@ -115,8 +119,18 @@ class TorchproofPlugin(BasePlugin):
 
         return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
 
+    def on_nav(self, nav: Navigation, **_: Any) -> None:
+        self.pages = nav.pages
+
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        """Take this day out of the sitemap: what is built from one commit is one site, whenever and wherever."""
+        """List the pages for language models (llmstxt.org), and take this day out of the sitemap.
+
+        What is built from one commit is one site, whenever and wherever.
+        """
+        lines = [f"# {config.site_name}", "", f"> {config.site_description or config.site_name}", "", "## Pages", ""]
+        for page in self.pages:
+            lines.append(f"- [{page.title}]({page.canonical_url or page.url}): {page.meta.get('description', '')}")
+        Path(config.site_dir, "llms.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
         sitemap = Path(config.site_dir, "sitemap.xml")
         if sitemap.exists():
             dateless = re.sub(r"\s*<lastmod>.*?</lastmod>", "", sitemap.read_text(encoding="utf-8"))
@@ -160,6 +174,15 @@ OFFERS = {
     ".py": "Download script",
 }
 """The text of a link, by the end of the file's name."""
+
+
+def _description(paragraph: str) -> str:
+    """What a search engine shows of a page: the first words of a paragraph, without markup."""
+    return textwrap.shorten(unescape(re.sub("<[^>]*>", "", paragraph)), 160, placeholder=" …")
+
+
+FIRST = re.compile("<p>(.*?)</p>", re.S)
+"""The first paragraph of a page; what the build says of it has a class."""
 
 VERIFIED = re.compile(r'<p class="tp-verified"[^>]*>.*?</p>', re.S)
 

@@ -11,7 +11,7 @@ from html import escape
 from ..compare.recordings import STATES, Recording
 from ..compare.transcript import normalised
 from ..model.cells import Cell, Snippet
-from ..model.devices import DEVICES
+from ..model.devices import DEVICES, Device
 from ..model.problems import Problem
 from ..model.runs import MARKS, CellRun, Figure, Output
 from ..model.text import visible
@@ -71,9 +71,8 @@ class Card:
         there, device = self.elsewhere.get(made.device), DEVICES[made.device]
         state = made.cells[self.cell.slug].state if self.cell.slug in made.cells else "gone"
         if there is None:
-            # where nothing is recorded yet, the page's first line says so
             is_said = state == "gone" or (self.cell.home == "cpu" and not made.provenance)
-            return outputs if is_said else outputs + self._waiting(device.name, state)
+            return outputs if is_said else outputs + _waiting(device, state)
         badge = ' <span class="tp-badge">older torch</span>' if state == "older torch" else ""
         origin = f"recorded on {escape(made.origin)}{badge}"
         if self.cell.home == made.device:
@@ -84,12 +83,6 @@ class Card:
         recorded = f'{self._outputs(there) or nothing}<p class="tp-device">{origin}</p>'
         return _tabs(self.cell, [("CPU", outputs or nothing), (device.label, recorded)])
 
-    def _waiting(self, device: str, state: str) -> str:
-        command = f"torchproof record --device {device} -k {self.snippet.name}"
-        reason = "" if state == "missing" else f" ({STATES[state]})"
-        text = f"{DEVICES[device].label}: waiting for {DEVICES[device].run}{reason}. <code>{escape(command)}</code>"
-        return f'<p class="tp-device tp-device--waiting">{text}</p>'
-
     def _is_same(self, there: CellRun) -> bool:
         """Whether the cell printed, showed and raised the same here and there."""
         if self.run is None:
@@ -97,6 +90,11 @@ class Card:
         sides = [[f"{o.mark} {o.text}".removesuffix("\n") for o in run.outputs] for run in (self.run, there)]
         here, there_ = map(normalised, sides) if self.cell.is_volatile else sides
         return here == there_
+
+
+def _waiting(device: Device, state: str) -> str:
+    reason = "yet" if state == "missing" else f"to show: {STATES[state]}"
+    return f'<p class="tp-device tp-device--waiting">{device.label}: no output {reason}</p>'
 
 
 def problems_html(problems: list[Problem]) -> str:

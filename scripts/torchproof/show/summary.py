@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..compare.check import ChapterCheck
-from ..compare.recordings import STATES, Recording
+from ..compare.recordings import SHOWN, STATES, Recording
+from ..model.cells import Snippet
 from ..model.devices import DEVICES, RECORDED
 from ..model.drawings import Table, Value
 from ..model.pages import Page
@@ -19,7 +20,8 @@ def chapter_line(check: ChapterCheck) -> str:
     versions = " · ".join(f"{name} {version}" for name, version in check.run.versions.items() if name != "matplotlib")
     counts = f"{many(_outputs(check), 'output')} compared, {many(check.proofs, 'proof')} checked"
     line = f"{_state(check) if check.problems else counts} · CPU · {versions}"
-    return " · ".join([line, *map(_recorded_line, check.recordings.values())])
+    recorded = (_recorded_line(check.snippet, made) for made in check.recordings.values())
+    return " · ".join(filter(None, [line, *recorded]))
 
 
 def counts(checks: list[ChapterCheck]) -> str:
@@ -105,9 +107,10 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
     for recording in made:
         if recording.provenance:
             row = (DEVICES[device].label, *recording.provenance.values())
-            cells[row] = cells.get(row, 0) + recording.count("fresh", "older torch")
+            cells[row] = cells.get(row, 0) + recording.count(*SHOWN)
     waiting, chapters = sum(r.waiting for r in made), sum(bool(r.waiting) for r in made)
-    text = f"{many(waiting, 'cell')} of {many(chapters, 'chapter')} wait for {DEVICES[device].run}."
+    text = f"{many(waiting, 'cell')} of {many(chapters, 'chapter')} wait for {DEVICES[device].run}"
+    text += f" (`torchproof record --device {device}`)."
     if not cells:
         return text
     names = [name.upper() if name == "gpu" else name for name in DEVICES[device].provenance[:-1]]
@@ -116,15 +119,14 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
     return "\n".join([head, *rows, "", text if waiting else f"No cell waits for {DEVICES[device].run}."])
 
 
-def _recorded_line(made: Recording) -> str:
-    """What is recorded of a chapter on a device, and what is not."""
-    device = DEVICES[made.device]
-    waiting = f"{many(made.waiting, 'cell')} waiting for {device.run}"
-    shown = made.count("fresh", "older torch")
-    if not shown:
-        return f"{device.label}: {waiting}"
-    line = f"{device.label}: {many(shown, 'cell')} recorded on {made.origin}"
-    return f"{line}, {waiting}" if made.waiting else line
+def _recorded_line(snippet: Snippet, made: Recording) -> str:
+    """What is recorded of a chapter on a device, and how many of the cells on its page show no output; perhaps none."""
+    label = DEVICES[made.device].label
+    silent = [cell for cell in snippet.cells if cell.home == made.device and cell.is_shown]
+    silent = [cell for cell in silent if not made.cells[cell.slug].is_shown]
+    counts = [f"{many(recorded, 'cell')} recorded on {made.origin}"] if (recorded := made.count(*SHOWN)) else []
+    counts += [f"{many(len(silent), 'cell')} without output yet"] if silent else []
+    return f"{label}: {', '.join(counts)}" if counts else ""
 
 
 def _recorded(made: Recording | None) -> str:
