@@ -28,6 +28,7 @@ from .build import Build, build_of
 from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
 from .notebooks import colab, downloads, write
+from .search import add_to_index
 
 log = get_plugin_logger(__name__)
 
@@ -99,8 +100,13 @@ class TorchproofPlugin(BasePlugin):
         page.content = CELL.sub("", page.content or "")
 
     @event_priority(-100)
-    def _with_cells(self, context: Any, *, page: Page, **_: Any) -> None:
+    def _with_cells(self, context: Any, *, page: Page, config: MkDocsConfig, **_: Any) -> None:
+        """Show them again, and add to the index what is said and used in them."""
         page.content = self.whole
+        checker = _build(config).current()
+        entries = getattr(getattr(config.plugins.get("material/search"), "search_index", None), "entries", None)
+        if entries is not None and _name(page) in checker.site.pages:
+            add_to_index(entries, page.url, checker.site.pages[_name(page)], checker, page.content)
 
     on_page_context = CombinedEvent(_without_cells, _with_cells)
 
