@@ -125,13 +125,15 @@ class Once:
         self.runner = runner
         self.cache = runner.cache
         self.runs = {}
+        self.kept = set()
 
     def run(self, job):
         key = replace(job, file="")
         if key not in self.runs:
             self.runs[key] = self.runner.run(job)
-        if not self.runs[key].died:
+        if job not in self.kept and not self.runs[key].died:
             self.cache.save(job, self.runs[key])
+            self.kept.add(job)
         return self.runs[key]
 
 
