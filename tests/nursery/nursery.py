@@ -1,6 +1,6 @@
 """A nursery of zygotes: one process that imports what a zygote imports, once, and forks a zygote for whoever asks.
 
-Half of the time of a test run was 200 zygotes that each imported torch. One that is forked here differs from one that
+Much of a test run was zygotes that each imported torch, five seconds of CPU time apiece. One that is forked here differs from one that
 was started in its parent only: the same code, environment, folder and log. `conftest.py` starts the nurseries, one
 for each hash seed; without them, and in tests that take the variable away, zygotes are started as ever.
 """
