@@ -181,7 +181,7 @@ ASK = """async ([queries, without]) => {
         worker.onmessage = (event) => done(event.data.data);
         worker.postMessage({ type, data });
     });
-    await answer(0, { config, docs: kept, options: { suggest: true } });
+    await answer(0, { config, docs: kept, options: {} });
     const found = {};
     for (const query of queries) {
         const { items } = await answer(2, query);
