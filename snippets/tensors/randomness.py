@@ -214,7 +214,10 @@ for columns in (1, 7, 8, 16, 20):
     large = batch_noise(5, columns, seed=0)
     assert torch.equal(large[:3], small), columns
     assert len(large.unique()) == large.numel(), columns
-assert (large < 0).any(), "not normal"
+many = batch_noise(300, 20, seed=0)
+assert many.shape == (300, 20), many.shape
+assert (many < -2).any() and (many > 2).any(), "not normal"
+assert not torch.equal(many, batch_noise(300, 20, seed=1)), "the seed does nothing"
 
 
 # %% Solution: noise for any batch tags=["solution"]
@@ -230,13 +233,33 @@ for columns in (1, 7, 8, 16, 20):
     large = batch_noise(5, columns, seed=0)
     assert torch.equal(large[:3], small), columns
     assert len(large.unique()) == large.numel(), columns
-assert (large < 0).any(), "not normal"
+many = batch_noise(300, 20, seed=0)
+assert many.shape == (300, 20), many.shape
+assert (many < -2).any() and (many > 2).any(), "not normal"
+assert not torch.equal(many, batch_noise(300, 20, seed=1)), "the seed does nothing"
 
 
 # %% Wrong: one row for all tags=["wrong"]
 def batch_noise(rows, columns, seed):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(columns, generator=generator).expand(rows, columns)
+
+
+# %% Wrong: the seed forgotten tags=["wrong"]
+def batch_noise(rows, columns, seed):
+    generator = torch.Generator()
+    return torch.stack([torch.randn(columns, generator=generator) for _ in range(rows)])
+
+
+# %% Wrong: uniform around zero tags=["wrong"]
+def batch_noise(rows, columns, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.rand(columns, generator=generator) - 0.5 for _ in range(rows)])
+
+
+# %% Wrong: a hundred rows, cut tags=["wrong"]
+def batch_noise(rows, columns, seed):
+    return torch.randn(100, columns, generator=torch.Generator().manual_seed(seed))[:rows]
 
 
 # %% Wrong: uniform numbers tags=["wrong"]
@@ -266,13 +289,14 @@ def resume(checkpoint):
     return checkpoint["position"]
 
 
-torch.manual_seed(0)
-target = walk(torch.zeros(1), 10)
-torch.manual_seed(0)
-checkpoint = save(walk(torch.zeros(1), 3))
-torch.rand(100)  # another program runs in between
-arrived = walk(resume(checkpoint), 7)
-assert torch.equal(arrived, target), (arrived, target)
+for seed in (0, 7):
+    torch.manual_seed(seed)
+    target = walk(torch.zeros(1), 10)
+    torch.manual_seed(seed)
+    checkpoint = save(walk(torch.zeros(1), 3))
+    torch.manual_seed(99)  # another program runs in between
+    arrived = walk(resume(checkpoint), 7)
+    assert torch.equal(arrived, target), (arrived, target)
 
 
 # %% Solution: stop and go on tags=["solution"]
@@ -287,7 +311,7 @@ def resume(checkpoint):
 
 torch.manual_seed(0)
 checkpoint = save(walk(torch.zeros(1), 3))
-torch.rand(100)  # another program runs in between
+torch.manual_seed(99)  # another program runs in between
 arrived = walk(resume(checkpoint), 7)
 assert torch.equal(arrived, target), (arrived, target)
 
@@ -299,6 +323,17 @@ def save(position):
 
 def resume(checkpoint):
     torch.manual_seed(checkpoint["seed"])
+    return checkpoint["position"]
+
+
+# %% Wrong: the first three steps again, from a constant seed tags=["wrong"]
+def save(position):
+    return {"position": position}
+
+
+def resume(checkpoint):
+    torch.manual_seed(0)
+    walk(torch.zeros(1), 3)
     return checkpoint["position"]
 
 
@@ -332,8 +367,8 @@ def noticed(between):
     return draw() != expected
 
 
-def detour():
-    with without_trace(5):
+def detour(seed=5):
+    with without_trace(seed):
         return draw()
 
 
@@ -343,6 +378,7 @@ def accident():
 
 
 assert detour() == detour(), "not seeded inside"
+assert detour(5) != detour(6), "the seed does nothing"
 assert not noticed(detour), "noticed outside"
 assert not noticed(accident), "noticed after an error"
 
@@ -362,6 +398,7 @@ def without_trace(seed):
 
 
 assert detour() == detour(), "not seeded inside"
+assert detour(5) != detour(6), "the seed does nothing"
 assert not noticed(detour), "noticed outside"
 assert not noticed(accident), "noticed after an error"
 
@@ -385,6 +422,19 @@ def without_trace(seed):
         yield
     finally:
         seed_everything(seed)
+
+
+# %% Wrong: one seed for all tags=["wrong"]
+@contextmanager
+def without_trace(seed):
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            seed_everything(0)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 # %% Wrong: NumPy forgotten tags=["wrong"]

@@ -127,7 +127,7 @@ model[0].eval()
 model(images[late])
 print(torch.equal(norm.running_mean, mean))
 
-# %% The old optimizer moves the old head
+# %% The old optimizer holds the old head
 model = deepcopy(trained)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
 model[1] = nn.Linear(64, 5)  # too late
@@ -258,7 +258,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
 train(model, optimizer, images[late], targets, 2)
 for name, value in model[0].state_dict().items():
     assert torch.equal(value, before[name]), f"{name} has moved"
-assert model[1].training and model[1].weight.requires_grad
+assert model[1].training and all(p.requires_grad for p in model[1].parameters()), "the head"
 
 
 # %% Solution: train the head only tags=["solution"]
@@ -277,7 +277,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
 train(model, optimizer, images[late], targets, 2)
 for name, value in model[0].state_dict().items():
     assert torch.equal(value, before[name]), f"{name} has moved"
-assert model[1].training and model[1].weight.requires_grad
+assert model[1].training and all(p.requires_grad for p in model[1].parameters()), "the head"
 
 
 # %% Wrong: the body without gradients, in train tags=["wrong"]
@@ -291,6 +291,14 @@ def head_only(model):
 def head_only(model):
     model.train()
     model[0].eval()
+
+
+# %% Wrong: the head without its bias tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].eval()
+    model.requires_grad_(False)
+    model[1].weight.requires_grad_(True)
 
 
 # %% Wrong: nothing in train tags=["wrong"]
@@ -322,6 +330,7 @@ def check_speeds(two_speeds):
         for p in trained[1].parameters():
             assert abs(rates.pop(p) - lr) < 1e-9, "the head is slow"
         assert all(abs(rate - lr / 10) < 1e-9 for rate in rates.values()), "the rest is fast"
+        assert len(groups) == 2, "two groups"
 
 
 check_speeds(two_speeds)
@@ -348,6 +357,13 @@ def two_speeds(model, lr):
 # %% Wrong: numbers copied from the check tags=["wrong"]
 def two_speeds(model, lr):
     groups = [{"params": model[0].parameters(), "lr": 0.05}, {"params": model[1].parameters(), "lr": 0.5}]
+    return torch.optim.AdamW(groups)
+
+
+# %% Wrong: a group for each parameter tags=["wrong"]
+def two_speeds(model, lr):
+    head = set(model[1].parameters())
+    groups = [{"params": [p], "lr": lr if p in head else lr / 10} for p in model.parameters()]
     return torch.optim.AdamW(groups)
 
 
