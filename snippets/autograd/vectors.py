@@ -196,14 +196,14 @@ def first_two(p):
 
 
 spot = torch.tensor([2.0, 3.0, 5.0], requires_grad=True)
-spot.grad = torch.zeros(3)  # from some other calculation
+spot.grad = torch.full((3,), 7.0)  # from some other calculation
 print(torch.func.jacrev(first_two)(spot.detach()))
 for f in [first_two, lengths_and_sum]:
     expected = torch.func.jacrev(f)(spot.detach())
     for i in range(len(expected)):
         found = row_of_jacobian(f, spot, i)
         assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
-assert spot.grad.tolist() == [0, 0, 0], "somebody's gradient has changed"
+assert spot.grad.tolist() == [7, 7, 7], "somebody's gradient has changed"
 
 
 # %% Solution: one row of a Jacobian tags=["solution"]
@@ -216,13 +216,13 @@ def row_of_jacobian(f, x, i):
     return row
 
 
-spot.grad = torch.zeros(3)
+spot.grad = torch.full((3,), 7.0)
 for f in [first_two, lengths_and_sum]:
     expected = torch.func.jacrev(f)(spot.detach())
     for i in range(len(expected)):
         found = row_of_jacobian(f, spot, i)
         assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
-assert spot.grad.tolist() == [0, 0, 0], "somebody's gradient has changed"
+assert spot.grad.tolist() == [7, 7, 7], "somebody's gradient has changed"
 
 
 # %% Wrong: a column tags=["wrong"]
@@ -235,6 +235,15 @@ def row_of_jacobian(f, x, i):
     x.grad = None
     f(x)[i].backward()
     return x.grad
+
+
+# %% Wrong: into .grad, and zeros after tags=["wrong"]
+def row_of_jacobian(f, x, i):
+    x.grad.zero_()
+    f(x)[i].backward()
+    row = x.grad.clone()
+    x.grad.zero_()
+    return row
 
 
 # %% Wrong: the first row tags=["wrong"]
@@ -322,6 +331,9 @@ turned = turned_round(hidden)
 assert torch.equal(turned, hidden), "the numbers changed"
 slopes = feature.grad.tolist()
 assert slopes == [18.0, 14.0], slopes  # 2 · (10 - 1) and 2 · (10 - 3)
+given = torch.tensor([1.0, 1.0])
+turned_round(feature * 2).backward(given)
+assert given.tolist() == [1, 1], "the gradient that was given has changed"
 
 
 # %% Solution: the gradient turned round tags=["solution"]
@@ -339,12 +351,22 @@ turned = turned_round(hidden)
 assert torch.equal(turned, hidden), "the numbers changed"
 slopes = feature.grad.tolist()
 assert slopes == [18.0, 14.0], slopes  # 2 · (10 - 1) and 2 · (10 - 3)
+given = torch.tensor([1.0, 1.0])
+turned_round(feature * 2).backward(given)
+assert given.tolist() == [1, 1], "the gradient that was given has changed"
 
 
 # %% Wrong: for everybody tags=["wrong"]
 def turned_round(t):
     t.register_hook(lambda gradient: -gradient)
     return t
+
+
+# %% Wrong: written into tags=["wrong"]
+def turned_round(t):
+    result = t.view_as(t)
+    result.register_hook(torch.neg_)
+    return result
 
 
 # %% Wrong: no gradient tags=["wrong"]
