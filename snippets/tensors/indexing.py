@@ -181,6 +181,9 @@ grid[grid > 2 & grid < 20]
 # %% Wrong number of values tags=["raises-exception"]
 kept[kept > 11] = torch.tensor([1, 2, 3])
 
+# %% A tensor must bring the dtype tags=["raises-exception"]
+canvas[[0, 2], 1] = torch.tensor([0.5, 1.5])
+
 # %% Empty lists make floats tags=["raises-exception"]
 grid[torch.tensor([])]
 
@@ -302,6 +305,7 @@ def confusion(truth, guesses, classes):
 truth = torch.tensor([0, 0, 1, 1, 1, 2])
 guesses = torch.tensor([0, 0, 1, 0, 1, 2])
 assert torch.equal(confusion(truth, guesses, 3), confusion_spec(truth, guesses, 3))
+assert torch.equal(confusion(truth, guesses, 4), confusion_spec(truth, guesses, 4)), "a class that never occurs"
 
 
 # %% Solution: confusion matrix tags=["solution"]
@@ -323,6 +327,12 @@ def confusion(truth, guesses, classes):
 # %% Wrong: the truth alone tags=["wrong"]
 def confusion(truth, guesses, classes):
     return truth.bincount(minlength=classes).diag()
+
+
+# %% Wrong: the last class forgotten tags=["wrong"]
+def confusion(truth, guesses, classes):
+    counts = torch.bincount(truth * classes + guesses)
+    return counts.view(-1, classes)
 
 
 # %% Exercise: fill the gaps tags=["exercise"]
