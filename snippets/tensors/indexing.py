@@ -181,9 +181,6 @@ grid[grid > 2 & grid < 20]
 # %% Wrong number of values tags=["raises-exception"]
 kept[kept > 11] = torch.tensor([1, 2, 3])
 
-# %% A tensor must bring the dtype tags=["raises-exception"]
-canvas[[0, 2], 1] = torch.tensor([0.5, 1.5])
-
 # %% Empty lists make floats tags=["raises-exception"]
 grid[torch.tensor([])]
 
