@@ -302,6 +302,7 @@ def confusion(truth, guesses, classes):
 truth = torch.tensor([0, 0, 1, 1, 1, 2])
 guesses = torch.tensor([0, 0, 1, 0, 1, 2])
 assert torch.equal(confusion(truth, guesses, 3), confusion_spec(truth, guesses, 3))
+assert torch.equal(confusion(truth, guesses, 4), confusion_spec(truth, guesses, 4)), "a class that never occurs"
 
 
 # %% Solution: confusion matrix tags=["solution"]
@@ -323,6 +324,12 @@ def confusion(truth, guesses, classes):
 # %% Wrong: the truth alone tags=["wrong"]
 def confusion(truth, guesses, classes):
     return truth.bincount(minlength=classes).diag()
+
+
+# %% Wrong: the last class forgotten tags=["wrong"]
+def confusion(truth, guesses, classes):
+    counts = torch.bincount(truth * classes + guesses)
+    return counts.view(-1, classes)
 
 
 # %% Exercise: fill the gaps tags=["exercise"]
