@@ -298,7 +298,6 @@ TEXT_AS_CODE = {
     "inside/writes#which-cells-can-be-run-again": "the lesson is that cells are code run again and again",
     "tensors/dtypes#exercise-guess-the-dtype": "the reader fills in an answer for each expression",
     "tensors/dtypes#solution-guess-the-dtype": "as the exercise",
-    "tensors/indexing#four-picks-drawn": "the title of each picture is the code that it draws; its code is folded",
     "inside/randomness#a-program-for-any-processor": "the program runs in other processes, in another environment",
 }
 """The shown cells that run code from a string, and why."""
