@@ -114,6 +114,8 @@ torch.testing.assert_close(result.std(), torch.tensor(1.0))
 torch.testing.assert_close(result * before.std() + before.mean(), before)
 assert heights._version == 0, f"{heights._version} writes"
 assert torch.equal(heights, before)
+ages = torch.tensor([1.0, 2.0, 6.0]).expand(2, 3)  # one memory for both rows: in place, arithmetic raises
+torch.testing.assert_close(standardised(ages) * ages.std() + ages.mean(), ages)
 
 
 # %% Solution: leave the argument alone tags=["solution"]
@@ -140,6 +142,19 @@ def standardised(t):
     result = (t.sub_(mean) / std).clone()
     t.add_(mean)
     return result
+
+
+# %% Wrong: past the counter, and put back tags=["wrong"]
+def standardised(t):
+    mean, std = t.mean(), t.std()
+    result = t.data.sub_(mean) / std
+    t.data.add_(mean)
+    return result
+
+
+# %% Wrong: the numbers of these heights tags=["wrong"]
+def standardised(t):
+    return (t - 165) / before.std()
 
 
 # %% Wrong: the mean minus the numbers tags=["wrong"]
@@ -209,10 +224,12 @@ def divide_rows(t):
 
 
 table = torch.tensor([[2.0, 4.0, 8.0], [3.0, 9.0, 6.0]])
-same_table = table
+same_table, last_row = table, table[1]
 expected = torch.tensor([[1.0, 2.0, 4.0], [1.0, 3.0, 2.0]])
 assert divide_rows(table) is same_table, "not the same tensor"
 assert torch.equal(same_table, expected), same_table.tolist()
+assert torch.equal(last_row, expected[1]), "not the same memory"
+assert divide_rows(torch.tensor([[5.0, 10.0]])).tolist() == [[1.0, 2.0]]
 
 
 # %% Solution: each row by its first number tags=["solution"]
@@ -238,3 +255,14 @@ def divide_rows(t):
 def divide_rows(t):
     t = t / t[:, :1].clone()
     return t
+
+
+# %% Wrong: new memory for the old tensor tags=["wrong"]
+def divide_rows(t):
+    t.data = t / t[:, :1]
+    return t
+
+
+# %% Wrong: the divisors of this table tags=["wrong"]
+def divide_rows(t):
+    return t.div_(torch.tensor([[2.0], [3.0]]))

@@ -278,6 +278,7 @@ class Affine(nn.Module):
 
 
 def check_affine(cls):
+    assert cls(2, 6).weight.shape == (6, 2), "the sizes are arguments"
     for dtype in (torch.float32, torch.float64):
         for shape in ((4,), (5, 4), (2, 5, 4), (0, 4)):
             mine, theirs = cls(4, 3).to(dtype), nn.Linear(4, 3).to(dtype)
@@ -326,6 +327,17 @@ class Affine(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs))
         self.bias = torch.zeros(outputs)
+
+    def forward(self, x):
+        return x @ self.weight.T + self.bias
+
+
+# %% Wrong: sizes of its own tags=["wrong"]
+class Affine(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 4))
+        self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x):
         return x @ self.weight.T + self.bias
@@ -429,11 +441,14 @@ def output_of(model, name, x):
 
 
 def check_output_of(function):
-    nested = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Tanh(), nn.Linear(3, 2)), nn.ReLU())
+    nested = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Tanh(), nn.Linear(3, 2)), nn.ReLU(inplace=True))
+    nested[1][1].bias = nn.Parameter(torch.tensor([-2.0, 2.0]))  # one column below 0, one above
     x = torch.rand(5, 4)
     torch.testing.assert_close(function(nested, "0", x), nested[0](x))
     torch.testing.assert_close(function(nested, "1.0", x), nested[0](x).tanh())
     torch.testing.assert_close(function(nested, "1", x), nested[1](nested[0](x)))
+    torch.testing.assert_close(function(nested, "1.1", x), nested[1](nested[0](x)))
+    torch.testing.assert_close(function(nested, "", x), nested(x))
     try:
         function(nested, "1", torch.rand(5, 3))  # wrong size: raises on the way
     except RuntimeError:
@@ -452,7 +467,7 @@ def output_of(model, name, x):
     """What the submodule called `name` returns while `model` works on `x`."""
     seen = []
     layer = model.get_submodule(name)
-    with layer.register_forward_hook(lambda module, inputs, output: seen.append(output)):
+    with layer.register_forward_hook(lambda module, inputs, output: seen.append(output.clone())):
         model(x)
     return seen[0]
 
@@ -460,10 +475,18 @@ def output_of(model, name, x):
 check_output_of(output_of)
 
 
-# %% Wrong: an error swallowed tags=["wrong"]
+# %% Wrong: what the next layer writes over tags=["wrong"]
 def output_of(model, name, x):
     seen = []
     with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output)):
+        model(x)
+    return seen[0]
+
+
+# %% Wrong: an error swallowed tags=["wrong"]
+def output_of(model, name, x):
+    seen = []
+    with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output.clone())):
         try:
             model(x)
         except RuntimeError:
@@ -474,7 +497,7 @@ def output_of(model, name, x):
 # %% Wrong: the input tags=["wrong"]
 def output_of(model, name, x):
     seen = []
-    with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(inputs[0])):
+    with model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].clone())):
         model(x)
     return seen[0]
 
@@ -482,7 +505,7 @@ def output_of(model, name, x):
 # %% Wrong: a hook that stays tags=["wrong"]
 def output_of(model, name, x):
     seen = []
-    model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
     model(x)
     return seen[0]
 
@@ -490,7 +513,7 @@ def output_of(model, name, x):
 # %% Wrong: a hook that stays after an error tags=["wrong"]
 def output_of(model, name, x):
     seen = []
-    handle = model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    handle = model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
     model(x)
     handle.remove()
     return seen[0]
