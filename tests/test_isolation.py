@@ -221,7 +221,7 @@ def test_an_interrupted_check_leaves_nothing(endless_check):
     host, temporary = endless_check
 
     os.killpg(host.pid, signal.SIGINT)  # what Ctrl-C in a terminal sends
-    host.wait(timeout=30)
+    host.wait(timeout=120)
 
     assert wait_for(lambda: not processes(str(temporary)))
     assert os.listdir(temporary) == []

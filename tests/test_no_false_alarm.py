@@ -28,7 +28,7 @@ SENSITIVE = ["data/loading", "inside/randomness", "tensors/linalg", "training/lo
 
 ALL = sorted(path.relative_to(SNIPPETS).with_suffix("").as_posix() for path in SNIPPETS.rglob("*.py"))
 CHAPTERS = ALL if NIGHTLY else SENSITIVE
-IN_A_ROW = ALL if NIGHTLY else ["tensors/randomness"]
+IN_A_ROW = ALL if NIGHTLY else ["inside/randomness"]
 
 
 THERMOMETER = """\

@@ -32,6 +32,7 @@ addEventListener("input", ({ target, inputType }) => {
   const TYPE = /^\s*[\w.]+(Error|Warning|Exception): /;
   const WHOLE = 1e6; // what is above every score
   const MESSAGE = 9; // so many words are no question but a message
+  const QUOTED = 3; // so few are a topic: who quotes an error types more
 
   const stop = new Set(
     `a about am an and any are as at be been but by can cannot could did do does doesn don for from get got had has have
@@ -92,6 +93,7 @@ addEventListener("input", ({ target, inputType }) => {
       const raised = /#(cell-|%)/.test(item.location) && plain(shown(item.title).replace(TYPE, ""));
       const is = (words) => words.includes(" ") && plain(shown(`${item.title} ${item.also || ""}`)).includes(words);
       if (is(said) || (raised && raised.split(" ").length > 2 && said.includes(raised))) item.score += WHOLE;
+      else if (raised && found.size < QUOTED) item.score /= 10;
     }
     for (const group of items) group.sort((a, b) => b.score - a.score);
     items.sort(([a], [b]) => b.score - a.score);
