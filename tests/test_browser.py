@@ -358,10 +358,11 @@ def test_instant_navigation_keeps_everything_working(visit):
 
 
 def test_pictures_are_found_after_instant_navigation(visit, web):
-    page = visit("tensors/shapes/")
+    page = visit("tensors/broadcasting/")
     web.sent.clear()
 
     page.locator(f".md-nav--primary a[href*='{WITH_PICTURES.partition('/')[2]}']").first.click()
+    page.wait_for_url(f"**/{WITH_PICTURES}")
     page.locator("article image").first.wait_for()
     page.wait_for_load_state("networkidle")
 
