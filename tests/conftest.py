@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browsing import chromium, web  # noqa: F401  fixtures of the tests of pages and of the search
 from filelock import FileLock
 from nursery import nursery
 from torchproof.compare.check import check_chapter

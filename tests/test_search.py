@@ -1,33 +1,20 @@
 """The search finds what readers type: errors as they are pasted, calls as they are written, questions as they are asked."""
 
-import functools
-import http.server
 import json
 import os
 import re
-import shutil
-import threading
 import tomllib
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
 import pytest
+from browsing import MISSING
 from conftest import ROOT, Project, commit_transcripts, write_small_site
 from torchproof.builders.search import OWN
 from torchproof.compare.site import Site
 from torchproof.model.text import is_title
 
-try:
-    from playwright.sync_api import sync_playwright
-except ImportError:  # a bare engine environment, without the site's tools
-    sync_playwright = None
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-BROWSER = pytest.mark.skipif(
-    not os.environ.get("CI") and not (CHROMIUM and sync_playwright), reason="no Chromium, or no playwright"
-)
-pytestmark = pytest.mark.xdist_group("browser")
+BROWSER = pytest.mark.skipif(bool(MISSING) and not os.environ.get("CI"), reason=MISSING)
 
 SITE = Site.read(ROOT)
 
@@ -194,36 +181,21 @@ ASK = """async ([queries, without]) => {
 
 
 @pytest.fixture(scope="module")
-def in_browser(site_folder):
-    """`in_browser(work)` is what `work(page)` returns, of a page of the built site; the console stays clean.
-
-    In a thread of its own: another module of tests may have a browser open in this one.
-    """
-    handler = functools.partial(Quiet, directory=site_folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def in_browser(chromium, web):
+    """`in_browser(work)` is what `work(page)` returns, of a page of the built site; the console stays clean."""
 
     def visited(work, **options):
         said = []
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_context(**options).new_page()
+        with chromium.new_context(**options) as context:
+            page = context.new_page()
             page.on("pageerror", lambda error: said.append(str(error)))
             page.on("console", lambda message: said.append(message.text) if message.type != "log" else None)
-            page.goto(f"http://127.0.0.1:{server.server_port}/")
+            page.goto(web.address)
             returned = work(page)
-            browser.close()
         assert said == [], "the console is not clean"
         return returned
 
-    with ThreadPoolExecutor(1) as pool:
-        yield lambda work, **options: pool.submit(visited, work, **options).result()
-    server.shutdown()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
+    return visited
 
 
 QUESTIONS = tomllib.loads((ROOT / "tests/questions.toml").read_text(encoding="utf-8"))["pages"]

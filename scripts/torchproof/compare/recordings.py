@@ -17,7 +17,7 @@ from ..model.runs import CellRun, Fact
 from . import transcript
 from .transcript import Block, Transcript, read_run, write, write_fact
 
-__all__ = ["SHOWN", "STATES", "Recorded", "Recording", "code_hashes", "disagreements", "merge", "read"]
+__all__ = ["STATES", "Recorded", "Recording", "code_hashes", "disagreements", "merge", "read"]
 
 STATES = {
     "fresh": "of this code, under this torch",
@@ -27,10 +27,7 @@ STATES = {
     "tampered": "not what was recorded",
     "gone": "in the recording only",
 }
-"""What a cell of a recording can be."""
-
-SHOWN = ("fresh", "older torch")
-"""The states that pages show."""
+"""What a cell of a recording can be; the first two are shown."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Recorded:
 
     @property
     def is_shown(self) -> bool:
-        return self.state in SHOWN
+        return self.state in ("fresh", "older torch")
 
     def text_of(self, kind: str, source: str) -> str:
         """What stands for a proof that came out true, or a value, after the cell; empty where that is not known."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..compare.check import ChapterCheck
-from ..compare.recordings import SHOWN, STATES, Recording
+from ..compare.recordings import STATES, Recording
 from ..model.cells import Snippet
 from ..model.devices import DEVICES, RECORDED
 from ..model.drawings import Table, Value
@@ -107,7 +107,7 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
     for recording in made:
         if recording.provenance:
             row = (DEVICES[device].label, *recording.provenance.values())
-            cells[row] = cells.get(row, 0) + recording.count(*SHOWN)
+            cells[row] = cells.get(row, 0) + _visible(recording)
     waiting, chapters = sum(r.waiting for r in made), sum(bool(r.waiting) for r in made)
     text = f"{many(waiting, 'cell')} of {many(chapters, 'chapter')} wait for {DEVICES[device].run}"
     text += f" (`torchproof record --device {device}`)."
@@ -121,12 +121,16 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
 
 def _recorded_line(snippet: Snippet, made: Recording) -> str:
     """What is recorded of a chapter on a device, and how many of the cells on its page show no output; perhaps none."""
-    label = DEVICES[made.device].label
-    silent = [cell for cell in snippet.cells if cell.home == made.device and cell.is_shown]
-    silent = [cell for cell in silent if not made.cells[cell.slug].is_shown]
-    counts = [f"{many(recorded, 'cell')} recorded on {made.origin}"] if (recorded := made.count(*SHOWN)) else []
-    counts += [f"{many(len(silent), 'cell')} without output yet"] if silent else []
-    return f"{label}: {', '.join(counts)}" if counts else ""
+    there = (cell for cell in snippet.cells if cell.home == made.device and cell.is_shown)
+    silent = sum(not made.cells[cell.slug].is_shown for cell in there)
+    counts = [f"{many(visible, 'cell')} recorded on {made.origin}"] if (visible := _visible(made)) else []
+    counts += [f"{many(silent, 'cell')} without output yet"] if silent else []
+    return f"{DEVICES[made.device].label}: {', '.join(counts)}" if counts else ""
+
+
+def _visible(made: Recording) -> int:
+    """How many cells of a recording pages show."""
+    return sum(cell.is_shown for cell in made.cells.values())
 
 
 def _recorded(made: Recording | None) -> str:
