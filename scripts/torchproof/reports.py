@@ -12,11 +12,22 @@ Each function returns Markdown, waits for every chapter, and ends the build wher
 import json
 from typing import Any, NoReturn
 
+from .builders import errors as looked_up
 from .builders.build import build_of
 from .model.problems import did_you_mean
 from .show import summary
 
-__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
+__all__ = [
+    "chapters",
+    "counts",
+    "environment",
+    "errors",
+    "errors_listed",
+    "errors_unexplained",
+    "history",
+    "history_table",
+    "recordings",
+]
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -42,6 +53,18 @@ def environment() -> str:
 def errors(chapter: str, rows: dict[str, str]) -> str:
     """A table of errors, held to what this build's cells raise: `{"cell": "its title | what it means | way out"}`."""
     return summary.errors(build_of().current().chapter(chapter), rows)
+
+
+def errors_listed(page: str, *cells: str) -> str:
+    """A list of errors that pages explain, by their cells, in this order; `page` is where it stands."""
+    checker = build_of().current()
+    return looked_up.listed(checker, checker.site.pages[page], cells)
+
+
+def errors_unexplained(page: str) -> str:
+    """The errors and warnings of the book that no page explains; `page` is where the list stands."""
+    checker = build_of().current()
+    return looked_up.unexplained(checker, checker.site.pages[page])
 
 
 def history(name: str) -> str:

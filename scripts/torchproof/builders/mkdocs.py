@@ -196,7 +196,7 @@ def _store(site: Path, kind: str, content: bytes) -> str:
     return path
 
 
-CELL = re.compile(r'<section class="tp-cell"[^>]* data-search-exclude>.*?</section>', re.S)
+CELL = re.compile(r'<section class="tp-(?:cell|error)"[^>]* data-search-exclude>.*?</section>', re.S)
 
 PICTURE = re.compile(
     r'(?P<before><(?:image|img)\s[^>]*?(?:href|src)=")data:image/(?P<kind>\w+);base64,(?P<data>[^"]{500,})"'
