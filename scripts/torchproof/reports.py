@@ -12,11 +12,12 @@ Each function returns Markdown, waits for every chapter, and ends the build wher
 import json
 from typing import Any, NoReturn
 
+from .builders import museum
 from .builders.build import build_of
 from .model.problems import did_you_mean
 from .show import summary
 
-__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
+__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "museum", "recordings"]
 
 
 def __getattr__(name: str) -> NoReturn:
