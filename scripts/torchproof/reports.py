@@ -13,6 +13,7 @@ import json
 from typing import Any, NoReturn
 
 from .builders import errors as looked_up
+from .builders import museum
 from .builders.build import build_of
 from .model.problems import did_you_mean
 from .show import summary
@@ -26,6 +27,7 @@ __all__ = [
     "errors_unexplained",
     "history",
     "history_table",
+    "museum",
     "recordings",
 ]
 

@@ -29,6 +29,7 @@ from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
 from .notebooks import colab, downloads, write
 from .search import add_to_index
+from .sheet import sheet
 
 log = get_plugin_logger(__name__)
 
@@ -89,8 +90,14 @@ class TorchproofPlugin(BasePlugin):
         if name not in checker.site.snippets:
             return content
         offered = downloads(checker.chapter(name), checker.site.pages[name], config.site_url)
-        write(Path(config.site_dir, posixpath.dirname(page.file.dest_uri)), offered)
-        links = _links(list(offered), colab(name, config.repo_url))
+        folder = Path(config.site_dir, posixpath.dirname(page.file.dest_uri))
+        write(folder, offered)
+        names = list(offered)
+        if page.meta.get("sheet"):
+            names.insert(0, f"{posixpath.basename(name)}.pdf")
+            printed = sheet(checker.chapter(name), checker.site.pages[name], config.site_url)
+            Path(folder, names[0]).write_bytes(printed)
+        links = _links(names, colab(name, config.repo_url))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
@@ -169,6 +176,7 @@ def _links(names: list[str], colab: str) -> str:
 
 
 OFFERS = {
+    ".pdf": "Download PDF",
     "-class.ipynb": "for class, without solutions",
     ".ipynb": "Download notebook",
     ".py": "Download script",
