@@ -59,16 +59,17 @@ def check(root: Path, options: argparse.Namespace) -> int:
     return _verdict(found, f"{many(len(names), 'chapter')} as committed")
 
 
-def _report(site: Site, checks: list[ChapterCheck], file: Path) -> None:
-    """Write what differs into a file, if a second run of its chapter says the same."""
+def _report(site: Site, checks: list[ChapterCheck], files: list[Path]) -> None:
+    """Write what differs into files, if a second run of its chapter says the same."""
     with Runner(site.root, other=True, cached=False) as other:
         version = versions.find(site, checks, other)
-    if file.suffix == ".json":
-        versions.write(file, version)
-    else:
-        file.write_text(versions.markdown(version, checks, site), encoding="utf-8")
-    cells = many(sum(version.cells.values()), "cell")
-    print(f"torch {version.torch}: {len(version.changes)} of {cells} differ, in two runs alike; written to {file}")
+    for file in files:
+        if file.suffix == ".json":
+            versions.write(file, version)
+        else:
+            file.write_text(versions.markdown(version, checks, site), encoding="utf-8")
+    names, cells = ", ".join(map(str, files)), many(sum(version.cells.values()), "cell")
+    print(f"torch {version.torch}: {len(version.changes)} of {cells} differ, in two runs alike; written to {names}")
 
 
 def accept_(root: Path, options: argparse.Namespace) -> int:
@@ -238,6 +239,7 @@ def claims(root: Path, options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Long: it lists every option."""
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
     parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -274,8 +276,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--report",
                 type=Path,
+                action="append",
+                default=[],
                 metavar="FILE",
-                help="write what differs in two runs into FILE: Markdown, or x.json, which holds versions side by side",
+                help="write what differs in two runs into FILE: Markdown, or x.json, where versions stand side by side",
             )
             sub.add_argument("--weak", action="store_true", help="list proofs that may prove too little; fails never")
     return parser

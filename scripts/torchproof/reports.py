@@ -13,10 +13,12 @@ import json
 from typing import Any, NoReturn
 
 from .builders.build import build_of
+from .compare.versions import FILE, read
 from .model.problems import did_you_mean
 from .show import summary
+from .show.versions import Versions
 
-__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
+__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "recordings", "versions"]
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -61,3 +63,15 @@ def _told(name: str) -> dict[str, Any]:
 def recordings() -> str:
     """The machines that recorded other devices, and what waits for one."""
     return summary.recordings(build_of().checks())
+
+
+def versions(page: str) -> str:
+    """What cells do under other versions of torch, for the page of that name below `docs/`.
+
+    What they do is in `docs/assets/versions.json`, and why in `docs/assets/changes.json`.
+    """
+    build = build_of()
+    notes = json.loads((build.root / "docs/assets/changes.json").read_text(encoding="utf-8"))
+    checks = {check.snippet.name: check for check in build.checks()}
+    pages = build.current().site.pages
+    return Versions(read(build.root / FILE), notes, checks, pages, pages[page]).markdown()

@@ -20,7 +20,7 @@ from . import transcript
 from .check import ChapterCheck
 from .site import Site
 
-__all__ = ["FILE", "Change", "Version", "changes", "find", "is_current", "markdown", "ordered", "read", "write"]
+__all__ = ["FILE", "Change", "Version", "changes", "current", "find", "markdown", "ordered", "read", "write"]
 
 FILE = "docs/assets/versions.json"
 
@@ -97,10 +97,23 @@ def changes(site: Site, check: ChapterCheck) -> Iterator[Change]:
 def _diff(old: list[str], new: list[str]) -> Iterator[str]:
     """The lines that differ, each group with the line before and after it."""
     lines = list(difflib.unified_diff(old, new, lineterm="", n=1))[3:]
-    return (" …" if line.startswith("@@") else line for line in lines)
+    return (" …" if line.startswith("@@") else BUILD.sub("", line) for line in lines)
 
 
-def is_current(change: Change, run: CellRun) -> bool:
+BUILD = re.compile(r"(?<=\d)\+(cpu|cu\d+)\b")
+"""What PyTorch's versions say of CUDA."""
+
+
+def current(known: dict[str, Version], check: ChapterCheck, slug: str) -> dict[str, Change]:
+    """What a cell does otherwise under each version; nothing where it is another cell now, or does the same here."""
+    cell, run = f"{check.snippet.name}#{slug}", check.run.cells.get(slug, CellRun(slug))
+    found = {torch: change for torch, version in known.items() for change in version.changes if change.cell == cell}
+    if check.run.versions.get("torch") in found:
+        return {}
+    return {torch: change for torch, change in found.items() if _fits(change, run)}
+
+
+def _fits(change: Change, run: CellRun) -> bool:
     """Whether a cell still does here what stood on the committed side when the change was found."""
     lines = [*transcript.lines_of(run, is_recording=True), "…"]
     there = {*lines, *transcript.normalised(lines)}
