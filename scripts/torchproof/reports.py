@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 from .builders import errors as looked_up
 from .builders import museum
 from .builders.build import build_of
+from .compare.versions import FILE, read
 from .model.problems import did_you_mean
 from .show import summary
+from .show.versions import Versions
 
 __all__ = [
     "chapters",
@@ -29,6 +31,7 @@ __all__ = [
     "history_table",
     "museum",
     "recordings",
+    "versions",
 ]
 
 
@@ -86,3 +89,15 @@ def _told(name: str) -> dict[str, Any]:
 def recordings() -> str:
     """The machines that recorded other devices, and what waits for one."""
     return summary.recordings(build_of().checks())
+
+
+def versions(page: str) -> str:
+    """What cells do under other versions of torch, for the page of that name below `docs/`.
+
+    What they do is in `docs/assets/versions.json`, and why in `docs/assets/changes.json`.
+    """
+    build = build_of()
+    notes = json.loads((build.root / "docs/assets/changes.json").read_text(encoding="utf-8"))
+    checks = {check.snippet.name: check for check in build.checks()}
+    pages = build.current().site.pages
+    return Versions(read(build.root / FILE), notes, checks, pages, pages[page]).markdown()

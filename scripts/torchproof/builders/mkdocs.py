@@ -83,6 +83,7 @@ class TorchproofPlugin(BasePlugin):
         """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
         if page.torchproof:
             content = page.torchproof.finished(content)
+        content = OTHERWISE.sub(lambda link: link[1] + _relative(unescape(link[2]), page, files), content)
         if first := FIRST.search(content):
             page.meta.setdefault("description", _description(first[1]))
         name = _name(page)
@@ -191,6 +192,9 @@ def _description(paragraph: str) -> str:
 
 FIRST = re.compile("<p>(.*?)</p>", re.S)
 """The first paragraph of a page; what the build says of it has a class."""
+
+OTHERWISE = re.compile(r'(<a class="tp-otherwise" href=")([^"]*)')
+"""Where the line under a cell leads that prints otherwise in another torch; MkDocs sees links of Markdown only."""
 
 VERIFIED = re.compile(r'<p class="tp-verified"[^>]*>.*?</p>', re.S)
 
