@@ -58,7 +58,8 @@ class PageView:
         elsewhere = [made for made in check.recordings.values() if made.device == cell.home]
         recordings = elsewhere or list(check.recordings.values())
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
-        rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
+        done = ((each, check.done(each)) for each in snippet.cells)
+        rows = self.rows.setdefault(embed.chapter, Rows(self.numbers, tuple(done)))
         card = Card(snippet, cell, check.done(cell), recordings, about, rows)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
