@@ -92,14 +92,14 @@ def foreign(nodes) -> set[str]:
 # --- how large --------------------------------------------------------------------------------------------------------
 
 SIZES = {
-    "core": 3415,
+    "core": 3435,
     "show": 970,
     **{f"builders/{path.name}": 300 for path in MODULES if room_of(path) == "builders"},
 }
 """Lines of code at most. The core was meant to need 1,900: typed data and messages take some 300 more, fences that
 measure 200, the command line and pytest as doors 300, watching limits and the cache's dependencies 100, values in
 sentences 60, exercises 110, titles of errors 75, proofs that cannot fail and weak ones 110, the reviewer's list 90,
-cheap forks 15.
+cheap forks 15, reports of old idioms and of the tutorials 20.
 What is shown needs 20 for history and tables of errors."""
 
 

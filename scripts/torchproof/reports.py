@@ -12,11 +12,22 @@ Each function returns Markdown, waits for every chapter, and ends the build wher
 import json
 from typing import Any, NoReturn
 
+from .builders import idioms as idioms_
 from .builders.build import build_of
 from .model.problems import did_you_mean
 from .show import summary
 
-__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
+__all__ = [
+    "chapters",
+    "counts",
+    "environment",
+    "errors",
+    "history",
+    "history_table",
+    "idioms",
+    "idioms_in_short",
+    "recordings",
+]
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -42,6 +53,17 @@ def environment() -> str:
 def errors(chapter: str, rows: dict[str, str]) -> str:
     """A table of errors, held to what this build's cells raise: `{"cell": "its title | what it means | way out"}`."""
     return summary.errors(build_of().current().chapter(chapter), rows)
+
+
+def idioms(chapter: str, rows: dict[str, str]) -> str:
+    """Old code beside today's: `{"cell of the old side": "why today's is better"}`; the status is what the old did."""
+    build = build_of()
+    return idioms_.idioms(build.current().chapter(chapter), rows, build.root / "docs/assets/idioms.json")
+
+
+def idioms_in_short(chapter: str) -> str:
+    """How many idioms of a chapter work, warn, raise or are gone, and which."""
+    return idioms_.idioms_in_short(build_of().current().chapter(chapter))
 
 
 def history(name: str) -> str:
