@@ -10,9 +10,11 @@ Each function returns Markdown, waits for every chapter, and ends the build wher
 """
 
 import json
+import tomllib
 from typing import Any, NoReturn
 
 from .builders import idioms as idioms_
+from .builders import sources
 from .builders.build import build_of
 from .model.problems import did_you_mean
 from .show import summary
@@ -27,6 +29,7 @@ __all__ = [
     "idioms",
     "idioms_in_short",
     "recordings",
+    "source",
 ]
 
 
@@ -78,6 +81,12 @@ def history_table(name: str) -> str:
 
 def _told(name: str) -> dict[str, Any]:
     return json.loads((build_of().root / "docs/assets/history.json").read_text(encoding="utf-8"))[name]
+
+
+def source(name: str) -> str:
+    """What a tutorial teaches, row by row, and where this handbook does, from a page that lies in a folder of docs/."""
+    told = tomllib.loads((build_of().root / "docs/assets/curriculum.toml").read_text(encoding="utf-8"))
+    return sources.source(build_of().current().site, told, name)
 
 
 def recordings() -> str:
