@@ -191,8 +191,10 @@ def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
 def show_generated(*, code: str, md: Markdown, **options: Any) -> str:
     """The markdown-exec formatter of a fence of Python: what its code prints, as Markdown.
 
-    Where markdown-exec would log a warning and go on, this ends the build.
+    Where markdown-exec would log a warning and go on, this ends the build. Its prefix for ids is left out, for it
+    renames links to the cells of the page, too.
     """
+    options["id_prefix"] = options["id_prefix"] or ""
     try:
         return markdown_exec.base_format(language="python", run=_printed, code=code, md=md, **options)
     except (Stop, Drift) as stop:  # it says all there is to say
