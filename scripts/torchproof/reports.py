@@ -13,23 +13,30 @@ import json
 import tomllib
 from typing import Any, NoReturn
 
+from .builders import errors as looked_up
 from .builders import idioms as idioms_
-from .builders import sources
+from .builders import museum, sources
 from .builders.build import build_of
+from .compare.versions import FILE, read
 from .model.problems import did_you_mean
 from .show import summary
+from .show.versions import Versions
 
 __all__ = [
     "chapters",
     "counts",
     "environment",
     "errors",
+    "errors_listed",
+    "errors_unexplained",
     "history",
     "history_table",
     "idioms",
     "idioms_in_short",
+    "museum",
     "recordings",
     "source",
+    "versions",
 ]
 
 
@@ -56,6 +63,18 @@ def environment() -> str:
 def errors(chapter: str, rows: dict[str, str]) -> str:
     """A table of errors, held to what this build's cells raise: `{"cell": "its title | what it means | way out"}`."""
     return summary.errors(build_of().current().chapter(chapter), rows)
+
+
+def errors_listed(page: str, *cells: str) -> str:
+    """A list of errors that pages explain, by their cells, in this order; `page` is where it stands."""
+    checker = build_of().current()
+    return looked_up.listed(checker, checker.site.pages[page], cells)
+
+
+def errors_unexplained(page: str) -> str:
+    """The errors and warnings of the book that no page explains; `page` is where the list stands."""
+    checker = build_of().current()
+    return looked_up.unexplained(checker, checker.site.pages[page])
 
 
 def idioms(chapter: str, rows: dict[str, str]) -> str:
@@ -92,3 +111,15 @@ def source(name: str) -> str:
 def recordings() -> str:
     """The machines that recorded other devices, and what waits for one."""
     return summary.recordings(build_of().checks())
+
+
+def versions(page: str) -> str:
+    """What cells do under other versions of torch, for the page of that name below `docs/`.
+
+    What they do is in `docs/assets/versions.json`, and why in `docs/assets/changes.json`.
+    """
+    build = build_of()
+    notes = json.loads((build.root / "docs/assets/changes.json").read_text(encoding="utf-8"))
+    checks = {check.snippet.name: check for check in build.checks()}
+    pages = build.current().site.pages
+    return Versions(read(build.root / FILE), notes, checks, pages, pages[page]).markdown()
