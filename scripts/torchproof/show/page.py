@@ -66,7 +66,8 @@ class PageView:
         elsewhere = [made for made in check.recordings.values() if made.device == cell.home]
         recordings = elsewhere or list(check.recordings.values())
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
-        rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
+        done = ((each, check.done(each)) for each in snippet.cells)
+        rows = self.rows.setdefault(embed.chapter, Rows(self.numbers, tuple(done)))
         other = badge(current(self.versions, check, embed.slug), self.page, self.checker.site.pages)
         card = Card(snippet, cell, check.done(cell), recordings, about, rows, other)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
