@@ -25,7 +25,8 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
 from ..model.devices import DEVICES
-from .build import Build, build_of
+from .build import Build, build_of, is_serving
+from .cards import card
 from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
 from .notebooks import colab, downloads, write
@@ -95,8 +96,14 @@ class TorchproofPlugin(BasePlugin):
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
-    def _without_cells(self, context: Any, *, page: Page, **_: Any) -> None:
-        """Hide the cells from the search: it would read them tag by tag to leave them out, a tenth of a build."""
+    def _without_cells(self, context: Any, *, page: Page, config: MkDocsConfig, **_: Any) -> None:
+        """Hide the cells from the search: it would read them tag by tag to leave them out, a tenth of a build.
+
+        And draw what a link to the page shows, where a link can be shared.
+        """
+        if config.site_url and not is_serving() and page.title:
+            title = unescape(re.sub("<[^>]*>", "", page.title))
+            page.torchproof_card = _store(Path(config.site_dir), "cards", "png", card(title))
         self.whole = page.content
         page.content = CELL.sub("", page.content or "")
 
