@@ -727,6 +727,21 @@ def test_a_printed_chapter_holds_code_outputs_states_and_pictures(visit):
     assert "Table of contents" not in printed
 
 
+def test_the_cheat_sheet_prints_on_two_sheets_from_light_and_from_dark(visit):
+    pypdf = pytest.importorskip("pypdf")
+    printed = []
+    for scheme in ("light", "dark"):
+        page = visit("lookup/cheatsheet/", scheme=scheme)
+        document = pypdf.PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
+        printed.append([words(sheet.extract_text()) for sheet in document.pages])
+        lines = page.locator(".tp-rows :is(code, samp)").all_text_contents()
+
+        assert [sheet.mediabox.width > sheet.mediabox.height for sheet in document.pages] == [True, True]
+        assert [line for line in lines if words(line) not in "".join(printed[-1])] == []
+
+    assert printed[0] == printed[1]
+
+
 def words(text):
     """The text without the white space, in which a printer has its own ways."""
     return "".join(text.split())

@@ -37,7 +37,7 @@ import matplotlib.pyplot as plt
 wide = torch.linspace(-2, 2, 81)
 nearby = torch.tensor([-0.6, 0.6])
 
-fig, ax = plt.subplots(figsize=(6, 3))
+fig, ax = plt.subplots(figsize=(6, 2.5))
 ax.plot(wide, curve(wide))
 for point, level, slope in zip(points.detach(), heights.detach(), points.grad):
     ax.plot(point + nearby, level + slope * nearby, label=f"slope {slope.item():g}")
@@ -209,12 +209,6 @@ side = torch.tensor(3.0, requires_grad=True)
 height = torch.tensor(4.0, requires_grad=True)
 volume = side**2 * height
 torch.autograd.grad(volume, [side, height])
-
-
-# %% Nodes keep what they need
-area = weight * feature
-print(area.grad_fn._saved_self)
-print(area.grad_fn._saved_other)
 
 
 # %% What autograd says at zero

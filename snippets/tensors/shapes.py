@@ -6,9 +6,32 @@ import torch
 images = torch.arange(720).view(5, 8, 6, 3)  # (batch, height, width, colour)
 colour_first = images.permute(0, 3, 1, 2)
 rows = colour_first.flatten(1)
-print(f"{images.shape = }")
-print(f"{colour_first.shape = }")
-print(f"{rows.shape = }")
+print(colour_first.shape, rows.shape)
+
+# %% Red as each of them sees it tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+letter = torch.tensor(
+    [
+        [1, 1, 1, 1, 1],
+        [1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0],
+    ]
+)
+photo = torch.stack([letter, 0 * letter, 0 * letter], dim=-1)  # (height, width, colour)
+moved = photo.permute(2, 0, 1)
+swapped = photo.transpose(0, 2)
+poured = photo.reshape(3, 5, 5)
+
+red = {"permute(2, 0, 1)": moved, "transpose(0, 2)": swapped, "reshape(3, 5, 5)": poured}
+fig, axes = plt.subplots(1, 3, figsize=(6, 1.6), layout="constrained")
+for ax, (title, colours) in zip(axes, red.items()):
+    ax.imshow(colours[0], cmap="Reds", vmin=-0.3)
+    ax.set_title(title)
+    ax.set_axis_off()
+plt.show()
 
 # %% One shape, two meanings
 shelf = torch.arange(6)
@@ -84,34 +107,20 @@ print(f"{column.shape = }")
 # %% Four pictures plus one is seven
 full_batch = torch.zeros(4, 1, 3)  # (picture, step, class)
 last_batch = torch.zeros(1, 1, 3)
-seen = 0
+seen = named = 0
 for logits in [full_batch, last_batch]:
     seen += len(logits.squeeze())
-print(f"{seen = }")
-
-# %% Name the axis to drop
-seen = 0
-for logits in [full_batch, last_batch]:
-    seen += len(logits.squeeze(1))
-print(f"{seen = }")
+    named += len(logits.squeeze(1))
+print(f"{seen = }, {named = }")
 
 # %% A number keeps its index
 by_day = readings.transpose(0, 1)  # (day, sensor, hour)
 print(readings[1, 2])
 print(by_day[2, 1])
 
-# %% The reading order changes
-readings.transpose(0, 1)
-
 # %% permute lists the old axes
 rearranged = readings.permute(2, 0, 1)  # (hour, sensor, day)
 rearranged.shape
-
-# %% Undoing takes the inverse order
-again = rearranged.permute(2, 0, 1)
-undone = rearranged.permute(1, 2, 0)
-print(f"{again.shape = }")
-print(f"{undone.shape = }")
 
 # %% Moving is not swapping
 sideways = images.transpose(-1, 1)
@@ -136,6 +145,9 @@ readings.permute(2, 0)
 # %% t stops at two axes tags=["raises-exception"]
 readings.t()
 
+# %% Unpacking checks the axes tags=["raises-exception"]
+batch_size, height, width, colours = photo.shape
+
 # %% Six numbers dropped, no error
 clipped = torch.arange(12).resize_(2, 3)
 clipped
@@ -157,12 +169,9 @@ states
 mixed = states.view(3, -1)
 mixed
 
-# %% Swap the axes first
-by_sentence = states.transpose(0, 1).contiguous()  # (sentence, direction, feature)
-by_sentence
-
-# %% Then join the neighbours
-joined = by_sentence.view(3, -1)  # (sentence, direction * feature)
+# %% Swap the axes, then join the neighbours
+by_sentence = states.transpose(0, 1)  # (sentence, direction, feature)
+joined = by_sentence.flatten(1)  # (sentence, direction * feature)
 joined
 
 # %% One colour per sentence
@@ -183,36 +192,6 @@ print(f"{state.shape = }")
 print(f"{alone.shape = }")
 wrong = state.view(3, -1)
 right = state.transpose(0, 1).flatten(1)
-
-# %% Three ways to bring colour first
-letter = torch.tensor(
-    [
-        [1, 1, 1, 1, 1],
-        [1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0],
-        [1, 0, 0, 0, 0],
-        [1, 0, 0, 0, 0],
-    ]
-)
-photo = torch.stack([letter, 0 * letter, 0 * letter], dim=-1)  # (height, width, colour)
-moved = photo.permute(2, 0, 1)
-swapped = photo.transpose(0, 2)
-poured = photo.reshape(3, 5, 5)
-print(moved.shape, swapped.shape, poured.shape)
-
-# %% Red as each of them sees it tags=["hide-input"]
-import matplotlib.pyplot as plt
-
-red = {"permute": moved[0], "transpose": swapped[0], "reshape": poured[0]}
-fig, axes = plt.subplots(1, 3, figsize=(6, 2), layout="constrained")
-for ax, (title, channel) in zip(axes, red.items()):
-    ax.imshow(channel, cmap="gray")
-    ax.set_title(title)
-    ax.set_axis_off()
-plt.show()
-
-# %% Unpacking checks the axes tags=["raises-exception"]
-batch_size, height, width, colours = photo.shape
 
 # %% An assert names the culprit tags=["raises-exception"]
 sensors, days, hours = readings.shape
@@ -263,9 +242,7 @@ tokens = torch.arange(2 * 5 * 12).view(2, 5, 12)  # (batch, time, head * feature
 def split_heads_spec(x, heads):
     """Cut the last axis into `heads` equal blocks; blocks become axis 1."""
     size = x.shape[-1] // heads
-    blocks = []
-    for head in range(heads):
-        blocks.append(x[:, :, head * size : (head + 1) * size])
+    blocks = [x[:, :, head * size : (head + 1) * size] for head in range(heads)]
     return torch.stack(blocks, dim=1)  # (batch, head, time, feature)
 
 

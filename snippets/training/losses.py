@@ -1,26 +1,39 @@
 """Losses: how wrong a model is, in one number, and the slope that mends it."""
 
-# %% One class out of three
+# %% One class, a yes or no, a quantity
 import torch
 import torch.nn.functional as F
 
 logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 3.0]])  # (example, class)
-logits.requires_grad_()
 target = torch.tensor([0, 1])  # (example,), int64
 loss = F.cross_entropy(logits, target)
-loss.backward()
 print(f"{loss:.4f}")
 
-# %% Yes or no, and how much
 score = torch.tensor([2.0, -1.0])  # (example,)
-answer = torch.tensor([1.0, 0.0])  # the same shape, floats
+answer = torch.tensor([1.0, 0.0])  # yes and no, the same shape, floats
 print(f"{F.binary_cross_entropy_with_logits(score, answer):.4f}")
+
 guess = torch.tensor([1.0, 2.0, 7.0])
 wish = torch.tensor([1.0, 3.0, 3.0])  # the same shape
 print(f"{F.mse_loss(guess, wish):.4f}")
 
+# %% Surely wrong costs most tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+chance = torch.linspace(0.01, 1, 100)
+plt.figure(figsize=(6, 2.2))
+plt.plot(chance, -chance.log())
+for i, height in enumerate(F.cross_entropy(logits, target, reduction="none")):
+    plt.plot(torch.exp(-height), height, "o", color="C1")
+    plt.annotate(f"example {i}", (torch.exp(-height), height), (10, 8), textcoords="offset points")
+plt.xlim(0, 1.2)
+plt.xlabel("chance given to the right class")
+plt.ylabel("loss")
+plt.title("cross_entropy: minus the logarithm of a chance")
+plt.show()
+
 # %% The chance given to the truth
-chances = logits.detach().softmax(dim=1)
+chances = logits.softmax(dim=1)
 right = chances[torch.arange(2), target]
 print(chances)
 print(right)
@@ -29,27 +42,14 @@ print(right)
 print(-right.log())
 print(f"{-right.log().mean():.4f}")
 
-# %% Surely wrong costs most tags=["hide-input"]
-import matplotlib.pyplot as plt
-
-p = torch.linspace(0.01, 1, 100)
-plt.figure(figsize=(5, 3))
-plt.plot(p, -p.log())
-plt.plot(right, -right.log(), "o")
-for name, x in zip(("example 0", "example 1"), right):
-    plt.annotate(name, (x, -x.log()), (10, 8), textcoords="offset points")
-plt.xlim(0, 1.2)
-plt.xlabel("chance given to the right class")
-plt.ylabel("loss")
-plt.title("Minus the logarithm")
-plt.show()
-
 # %% What does knowing nothing cost
 for classes in (2, 10, 1000):
     first_loss = F.cross_entropy(torch.zeros(1, classes), torch.tensor([0]))
     print(classes, f"{first_loss:.4f}")
 
 # %% The gradient is chance minus truth
+logits.requires_grad_()
+F.cross_entropy(logits, target).backward()
 print(logits.grad)
 print((chances - F.one_hot(target, 3)) / 2)
 

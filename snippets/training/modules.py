@@ -19,13 +19,12 @@ torch.manual_seed(0)
 model = Classifier()
 batch = torch.rand(5, 4)  # (example, feature)
 logits = model(batch)  # (example, class)
-print(model)
 print(logits.shape)
 
 # %% A module is a tree tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, ax = plt.subplots(figsize=(6, 2.6))
+fig, ax = plt.subplots(figsize=(6, 2.1))
 ax.axis("off")
 ax.set(xlim=(-0.3, 2.5), ylim=(-0.5, 3.5))
 places = {"": (0, 1.5), "hidden": (1, 2.5), "output": (1, 0.5)}
@@ -42,6 +41,7 @@ for name, module in model.named_modules():
 plt.show()
 
 # %% A name is a path
+print(model)
 for name, parameter in model.named_parameters():
     print(name, tuple(parameter.shape))
 
@@ -129,10 +129,7 @@ class Forgetful(nn.Module):
         super().__init__()
         self.blocks = [nn.Linear(4, 4) for _ in range(3)]
 
-    def forward(self, x):
-        for block in self.blocks:
-            x = x + block(x).relu()
-        return x
+    forward = Residual.forward
 
 
 forgetful = Forgetful()

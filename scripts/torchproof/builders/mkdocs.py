@@ -31,6 +31,7 @@ from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
 from .notebooks import colab, downloads, write
 from .search import add_to_index
+from .sheet import sheet
 
 log = get_plugin_logger(__name__)
 
@@ -84,6 +85,7 @@ class TorchproofPlugin(BasePlugin):
         """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
         if page.torchproof:
             content = page.torchproof.finished(content)
+        content = OTHERWISE.sub(lambda link: link[1] + _relative(unescape(link[2]), page, files), content)
         if first := FIRST.search(content):
             page.meta.setdefault("description", _description(first[1]))
         name = _name(page)
@@ -91,8 +93,14 @@ class TorchproofPlugin(BasePlugin):
         if name not in checker.site.snippets:
             return content
         offered = downloads(checker.chapter(name), checker.site.pages[name], config.site_url)
-        write(Path(config.site_dir, posixpath.dirname(page.file.dest_uri)), offered)
-        links = _links(list(offered), colab(name, config.repo_url))
+        folder = Path(config.site_dir, posixpath.dirname(page.file.dest_uri))
+        write(folder, offered)
+        names = list(offered)
+        if page.meta.get("sheet"):
+            names.insert(0, f"{posixpath.basename(name)}.pdf")
+            printed = sheet(checker.chapter(name), checker.site.pages[name], config.site_url)
+            Path(folder, names[0]).write_bytes(printed)
+        links = _links(names, colab(name, config.repo_url))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
@@ -182,6 +190,7 @@ def _links(names: list[str], colab: str) -> str:
 
 
 OFFERS = {
+    ".pdf": "Download PDF",
     "-class.ipynb": "for class, without solutions",
     ".ipynb": "Download notebook",
     ".py": "Download script",
@@ -196,6 +205,9 @@ def _description(paragraph: str) -> str:
 
 FIRST = re.compile("<p>(.*?)</p>", re.S)
 """The first paragraph of a page; what the build says of it has a class."""
+
+OTHERWISE = re.compile(r'(<a class="tp-otherwise" href=")([^"]*)')
+"""Where the line under a cell leads that prints otherwise in another torch; MkDocs sees links of Markdown only."""
 
 VERIFIED = re.compile(r'<p class="tp-verified"[^>]*>.*?</p>', re.S)
 
@@ -221,7 +233,7 @@ def _store_values(site: Path, values: dict[str, str]) -> str:
 
 VALUES = re.compile(r'(?P<before><tr id="(?P<id>x\d+)") data-values="(?P<text>[^"]*)"')
 
-CELL = re.compile(r'<section class="tp-cell"[^>]* data-search-exclude>.*?</section>', re.S)
+CELL = re.compile(r'<section class="tp-(?:cell|error)"[^>]* data-search-exclude>.*?</section>', re.S)
 
 PICTURE = re.compile(
     r'(?P<before><(?:image|img)\s[^>]*?(?:href|src)=")data:image/(?P<kind>\w+);base64,(?P<data>[^"]{500,})"'

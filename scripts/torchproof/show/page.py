@@ -5,10 +5,12 @@ two readers of one text that disagree are an error, never a page.
 """
 
 from collections import Counter
+from functools import cached_property
 from html import escape
 from itertools import count
 
 from ..compare.check import Checker
+from ..compare.versions import FILE, Version, current, read
 from ..model.devices import DEVICES
 from ..model.pages import Failure, Page, Proof
 from ..model.problems import Problem
@@ -17,6 +19,7 @@ from ..model.text import visible
 from .card import Card, problems_html
 from .drawings import draw
 from .summary import chapter_line
+from .versions import badge
 from .xray import Rows
 
 __all__ = ["Drift", "PageView", "drift_html"]
@@ -36,6 +39,11 @@ class PageView:
         self.fences = iter(page.fences)
         self.numbers = count()
         self.rows: dict[str, Rows] = {}
+
+    @cached_property
+    def versions(self) -> dict[str, Version]:
+        """What cells did under other versions of torch."""
+        return read(self.checker.site.root / FILE)
 
     def loose(self) -> str:
         """The problems that no cell of the page shows, as HTML."""
@@ -60,7 +68,8 @@ class PageView:
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
         done = ((each, check.done(each)) for each in snippet.cells)
         rows = self.rows.setdefault(embed.chapter, Rows(self.numbers, tuple(done)))
-        card = Card(snippet, cell, check.done(cell), recordings, about, rows)
+        other = badge(current(self.versions, check, embed.slug), self.page, self.checker.site.pages)
+        card = Card(snippet, cell, check.done(cell), recordings, about, rows, other)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
     def fence(self, kind: str, source: str) -> str:
