@@ -135,8 +135,10 @@ class TorchproofPlugin(BasePlugin):
             return picture["before"] + get_relative_url(path, page.url) + '"'
 
         if values := {row["id"]: unescape(row["text"]) for row in VALUES.finditer(output)}:
-            path = get_relative_url(_store_values(site, values), page.url)
             output = VALUES.sub(lambda row: row["before"], output)
+            path = f"assets/xray/{page.url.strip('/').removesuffix('.html') or 'index'}.js"
+            _write_values(site / path, values)
+            path = f"{get_relative_url(path, page.url)}?{hashlib.sha256(output.encode()).hexdigest()[:12]}"
             output = output.replace('<table class="xr-rows"', f'<table class="xr-rows" data-file="{path}"', 1)
         return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
 
@@ -221,14 +223,15 @@ def _store(site: Path, folder: str, kind: str, content: bytes) -> str:
     return path
 
 
-def _store_values(site: Path, values: dict[str, str]) -> str:
-    """Write the values of a page's X-ray as a script that `assets/xray.js` loads; returns its path within the site.
+def _write_values(file: Path, values: dict[str, str]) -> None:
+    """Write the values of a page's X-ray as a script that `assets/xray.js` loads.
 
-    A script and no JSON: a page that was opened from a folder may load one.
+    A script and no JSON: a page that was opened from a folder may load one. It has the page's name, and no page holds
+    a hash of it: what stands in memory that nobody wrote, or was drawn without a seed, is another in each build.
     """
     data = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    name = "document.currentScript.src.split('/').pop()"
-    return _store(site, "xray", "js", f"(self.tpValues??={{}})[{name}]={data}".encode())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"(self.tpValues??={{}})[document.currentScript.src.split('/').pop()]={data}", encoding="utf-8")
 
 
 VALUES = re.compile(r'(?P<before><tr id="(?P<id>x\d+)") data-values="(?P<text>[^"]*)"')
