@@ -583,7 +583,11 @@ def test_before_and_after_a_write_in_place_the_card_shows_other_numbers(visit):
     names = page.locator(f"{WRITTEN} a.xr", has_text="third")
     names.first.scroll_into_view_if_needed()
 
-    found = [shown(page, name.hover) for name in names.all()]
+    found = []
+    for name in names.all():
+        name.hover()
+        page.wait_for_function("(name) => name.hasAttribute('aria-describedby')", arg=name.element_handle())
+        found.append(shown(page))
 
     assert found == [("after line 2", "[0, 0, 0]"), ("after line 3", "[7, 7, 7]"), ("after line 4", "[7, 7, 1]")]
 
@@ -622,7 +626,7 @@ def test_the_marked_line_lies_on_the_line_of_code(visit):
         link.click()
         top, height, name = link.evaluate("""(link) => {
             const code = link.closest("code"), style = getComputedStyle(code);
-            const top = code.getBoundingClientRect().top + parseFloat(style.backgroundPositionY.match(/[\\d.]+px/)[0]);
+            const top = code.getBoundingClientRect().top + parseFloat(style.backgroundPositionY);
             const name = link.getBoundingClientRect();
             return [top, parseFloat(style.lineHeight), (name.top + name.bottom) / 2];
         }""")
@@ -631,8 +635,8 @@ def test_the_marked_line_lies_on_the_line_of_code(visit):
 
 def test_a_state_of_another_cell_names_and_links_the_cell(visit):
     page = visit(CHAPTER)
-    foreign = page.locator("a.xr").evaluate_all("""(links) => links.findIndex((link) =>
-        document.getElementById(link.hash.slice(1)).closest(".tp-cell") != link.closest(".tp-cell"))""")
+    foreign = page.locator("a.xr").evaluate_all("""(links) => links.findIndex((link) => link.checkVisibility()
+        && document.getElementById(link.hash.slice(1)).closest(".tp-cell") != link.closest(".tp-cell"))""")
     link = page.locator("a.xr").nth(foreign)
     owner = row_of(page, link).evaluate("(row) => row.closest('.tp-cell').id")
 

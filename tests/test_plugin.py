@@ -1,12 +1,15 @@
 """The MkDocs plugin: pictures are files beside the pages, and pages are whole without it."""
 
 import base64
+import io
 import json
 import re
 import uuid
 
 import pytest
 from conftest import Project, Server, commit_transcripts, write_small_site
+from PIL import Image
+from torchproof.builders.cards import card
 
 SNIPPET = """\
 # %% A photo
@@ -99,3 +102,39 @@ def test_serving_shows_the_picture(pictures, tmp_path):
         server.close()
 
     assert answer[:4] in (b"RIFF", b"\x89PNG")
+
+
+# --- cards ----------------------------------------------------------------------------------------------------------------
+
+
+TITLES = ["Memory", "Inside strides: addresses, merging axes, as_strided, cache lines", "word " * 40, "x" * 60]
+
+
+@pytest.mark.parametrize("title", TITLES, ids=["short", "long", "very long", "one word"])
+def test_a_card_is_small_and_the_same_each_time(title):
+    drawn = card(title)
+
+    assert Image.open(io.BytesIO(drawn)).size == (1200, 630)
+    assert len(drawn) < 25_000
+    assert card(title) == drawn
+
+
+def test_a_card_says_the_title():
+    assert card("Memory") != card("Shapes")
+
+
+@pytest.mark.parametrize("title", TITLES[:2], ids=["short", "long"])
+def test_a_title_keeps_clear_of_the_margins_of_its_card(title):
+    grey = Image.open(io.BytesIO(card(title))).convert("L").point(lambda value: 255 * (value < 200))
+    left, top, right, _ = grey.crop((30, 0, 1200, 480)).getbbox()
+
+    assert left + 30 >= 80
+    assert right + 30 <= 1120
+    assert top >= 80
+
+
+@pytest.mark.parametrize(("address", "count"), [("https://a.b/", 3), ("''", 0)], ids=["shared", "private"])
+def test_pages_of_a_site_with_an_address_get_cards(pictures, tmp_path, address, count):
+    site = build(pictures, tmp_path, site_url=address)
+
+    assert len(list(site.root.glob("assets/cards/*.png"))) == count

@@ -25,7 +25,8 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
 from ..model.devices import DEVICES
-from .build import Build, build_of
+from .build import Build, build_of, is_serving
+from .cards import card
 from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
 from .notebooks import colab, downloads, write
@@ -103,8 +104,14 @@ class TorchproofPlugin(BasePlugin):
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
-    def _without_cells(self, context: Any, *, page: Page, **_: Any) -> None:
-        """Hide the cells from the search: it would read them tag by tag to leave them out, a tenth of a build."""
+    def _without_cells(self, context: Any, *, page: Page, config: MkDocsConfig, **_: Any) -> None:
+        """Hide the cells from the search: it would read them tag by tag to leave them out, a tenth of a build.
+
+        And draw what a link to the page shows, where a link can be shared.
+        """
+        if config.site_url and not is_serving() and page.title:
+            title = unescape(re.sub("<[^>]*>", "", page.title))
+            page.torchproof_card = _store(Path(config.site_dir), "cards", "png", card(title))
         self.whole = page.content
         page.content = CELL.sub("", page.content or "")
 
@@ -128,8 +135,10 @@ class TorchproofPlugin(BasePlugin):
             return picture["before"] + get_relative_url(path, page.url) + '"'
 
         if values := {row["id"]: unescape(row["text"]) for row in VALUES.finditer(output)}:
-            path = get_relative_url(_store_values(site, values), page.url)
             output = VALUES.sub(lambda row: row["before"], output)
+            path = f"assets/xray/{page.url.strip('/').removesuffix('.html') or 'index'}.js"
+            _write_values(site / path, values)
+            path = f"{get_relative_url(path, page.url)}?{hashlib.sha256(output.encode()).hexdigest()[:12]}"
             output = output.replace('<table class="xr-rows"', f'<table class="xr-rows" data-file="{path}"', 1)
         return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
 
@@ -214,14 +223,15 @@ def _store(site: Path, folder: str, kind: str, content: bytes) -> str:
     return path
 
 
-def _store_values(site: Path, values: dict[str, str]) -> str:
-    """Write the values of a page's X-ray as a script that `assets/xray.js` loads; returns its path within the site.
+def _write_values(file: Path, values: dict[str, str]) -> None:
+    """Write the values of a page's X-ray as a script that `assets/xray.js` loads.
 
-    A script and no JSON: a page that was opened from a folder may load one.
+    A script and no JSON: a page that was opened from a folder may load one. It has the page's name, and no page holds
+    a hash of it: what stands in memory that nobody wrote, or was drawn without a seed, is another in each build.
     """
     data = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    name = "document.currentScript.src.split('/').pop()"
-    return _store(site, "xray", "js", f"(self.tpValues??={{}})[{name}]={data}".encode())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"(self.tpValues??={{}})[document.currentScript.src.split('/').pop()]={data}", encoding="utf-8")
 
 
 VALUES = re.compile(r'(?P<before><tr id="(?P<id>x\d+)") data-values="(?P<text>[^"]*)"')
