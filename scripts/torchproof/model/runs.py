@@ -24,6 +24,7 @@ __all__ = [
     "Started",
     "Step",
     "Stopped",
+    "Use",
 ]
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -152,6 +153,18 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Use:
+    """Where a cell uses a name of torch."""
+
+    name: str
+    """Its whole name: `torch.Tensor.sum`, `torch.nn.Linear`."""
+    line: int
+    """Of the cell, counted from 1."""
+    column: int
+    """Where the name ends, in bytes."""
+
+
+@dataclass(frozen=True)
 class Figure:
     """What a cell left open in pyplot."""
 
@@ -243,6 +256,8 @@ class Run:
     """Files of the project that it read, relative to the root."""
     modules: tuple[str, ...] = ()
     """Top-level modules that it had imported."""
+    names: dict[str, tuple[Use, ...]] = field(default_factory=dict)
+    """What the cells use of torch, as far as it is known whose it is."""
 
     @property
     def seconds(self) -> float:
@@ -281,6 +296,7 @@ class Done:
     provenance: dict[str, str]
     files: tuple[str, ...]
     modules: tuple[str, ...]
+    names: dict[str, tuple[Use, ...]]
 
 
 @dataclass(frozen=True)
