@@ -18,6 +18,7 @@
   };
   const boxOf = (element) => element.getBoundingClientRect();
   const namesBeside = (link) => [...link.closest("code").querySelectorAll("a.xr")];
+  const linksBeside = (link) => [...link.closest("code").querySelectorAll("a")]; // and those of torch's names
 
   const makeCard = () => {
     if (card?.isConnected) return;
@@ -140,16 +141,18 @@
       hide();
     }
   });
-  on("keydown", (event, link) => {
+  on("keydown", (event) => {
     if (event.key == "Escape") return hide();
+    const link = event.target.closest?.("code a");
     if (!link) return;
     const names = namesBeside(link);
+    const links = linksBeside(link);
     const at = names.indexOf(link);
     const next = {
       ArrowRight: names[at + 1],
-      ArrowDown: names[at + 1],
+      ArrowDown: links[links.indexOf(link) + 1],
       ArrowLeft: names[at - 1],
-      ArrowUp: names[at - 1],
+      ArrowUp: links[links.indexOf(link) - 1],
       Home: names[0],
       End: names.at(-1),
     }[event.key];
@@ -167,8 +170,8 @@
   /* One stop for the Tab key in each cell; the arrows go on from there. */
   const ready = () => {
     hide();
-    document.querySelectorAll("a.xr").forEach((link) => {
-      link.tabIndex = link == namesBeside(link)[0] ? 0 : -1;
+    document.querySelectorAll(".tp-cell code a").forEach((link) => {
+      link.tabIndex = link == (namesBeside(link)[0] ?? linksBeside(link)[0]) ? 0 : -1;
     });
   };
   if (window.document$) document$.subscribe(ready);

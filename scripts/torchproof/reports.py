@@ -13,10 +13,11 @@ import json
 from typing import Any, NoReturn
 
 from .builders.build import build_of
+from .builders.names import Index
 from .model.problems import did_you_mean
 from .show import summary
 
-__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
+__all__ = ["chapters", "counts", "environment", "errors", "history", "history_table", "names", "recordings"]
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -56,6 +57,13 @@ def history_table(name: str) -> str:
 
 def _told(name: str) -> dict[str, Any]:
     return json.loads((build_of().root / "docs/assets/history.json").read_text(encoding="utf-8"))[name]
+
+
+def names(part: str) -> str:
+    """The names of torch that cells use, of one part of the index: where each is explained, and where else it is."""
+    build = build_of()
+    build.checks()
+    return Index(build.current(), build.root).listed(part)
 
 
 def recordings() -> str:

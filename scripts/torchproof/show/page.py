@@ -5,6 +5,7 @@ two readers of one text that disagree are an error, never a page.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from html import escape
 from itertools import count
 
@@ -14,6 +15,7 @@ from ..model.pages import Failure, Page, Proof
 from ..model.problems import Problem
 from ..model.runs import NOT_EVALUATED, CellRun, Measured
 from ..model.text import visible
+from . import names
 from .card import Card, problems_html
 from .drawings import draw
 from .summary import chapter_line
@@ -36,6 +38,8 @@ class PageView:
         self.fences = iter(page.fences)
         self.numbers = count()
         self.rows: dict[str, Rows] = {}
+        self.address: Callable[[str], str] | None = None
+        """Where the site explains a name of torch, as seen from this page; the builder knows."""
 
     def loose(self) -> str:
         """The problems that no cell of the page shows, as HTML."""
@@ -59,7 +63,8 @@ class PageView:
         recordings = elsewhere or list(check.recordings.values())
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
         rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
-        card = Card(snippet, cell, check.done(cell), recordings, about, rows)
+        named = names.links(cell, names.uses(check, cell), self.address) if self.address else {}
+        card = Card(snippet, cell, check.done(cell), recordings, about, rows, named)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
     def fence(self, kind: str, source: str) -> str:

@@ -18,13 +18,13 @@ from ..model.cells import Cell
 from ..model.problems import many
 from ..model.runs import CellRun, Fact
 
-__all__ = ["COLUMNS", "Rows", "xray"]
+__all__ = ["COLUMNS", "Links", "Rows", "linked", "xray"]
 
 States = dict[str, str]
 """The id of the row that shows the present state of each name: the last one that a shown cell has recorded."""
 
 Links = dict[int, tuple[str, str]]
-"""By column of a line, a name and the id of the row that it leads to."""
+"""By column of a line, a name and the attributes of the link that it becomes."""
 
 
 @dataclass
@@ -82,12 +82,15 @@ def xray(
         if last not in states:
             states[last] = _after(before, [(row, fact) for row, fact in facts if lines[row] <= last])
         if use.name in states[last]:
-            links.setdefault(use.line - cut - 1, {})[use.column] = (use.name, states[last][use.name])
+            links.setdefault(use.line - cut - 1, {})[use.column] = (
+                use.name,
+                f'class="xr" href="#{states[last][use.name]}"',
+            )
     if cell.home == "cpu":
         rows.now = _after(rows.now, facts)
     else:
         rows.there = _after(rows.there, facts)
-    return _linked(code, links), _table(facts, lines, elsewhere or {})
+    return linked(code, links), _table(facts, lines, elsewhere or {})
 
 
 def _after(states: States, facts: list[tuple[str, Fact]]) -> States:
@@ -125,7 +128,7 @@ OWN = (
 """What has names of its own."""
 
 
-def _linked(code: str, links: dict[int, Links]) -> str:
+def linked(code: str, links: dict[int, Links]) -> str:
     """Highlighted HTML with names turned into links; `links` has those of each line."""
     start = code.index("<code>") + len("<code>")
     end = code.rindex("</code>")
@@ -144,9 +147,9 @@ def _linked_line(line: str, links: Links) -> str:
             past += piece.startswith("&")
         else:
             done = 0
-            for column, (name, row) in sorted(links.items()):
+            for column, (name, attributes) in sorted(links.items()):
                 if past <= column < past + len(piece) and piece.startswith(name, column - past):
-                    out += [piece[done : column - past], f'<a class="xr" href="#{row}">{name}</a>']
+                    out += [piece[done : column - past], f"<a {attributes}>{name}</a>"]
                     done = column - past + len(name)
             out.append(piece[done:])
             past += len(piece)
