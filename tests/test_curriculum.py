@@ -1,28 +1,29 @@
-"""Every row of the five source tutorials is taught somewhere, or waits for its chapter: tests/curriculum.toml."""
+"""Every row of the five source tutorials is taught somewhere, and a page says where: docs/assets/curriculum.toml."""
 
 import re
 import tomllib
-from collections import Counter
 from functools import cache
 
 import pytest
 from conftest import ROOT
 from markdown import Markdown
+from torchproof.builders.sources import place, source
 from torchproof.compare.site import Site
 from torchproof.compare.transcript import Block, parse
 from torchproof.model.problems import did_you_mean
 from torchproof.read.pages import blocks
 
-CURRICULUM = tomllib.loads((ROOT / "tests" / "curriculum.toml").read_text(encoding="utf-8"))
+CURRICULUM = tomllib.loads((ROOT / "docs/assets/curriculum.toml").read_text(encoding="utf-8"))
 SITE = Site.read(ROOT)
-ROWS = [f"{source}-{row:02}" for source, count in CURRICULUM["rows"].items() for row in range(1, count + 1)]
+SOURCES = CURRICULUM["sources"]
+ROWS = [f"{source}-{row:02}" for source, about in SOURCES.items() for row in range(1, about["rows"] + 1)]
 
 
 @cache
 def anchors(page):
     """The anchors of a page's headings, in order, as the toc extension makes them."""
     md = Markdown(extensions=["attr_list", "pymdownx.superfences", "pymdownx.details", "admonition", "toc"])
-    md.convert(SITE.pages[page].text)
+    md.convert("\n".join(block.text for block in blocks(SITE.pages[page].text.split("\n")) if not block.mark))
     waiting, found = list(md.toc_tokens), []
     while waiting:
         heading = waiting.pop(0)
@@ -78,8 +79,8 @@ def silent(row, place, words):
     return "" if words in "\n".join(texts) else f"{row}: nothing at {place} says {words!r}"
 
 
-PLACES = {row: place["at"] if isinstance(place, dict) else place for row, place in CURRICULUM["taught"].items()}
-WORDS = {row: place["shows"] for row, place in CURRICULUM["taught"].items() if isinstance(place, dict)}
+PLACES = {row: place["at"] for row, place in CURRICULUM["taught"].items()}
+WORDS = {row: place["shows"] for row, place in CURRICULUM["taught"].items() if "shows" in place}
 
 
 def test_a_row_with_words_is_taught_by_them_where_it_points_to():
@@ -104,36 +105,14 @@ def test_the_sources_have_202_rows():
     assert len(ROWS) == 202
 
 
-def test_every_row_stands_in_the_curriculum_once():
-    listed = Counter(list(CURRICULUM["taught"]))
-    for chapter in CURRICULUM["open"].values():
-        listed.update(chapter["rows"])
-
-    missing = [row for row in ROWS if row not in listed]
-    unknown = [row for row in listed if row not in ROWS]
-    twice = [row for row, times in listed.items() if times > 1]
-    assert not missing, f"tests/curriculum.toml has lost {missing}; put each under [taught], or under its open chapter"
-    assert not unknown, f"tests/curriculum.toml names {unknown}, which no source has"
-    assert not twice, f"{twice} stand in tests/curriculum.toml twice; a taught row is no longer open"
+def test_every_row_stands_in_the_curriculum_in_order():
+    assert list(CURRICULUM["taught"]) == ROWS
 
 
 def test_every_taught_row_points_to_a_place_that_exists():
     wrong = [f"{row}: {place}: {broken(place)}" for row, place in PLACES.items() if broken(place)]
 
-    assert not wrong, "mend these rows of tests/curriculum.toml:\n" + "\n".join(wrong)
-
-
-def test_no_chapter_that_exists_has_open_rows():
-    wrong = [
-        f"docs/{chapter['page']}.md: {', '.join(chapter['rows'])}"
-        for chapter in CURRICULUM["open"].values()
-        if chapter["page"] in SITE.pages
-    ]
-
-    assert not wrong, (
-        "say under [taught] of tests/curriculum.toml where these chapters teach each row, and delete them from [open]:\n"
-        + "\n".join(wrong)
-    )
+    assert not wrong, "mend these rows of docs/assets/curriculum.toml:\n" + "\n".join(wrong)
 
 
 def test_every_chapter_teaches_rows_or_goes_beyond_the_sources():
@@ -141,8 +120,8 @@ def test_every_chapter_teaches_rows_or_goes_beyond_the_sources():
     wrong = [chapter for chapter in SITE.snippets if chapter not in taught.union(CURRICULUM["beyond"])]
 
     assert not wrong, (
-        "no row is taught in these chapters; move their rows from [open] of tests/curriculum.toml to [taught], "
-        "or list them under `beyond` if the sources have none:\n" + "\n".join(wrong)
+        "no row is taught in these chapters; list them under `beyond` of docs/assets/curriculum.toml:\n"
+        + "\n".join(wrong)
     )
 
 
@@ -162,3 +141,70 @@ def test_every_chapter_teaches_rows_or_goes_beyond_the_sources():
 )
 def test_a_place_that_does_not_exist_is_noticed(place, complaint):
     assert complaint in broken(place)
+
+
+# --- the page that says where -----------------------------------------------------------------------------------------
+
+
+def test_the_page_lists_each_source_under_its_title():
+    page = SITE.pages["lookup/sources"].text
+    found = re.findall(r'^## (.+)\n\n```python exec="true"\n.*\n\nprint\(reports.source\("(.+)"\)\)$', page, re.M)
+
+    assert found == [(about["title"], name) for name, about in SOURCES.items()]
+
+
+def test_a_row_leads_where_the_tests_say_that_it_is_taught():
+    wrong = [row for row, at in PLACES.items() if not leads_to(place(SITE, at)[1], at)]
+
+    assert not wrong, wrong
+
+
+def leads_to(link, at):
+    """Whether a link from a page in a folder of docs/ leads to a place."""
+    file, _, anchor = link.removeprefix("../").partition("#")
+    page, _, name = at.partition("#")
+    there = SITE.pages[page.removesuffix(".md")]
+    return f"docs/{file}" == there.file and anchor == (name if page.endswith(".md") else f"cell-{name}")
+
+
+def test_titles_are_those_of_the_site():
+    assert place(SITE, "tensors/shapes#two-blanks-have-no-answer")[0] == "Shapes: Two blanks have no answer"
+    assert place(SITE, "tensors/shapes.md#view-or-reshape")[0] == "Shapes: View or reshape"
+    assert place(SITE, "start.md#start-here")[0] == "Start here: install PyTorch, train a first model"
+
+
+@pytest.mark.parametrize(
+    ("at", "complaint"),
+    [
+        ("tensors/shape#two-blanks-have-no-answer", "there is no docs/tensors/shape.md; did you mean 'tensors/shapes'"),
+        (
+            "tensors/shapes#two-blanks-have-answers",
+            "docs/tensors/shapes.md shows no 'two-blanks-have-answers'; did you",
+        ),
+        ("tensors/shapes.md#two-blanks-have-no-answer", "docs/tensors/shapes.md shows no 'two-blanks-have-no-answer'"),
+    ],
+    ids=["page", "cell", "section"],
+)
+def test_a_row_that_leads_nowhere_ends_the_build(at, complaint):
+    told = CURRICULUM | {"taught": {"S0-01": {"at": at, "teaches": "what PyTorch is for"}}}
+
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        source(SITE, told, "S0")
+
+
+def test_what_is_to_put_right_is_counted_and_said():
+    told = CURRICULUM | {
+        "taught": {
+            "S0-01": {"at": "start.md#start-here", "teaches": "one"},
+            "S0-02": {"at": "start.md#start-here", "teaches": "two", "wrong": "It is not."},
+            "S1-01": {"at": "start.md#start-here", "teaches": "another's", "wrong": "Nor this."},
+        }
+    }
+
+    page = source(SITE, told, "S0")
+
+    assert "2 rows, 1 of them with something to put right." in page
+    assert re.findall(r"^    \| (\d) \| (\w+) \|.*\| (.*) \|$", page, re.M) == [
+        ("1", "one", ""),
+        ("2", "two", "It is not."),
+    ]

@@ -1,5 +1,7 @@
 """Drawings are made from live tensors: what was measured is recorded, compared and drawn; what cannot be is told."""
 
+import html
+import itertools
 import re
 from dataclasses import replace
 
@@ -24,6 +26,7 @@ nothing = torch.zeros(0, 3)
 weight = torch.ones(2, 3, requires_grad=True)
 bias = torch.ones(3, requires_grad=True)
 loss = ((weight * 2 + bias) ** 2).sum()
+skipped = weight * (weight * 2).exp().sum() + bias
 large = torch.zeros(100)
 """
 
@@ -37,7 +40,9 @@ DRAWN = {
     "an empty tensor": ("memory", "nothing"),
     "two views": ("memory", "grid, turned"),
     "a broadcast": ("broadcast", "grid, row"),
+    "two slices": ("memory", "grid, part, turned"),
     "a graph": ("graph", "loss"),
+    "a graph with a step that skips": ("graph", "skipped"),
 }
 
 REFUSED = {
@@ -225,3 +230,93 @@ def test_a_drawing_that_cannot_be_made_fails_the_build_at_its_line(refusal, name
 
     assert report.startswith("1\n")
     assert re.search(rf"docs/drawn\.md:{line}: .*{re.escape(reason)}", report), report
+
+
+# --- what lies on what ----------------------------------------------------------------------------------------------------
+
+
+def boxes_of(svg):
+    """Around each text of a drawing: left, top, right, bottom and the text."""
+    for x, y, style, escaped in re.findall(r'<text x="([^"]+)" y="([^"]+)" class="([^"]*)">([^<]*)</text>', svg):
+        text = html.unescape(escaped)
+        width = len(text) * (7.3 if "mid" in style or "name" in style else 6.7)
+        left = float(x) - (width / 2 if "mid" in style else 0)
+        yield left, float(y) - 9, left + width, float(y) + 2, text
+
+
+def frames_of(svg):
+    """Around each box of a drawing: left, top, right, bottom and where it is."""
+    for found in re.findall(r'<rect x="([^"]+)" y="([^"]+)" width="([^"]+)" height="([^"]+)"', svg):
+        x, y, width, height = map(float, found)
+        yield x + 1, y + 1, x + width - 1, y + height - 1, f"the box at {x:g}, {y:g}"
+
+
+def points_of(path):
+    """Points along an arrow, a pixel apart or less."""
+    here = 0j
+    for letter, rest in re.findall("([MVHC])([^MVHC]*)", path):
+        numbers = [float(number) for number in rest.split()]
+        if letter in "VH":
+            numbers = [here.real, *numbers] if letter == "V" else [*numbers, here.imag]
+        *bends, end = [complex(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+        one, two = bends or (here + (end - here) / 3, here + 2 * (end - here) / 3)
+        count = int(abs(end - here)) * 2 + 1
+        for part in (number / count for number in range(count + 1) if letter != "M"):
+            weights = (1 - part) ** 3, 3 * part * (1 - part) ** 2, 3 * part**2 * (1 - part), part**3
+            yield sum(weight * point for weight, point in zip(weights, (here, one, two, end), strict=True))
+        here = end
+
+
+def faults(figure):
+    """Which texts and boxes of a drawing an arrow crosses, which texts meet, and which arrows cover each other."""
+    svg = re.sub("<defs>.*?</defs>", "", figure, flags=re.S)
+    texts, frames = list(boxes_of(svg)), list(frames_of(svg))
+    arrows = [list(points_of(path)) for path in re.findall(r'<path d="([^"]+)" class="tp-d-(?:step|edge)', svg)]
+    steps = [{(round(p.real), round(p.imag)) for p in points_of(path)} for path in re.findall(STEP, svg)]
+    for points, (left, top, right, bottom, what) in itertools.product(arrows, texts + frames):
+        if any(left + 1 < p.real < right - 1 and top + 1 < p.imag < bottom - 1 for p in points):
+            yield f"an arrow runs through {what}"
+    for one, other in itertools.combinations(texts, 2):
+        if all(one[side] + 1 < other[side + 2] and other[side] + 1 < one[side + 2] for side in (0, 1)):
+            yield f"{one[4]} lies on {other[4]}"
+    for one, other in itertools.combinations(steps, 2):
+        if len(one & other) > 4:  # those of a graph may leave a box together
+            yield "an arrow covers another"
+
+
+STEP = r'<path d="([^"]+)" class="tp-d-step'
+
+
+def test_no_arrow_of_a_drawing_runs_through_a_label_or_another_arrow(site):
+    figures = re.findall('<figure class="tp-drawing".*?</figure>', site.read("site/drawn/index.html"), re.S)
+
+    assert len(figures) == len(DRAWN)
+    assert {
+        name: list(faults(figure)) for name, figure in zip(DRAWN, figures, strict=True) if any(faults(figure))
+    } == {}
+
+
+def test_no_arrow_of_the_book_runs_through_a_label_or_another_arrow(site_folder):
+    found, count = {}, 0
+    for page in site_folder.rglob("*.html"):
+        for figure in re.findall('<figure class="tp-drawing".*?</figure>', page.read_text(encoding="utf-8"), re.S):
+            count += 1
+            if wrong := list(faults(figure)):
+                found[page.parent.name, re.search("<title[^>]*>([^<]*)", figure)[1]] = wrong
+
+    assert count > 30
+    assert found == {}
+
+
+CROSSED = {
+    "a text": ('<text x="0" y="20" class="tp-d-label">label</text>', "an arrow runs through label"),
+    "a box": ('<rect x="0" y="5" width="20" height="10" rx="4" class="tp-d-op"/>', "an arrow runs through the box"),
+    "an arrow": ('<path d="M10 2V20H30V4" class="tp-d-step tp-d-axis0"/>', "an arrow covers another"),
+}
+
+
+@pytest.mark.parametrize(("other", "fault"), CROSSED.values(), ids=CROSSED)
+def test_an_arrow_through_something_is_found(other, fault):
+    (found,) = faults(f'<path d="M10 0V30H40V0" class="tp-d-step tp-d-axis0"/>{other}')
+
+    assert found.startswith(fault)

@@ -13,13 +13,6 @@ from torchproof.show import summary
 TOLD = json.loads((ROOT / "docs/assets/history.json").read_text(encoding="utf-8"))
 
 
-def test_the_outputs_of_each_tutorial_add_up():
-    columns = TOLD["tutorials"]["columns"]
-    for row in TOLD["tutorials"]["rows"]:
-        counts = dict(zip(columns, row, strict=True))
-        assert counts["outputs"] == sum(counts[name] for name in columns[3:]), row
-
-
 def test_the_sentence_holds_the_sums_and_the_table_the_lines():
     told = {
         "says": "Of {n}, {again}.",

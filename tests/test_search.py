@@ -5,12 +5,13 @@ import os
 import re
 import tomllib
 from collections import defaultdict
+from html import unescape
 from urllib.parse import unquote
 
 import pytest
 from browsing import MISSING
 from conftest import ROOT, Project, commit_transcripts, write_small_site
-from torchproof.builders.search import OWN
+from torchproof.builders.said import OWN
 from torchproof.compare.site import Site
 from torchproof.model.text import is_title
 
@@ -163,7 +164,7 @@ def test_every_older_wording_has_a_source_and_an_error_of_today():
 ASK = """async ([queries, without]) => {
     const { search } = JSON.parse(document.getElementById("__config").textContent);
     const { config, docs } = await (await fetch("search/search_index.json")).json();
-    const worker = new Worker(search), kept = docs.filter((doc) => !without || !/#(cell-|%63)/.test(doc.location));
+    const worker = new Worker(search), kept = docs.filter((doc) => !without || !/#(cell-|error-|%63)/.test(doc.location));
     const answer = (type, data) => new Promise((done) => {
         worker.onmessage = (event) => done(event.data.data);
         worker.postMessage({ type, data });
@@ -233,11 +234,24 @@ def answers(in_browser):
     return in_browser(lambda page: page.evaluate(ASK, [queries, False]))
 
 
-def found_own(answers, lines=SAID) -> list[str]:
-    """The lines whose first three results have a cell that raises them, whatever the numbers are."""
+@pytest.fixture(scope="module")
+def explained(site_folder):
+    """The words of each entry of an error that a page explains, by its place."""
+    docs = json.loads((site_folder / "search/search_index.json").read_text(encoding="utf-8"))["docs"]
+    return {
+        doc["location"]: bare(unescape(doc["title"] + " " + doc.get("also", "")))
+        for doc in docs
+        if "#error-" in doc["location"]
+    }
+
+
+def found_own(answers, explained, lines=SAID) -> list[str]:
+    """The lines whose first three results have the entry that explains them, else a cell that raises them."""
     places = defaultdict(set)
     for line in SAID:
         places[bare(line)] |= SAID[line]
+    for words, cells in places.items():
+        cells |= {place for place, said in explained.items() if words in said}
     shown = {line: {unquote(place) for group in answers[line] for place in group} for line in lines}
     return [line for line in lines if shown[line] & places[bare(line)]]
 
@@ -247,18 +261,55 @@ def bare(line):
 
 
 @BROWSER
-def test_a_pasted_error_finds_its_cell(answers):
-    lost = sorted(set(SAID) - set(found_own(answers)))
+def test_a_pasted_error_finds_what_explains_it_or_its_cell(answers, explained):
+    lost = sorted(set(SAID) - set(found_own(answers, explained)))
 
     assert len(SAID) > 200
     assert len(lost) <= 0.05 * len(SAID), lost
 
 
 @BROWSER
-def test_without_entries_of_their_own_errors_are_not_found(in_browser):
+def test_without_entries_of_their_own_errors_are_not_found(in_browser, explained):
     some = list(SAID)[::10]
 
-    assert found_own(in_browser(lambda page: page.evaluate(ASK, [some, True])), some) == []
+    assert found_own(in_browser(lambda page: page.evaluate(ASK, [some, True])), explained, some) == []
+
+
+COMMONEST = re.findall(r'^ +"([\w/]+)#([\w-]+)",$', (ROOT / "docs/lookup/errors.md").read_text(encoding="utf-8"), re.M)
+
+
+def raised_by(chapter, slug) -> str:
+    """What a cell raised, as its transcript has it."""
+    transcript = (ROOT / SITE.snippets[chapter].transcript()).read_text(encoding="utf-8")
+    (said,) = re.findall(rf"^%% {re.escape(slug)}\n(.*?)(?=^%% |\Z)", transcript, re.S | re.M)
+    return "\n".join(line[2:] for line in said.split("\n") if line[:2] == "x " and not line.startswith("x statement"))
+
+
+def of_another_program(message) -> str:
+    """The message with other numbers, and shapes with more of them."""
+    message = re.sub(r"\[(\d+(?:, \d+)*)\]", "[16, 5, 128, 9]", message)
+    return re.sub(r"\d+", lambda found: str(3 * int(found[0]) + 41), message)
+
+
+PASTED = {
+    "as it was": lambda message: message,
+    "with other numbers": of_another_program,
+    "without its type": lambda message: of_another_program(re.sub(r"^[\w.]+: ", "", message)),
+    "its first line": lambda message: of_another_program(message).split("\n")[0],
+}
+
+
+@BROWSER
+@pytest.mark.parametrize("how", PASTED)
+def test_each_of_the_thirty_commonest_errors_leads_first_to_its_entry(in_browser, how):
+    queries = {PASTED[how](raised_by(*cell)): cell[1] for cell in COMMONEST}
+
+    found = in_browser(lambda page: page.evaluate(ASK, [list(queries), False]))
+
+    assert len(queries) == 30
+    first = {query: found[query][0][0] if found[query] else "nothing" for query in queries}
+    lost = {query: place for query, place in first.items() if not place.endswith(f"#error-{queries[query]}")}
+    assert lost == {}
 
 
 @BROWSER
@@ -295,7 +346,7 @@ PASTE = """(input, text) => {
 
 @BROWSER
 @pytest.mark.parametrize("width", [1440, 390])
-def test_a_message_pasted_from_a_menu_leads_to_the_cell(in_browser, width):
+def test_a_message_pasted_from_a_menu_leads_to_its_entry_and_on_to_the_cell(in_browser, width):
     def work(page):
         button = page.locator("label.md-header__button[for=__search]")
         (button if button.is_visible() else page.locator(".md-search__input")).click()
@@ -304,14 +355,19 @@ def test_a_message_pasted_from_a_menu_leads_to_the_cell(in_browser, width):
         first.wait_for(timeout=60_000)
         said = first.inner_text()
         first.locator("a:has(h2)").first.click()
+        page.wait_for_url(re.compile(r"/lookup/errors/.*#error-"))
+        entry = page.locator(":target").inner_text()
+        page.locator(":target .tp-error__links a").first.click()
         page.wait_for_url("**/*#cell-*")
-        return said, page.locator(":target").inner_text()
+        return said, entry, page.locator(":target").inner_text()
 
-    said, cell = in_browser(work, viewport={"width": width, "height": 900})
+    said, entry, cell = in_browser(work, viewport={"width": width, "height": 900})
 
     chapter, message, line, *_ = filter(None, said.split("\n"))
     assert message.startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied (")
+    assert line in entry
     assert line in cell
+    assert message.partition(": ")[2] in entry
     assert message in cell
     assert chapter in {page.title for page in SITE.pages.values()}
 

@@ -90,7 +90,7 @@ addEventListener("input", ({ target, inputType }) => {
     for (const item of items.flat()) {
       const told = [...found].map(([typed, all]) => [typed, all.some((word) => has(item.terms, word))]);
       item.terms = found.size < MESSAGE ? Object.fromEntries(told) : {};
-      const raised = /#(cell-|%)/.test(item.location) && plain(shown(item.title).replace(TYPE, ""));
+      const raised = /#(cell-|error-|%)/.test(item.location) && plain(shown(item.title).replace(TYPE, ""));
       const is = (words) => words.includes(" ") && plain(shown(`${item.title} ${item.also || ""}`)).includes(words);
       if (is(said) || (raised && raised.split(" ").length > 2 && said.includes(raised))) item.score += WHOLE;
       else if (raised && found.size < QUOTED) item.score /= 10;

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from .compare import recordings, transcript
+from .compare import recordings, transcript, versions
 from .compare.accept import accept
-from .compare.check import Checker, check_chapter, last_seconds
+from .compare.check import ChapterCheck, Checker, check_chapter, last_seconds
 from .compare.claims import reviewed
 from .compare.site import Site
 from .compare.weak import weak
@@ -52,9 +52,24 @@ def check(root: Path, options: argparse.Namespace) -> int:
         return 0
     with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
         found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker, names))
+        if options.report:
+            _report(site, [checker.chapter(name) for name in names], options.report)
     for line in _waiting(site, names):
         print(line)
     return _verdict(found, f"{many(len(names), 'chapter')} as committed")
+
+
+def _report(site: Site, checks: list[ChapterCheck], files: list[Path]) -> None:
+    """Write what differs into files, if a second run of its chapter says the same."""
+    with Runner(site.root, other=True, cached=False) as other:
+        version = versions.find(site, checks, other)
+    for file in files:
+        if file.suffix == ".json":
+            versions.write(file, version)
+        else:
+            file.write_text(versions.markdown(version, checks, site), encoding="utf-8")
+    names, cells = ", ".join(map(str, files)), many(sum(version.cells.values()), "cell")
+    print(f"torch {version.torch}: {len(version.changes)} of {cells} differ, in two runs alike; written to {names}")
 
 
 def accept_(root: Path, options: argparse.Namespace) -> int:
@@ -224,6 +239,7 @@ def claims(root: Path, options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Long: it lists every option."""
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
     parser.add_argument("--root", type=Path, help="the project's folder (default: the nearest)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -257,6 +273,14 @@ def _parser() -> argparse.ArgumentParser:
                 "--device", choices=DEVICES, metavar=devices, default="cpu", help="where to run (default: cpu)"
             )
             sub.add_argument("--no-cache", action="store_true", help="run everything, as CI does")
+            sub.add_argument(
+                "--report",
+                type=Path,
+                action="append",
+                default=[],
+                metavar="FILE",
+                help="write what differs in two runs into FILE: Markdown, or x.json, where versions stand side by side",
+            )
             sub.add_argument("--weak", action="store_true", help="list proofs that may prove too little; fails never")
     return parser
 

@@ -35,6 +35,7 @@ from ..model.problems import did_you_mean
 from ..read.pages import SPANS, scan
 from ..show.page import Drift, PageView
 from .build import Build, build_of, complaint, is_serving
+from .errors import look_up
 from .names import addresses
 
 try:
@@ -72,6 +73,7 @@ class CellsExtension(Extension):
             raise Stop("torchproof needs pymdownx.superfences, above it in markdown_extensions") from None
         for name in ("cell", *KINDS):
             fences.extend_super_fences(name, show_fence, lambda *_: True, None)
+        fences.extend_super_fences("error", show_error, lambda *_: True, None)
         for name in ("py", "python"):
             markdown_exec.formatters[name] = show_generated
         md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
@@ -174,11 +176,29 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
 
 
 @stops
+def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
+    """The superfences formatter of an error looked up: Markdown of this build, converted as what a fence prints."""
+    view: PageView | None = getattr(md, "torchproof", None)
+    try:
+        if view is None:
+            raise Drift(f"docs/{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
+        anchor, text = look_up(view)
+        inner = markdown_exec.base_format(language=language, run=lambda *_, **__: text, code=src, md=md)
+        return f'<section class="tp-error" id="{anchor}" data-search-exclude>{inner}</section>'
+    except Drift as drift:
+        return complaint(drift)
+    except Exception as error:  # superfences would swallow it, and show the fence as text
+        return complaint(Drift(f"docs/{page_name(md)}: the fence `{src}` was not rendered: {error!r}"))
+
+
+@stops
 def show_generated(*, code: str, md: Markdown, **options: Any) -> str:
     """The markdown-exec formatter of a fence of Python: what its code prints, as Markdown.
 
-    Where markdown-exec would log a warning and go on, this ends the build.
+    Where markdown-exec would log a warning and go on, this ends the build. Its prefix for ids is left out, for it
+    renames links to the cells of the page, too.
     """
+    options["id_prefix"] = options["id_prefix"] or ""
     try:
         return markdown_exec.base_format(language="python", run=_printed, code=code, md=md, **options)
     except (Stop, Drift) as stop:  # it says all there is to say

@@ -6,6 +6,7 @@ Chapters are whole without it, as other builders show them: a picture is then da
 import base64
 import gzip
 import hashlib
+import json
 import posixpath
 import re
 import shutil
@@ -30,6 +31,7 @@ from .markdown import stops
 from .names import addresses
 from .notebooks import colab, downloads, write
 from .search import add_to_index
+from .sheet import sheet
 
 log = get_plugin_logger(__name__)
 
@@ -84,6 +86,7 @@ class TorchproofPlugin(BasePlugin):
         """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
         if page.torchproof:
             content = page.torchproof.finished(content)
+        content = OTHERWISE.sub(lambda link: link[1] + _relative(unescape(link[2]), page, files), content)
         if first := FIRST.search(content):
             page.meta.setdefault("description", _description(first[1]))
         name = _name(page)
@@ -91,8 +94,14 @@ class TorchproofPlugin(BasePlugin):
         if name not in checker.site.snippets:
             return content
         offered = downloads(checker.chapter(name), checker.site.pages[name], config.site_url)
-        write(Path(config.site_dir, posixpath.dirname(page.file.dest_uri)), offered)
-        links = _links(list(offered), colab(name, config.repo_url))
+        folder = Path(config.site_dir, posixpath.dirname(page.file.dest_uri))
+        write(folder, offered)
+        names = list(offered)
+        if page.meta.get("sheet"):
+            names.insert(0, f"{posixpath.basename(name)}.pdf")
+            printed = sheet(checker.chapter(name), checker.site.pages[name], config.site_url)
+            Path(folder, names[0]).write_bytes(printed)
+        links = _links(names, colab(name, config.repo_url))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
@@ -113,12 +122,17 @@ class TorchproofPlugin(BasePlugin):
     on_page_context = CombinedEvent(_without_cells, _with_cells)
 
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
-        """Write the pictures that a page holds as data into files, and drop the blank lines of the template."""
+        """Write the pictures and the values that a page holds into files, and drop the blank lines of the template."""
+        site = Path(config.site_dir)
 
         def stored(picture: re.Match[str]) -> str:
-            path = _store(Path(config.site_dir), picture["kind"], base64.b64decode(picture["data"]))
+            path = _store(site, "pictures", picture["kind"], base64.b64decode(picture["data"]))
             return picture["before"] + get_relative_url(path, page.url) + '"'
 
+        if values := {row["id"]: unescape(row["text"]) for row in VALUES.finditer(output)}:
+            path = get_relative_url(_store_values(site, values), page.url)
+            output = VALUES.sub(lambda row: row["before"], output)
+            output = output.replace('<table class="xr-rows"', f'<table class="xr-rows" data-file="{path}"', 1)
         return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
 
     def on_nav(self, nav: Navigation, **_: Any) -> None:
@@ -171,6 +185,7 @@ def _links(names: list[str], colab: str) -> str:
 
 
 OFFERS = {
+    ".pdf": "Download PDF",
     "-class.ipynb": "for class, without solutions",
     ".ipynb": "Download notebook",
     ".py": "Download script",
@@ -186,19 +201,34 @@ def _description(paragraph: str) -> str:
 FIRST = re.compile("<p>(.*?)</p>", re.S)
 """The first paragraph of a page; what the build says of it has a class."""
 
+OTHERWISE = re.compile(r'(<a class="tp-otherwise" href=")([^"]*)')
+"""Where the line under a cell leads that prints otherwise in another torch; MkDocs sees links of Markdown only."""
+
 VERIFIED = re.compile(r'<p class="tp-verified"[^>]*>.*?</p>', re.S)
 
 
-def _store(site: Path, kind: str, content: bytes) -> str:
-    """Write a picture under a name that says what is in it; returns its path within the site."""
-    path = f"assets/pictures/{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+def _store(site: Path, folder: str, kind: str, content: bytes) -> str:
+    """Write a file under a name that says what is in it; returns its path within the site."""
+    path = f"assets/{folder}/{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
     file = site / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return path
 
 
-CELL = re.compile(r'<section class="tp-cell"[^>]* data-search-exclude>.*?</section>', re.S)
+def _store_values(site: Path, values: dict[str, str]) -> str:
+    """Write the values of a page's X-ray as a script that `assets/xray.js` loads; returns its path within the site.
+
+    A script and no JSON: a page that was opened from a folder may load one.
+    """
+    data = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    name = "document.currentScript.src.split('/').pop()"
+    return _store(site, "xray", "js", f"(self.tpValues??={{}})[{name}]={data}".encode())
+
+
+VALUES = re.compile(r'(?P<before><tr id="(?P<id>x\d+)") data-values="(?P<text>[^"]*)"')
+
+CELL = re.compile(r'<section class="tp-(?:cell|error)"[^>]* data-search-exclude>.*?</section>', re.S)
 
 PICTURE = re.compile(
     r'(?P<before><(?:image|img)\s[^>]*?(?:href|src)=")data:image/(?P<kind>\w+);base64,(?P<data>[^"]{500,})"'

@@ -35,6 +35,9 @@ FOLDER = "lookup/names"
 UP = "../../"
 """From there to `docs/`."""
 
+MANY = 8
+"""Cells of a page from which on it counts no more how many of them use a name."""
+
 SHOWN = 5
 """Pages that an entry links to beside the one that explains it; the others are counted."""
 
@@ -127,7 +130,12 @@ class Index:
     def _where(self, name: str) -> str:
         places, short = self.places[name], name.rpartition(".")[2]
         cells = Counter(place.page.name for place in places)
-        best = max(places, key=lambda place: (place.weight(short), cells[place.page.name]))  # the first of equals
+
+        def merit(place: Place) -> tuple[bool, float]:
+            weight, count = place.weight(short), cells[place.page.name]
+            return weight > 0, weight + min(count, MANY) / 2
+
+        best = max(places, key=merit)  # the first of equals
         others = {page: count for page, count in cells.items() if page != best.page.name}
         first = {place.page.name: place for place in reversed(places)}
         links = [

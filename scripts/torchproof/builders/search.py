@@ -1,16 +1,15 @@
 """What readers type and prose does not hold: the errors that cells raise, and the names that cells use.
 
 Material searches the text of pages, and cells are not among it. So each error, and each warning, has an entry of its
-own in the index, titled by its message and leading to its cell; and the entry of a section has the names that its
-cells use in a field that is searched and not shown. `docs/assets/search.js` asks for what is written here.
+own in the index, titled by its message and leading to where a page explains it, else to its cell; and the entry of a
+section has the names that its cells use in a field that is searched and not shown. `docs/assets/search.js` asks for
+what is written here.
 """
 
 import ast
-import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from textwrap import shorten
@@ -19,65 +18,19 @@ from typing import Any
 from ..compare.check import Checker
 from ..model.cells import Cell
 from ..model.pages import Page
-from ..model.runs import CellRun
-from ..model.text import is_title
+from .errors import explained
+from .said import Said, older, said_on
 
-__all__ = ["Said", "add_to_index", "names_in", "said_on"]
+__all__ = ["add_to_index", "names_in"]
 
 Entry = dict[str, Any]
 """What Material's index holds of a section: `location`, `title`, `text`, and fields that mkdocs.yml lists."""
-
-OWN = ("AssertionError", "NotImplementedError")
-"""What an exercise raises of its own accord: nobody meets that elsewhere."""
-
 
 TITLE, CODE = 180, 100
 """The most characters of a message and of a line of code that a result shows."""
 
 EXPLAINED, RAISED = 0.9, 0.6
 """What an error counts against a section: who asks in other words than its message wants what is written about it."""
-
-
-@dataclass(frozen=True)
-class Wording:
-    """What an older version said in place of an error of today."""
-
-    now: str
-    """As the title of a box of errors: word for word, `…` for what varies."""
-    was: str
-    seen: str
-    """The version that said so, else the year."""
-    source: str
-    """Where it can be read."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """An error or a warning that a page shows."""
-
-    message: str
-    """With its type, in one line."""
-    slug: str
-    """The cell that raised it, or that stands above the table where it was."""
-    code: str
-    """One line of code that raises it; empty where none is known."""
-    is_explained: bool = False
-    """Whether it stands in a box of its own."""
-
-    def entry(self, location: str, wordings: "list[Wording]") -> Entry:
-        """Its entry in the index; `wordings` are what older versions said in its place."""
-        message = " ".join(self.message.split())
-        title = shorten(message, TITLE, placeholder=" …")
-        older = [f"<p>In {old.seen}: {escape(old.was, quote=False)}</p>" for old in wordings]
-        code = shorten(" ".join(self.code.split()), CODE, placeholder=" …")
-        entry = {
-            "location": location,
-            "title": escape(title, quote=False),
-            "text": "".join([f"<p><code>{escape(code, quote=False)}</code></p>" if code else "", *older]),
-            "boost": EXPLAINED if self.is_explained else RAISED,
-        }
-        rest = [message] * (title != message) + [old.was for old in wordings]
-        return entry | ({"also": escape(" ".join(rest), quote=False)} if rest else {})
 
 
 def add_to_index(entries: list[Entry], url: str, page: Page, checker: Checker, content: str) -> None:
@@ -100,17 +53,12 @@ def add_to_index(entries: list[Entry], url: str, page: Page, checker: Checker, c
     for location, names in used.items():
         others = dict.fromkeys(form for name in names for form in _others(name))
         sections[location]["names"] = " ".join([*names, *others])
-    entries += _entries(url, said_on(page, checker), wordings(checker.site.root))
-
-
-def wordings(root: Path) -> list[Wording]:
-    """What older versions said, as a file of the project tells."""
-    file = root / WORDINGS
-    told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-    return [Wording(**each) for each in told]
-
-
-WORDINGS = "docs/assets/wordings.json"
+    root, known = checker.site.root, explained(checker)
+    entries += _raised(url, [said for said in said_on(page, checker) if said.words not in known], root)
+    for own in dict.fromkeys(entry for entry in known.values() if entry.page is page):
+        first, *also = own.said
+        why = re.sub(r"[`*]|\]\([^)]*\)|\[", "", own.why)
+        entries.append(_entry(f"{url}#{own.anchor}", first, root, also=also, why=why))
 
 
 PLACE = re.compile(r'<h[1-6][^>]*? id="(?P<heading>[^"]+)"|<section class="tp-cell" id="cell-(?P<cell>[^"]+)"')
@@ -126,43 +74,32 @@ def _cells(page: Page, checker: Checker) -> Iterator[tuple[str, Cell]]:
 # --- errors and warnings ----------------------------------------------------------------------------------------------
 
 
-def said_on(page: Page, checker: Checker) -> list[Said]:
-    """The errors and warnings of the cells and tables of a page, but for what their chapter's own page shows."""
-    boxed = {(embed.chapter, embed.slug) for failure in page.failures for embed in failure.embeds}
-    found: list[Said] = []
-    for embed in page.embeds:
-        snippet, home = checker.site.snippets.get(embed.chapter), checker.site.pages.get(embed.chapter)
-        cell = snippet.cell(embed.slug) if snippet else None
-        if cell is None or (home not in (None, page) and home.place(embed.chapter, embed.slug)):
-            continue
-        check = checker.chapter(embed.chapter)
-        run = check.done(cell) or CellRun(cell.slug)
-        for output in run.outputs:
-            if output.mark in "x!" and not ("exercise" in cell.tags and output.text.startswith(OWN)):
-                code = _line(cell, run) if output.mark == "x" else "; ".join(cell.shown_source.split("\n"))
-                found.append(Said(output.text, cell.slug, code, (embed.chapter, embed.slug) in boxed))
-        for fence in page.fences:
-            if fence.kind == "table" and fence.after == embed:
-                table = check.result(cell.slug, fence.kind, fence.source).data
-                rows = table.rows if table else ()
-                found += [Said(row.value, cell.slug, row.expression) for row in rows if row.raised]
-    return list({(each.slug, each.message): each for each in found}.values())
+def _entry(location: str, said: Said, root: Path, *, also: Sequence[Said] = (), why: str = "") -> Entry:
+    """The entry of an error; `also` are its other messages, `why` what a page says of it."""
+    title = shorten(said.line, TITLE, placeholder=" …")
+    was = [old for each in (said, *also) for old in older(each, root)]
+    code = shorten("; ".join(line.strip() for line in said.code.strip().split("\n")), CODE, placeholder=" …")
+    texts = [f"<code>{escape(code, quote=False)}</code>"] if code else []
+    texts += [escape(why, quote=False)] if why else []
+    texts += [f"In {old.seen}: {escape(old.was, quote=False)}" for old in was]
+    entry = {
+        "location": location,
+        "title": escape(title, quote=False),
+        "text": "".join(f"<p>{text}</p>" for text in texts),
+        "boost": EXPLAINED if said.is_explained or why else RAISED,
+    }
+    rest = [said.line] * (said.line != title) + [each.line for each in also] + [old.was for old in was]
+    return entry | ({"also": escape(" ".join(rest), quote=False)} if rest else {})
 
 
-def _line(cell: Cell, run: CellRun) -> str:
-    """The line of a cell that raised; of a recording, the first one of its statement."""
-    lines, line = cell.source.split("\n"), run.line or cell.line_of(run.statement)
-    return lines[line - 1] if line <= len(lines) else ""
-
-
-def _entries(url: str, said: list[Said], wordings: list[Wording]) -> Iterator[Entry]:
-    """An entry for each; no two lead to one place, for Material knows an entry by where it leads."""
+def _raised(url: str, said: list[Said], root: Path) -> Iterator[Entry]:
+    """An entry for each error that no page explains; no two lead to one place, by which Material knows an entry."""
     places = Counter[str]()
     for each in said:
         anchor, turn = f"cell-{each.slug}", places[each.slug]
         places[each.slug] += 1
         spelt = "".join(f"%{ord(letter):02x}" for letter in anchor[:turn])  # the same anchor, in another spelling
-        yield each.entry(f"{url}#{spelt}{anchor[turn:]}", [old for old in wordings if is_title(old.now, each.message)])
+        yield _entry(f"{url}#{spelt}{anchor[turn:]}", each, root)
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What a page embeds and claims, as it was read."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -87,9 +88,9 @@ class Page:
 
     @cached_property
     def title(self) -> str:
-        """Its first heading, else its name."""
+        """Its first heading, without the attributes that may follow it, else its name."""
         lines = (line for line in self.text.split("\n") if line.startswith("# "))
-        return next(lines, self.name).removeprefix("# ")
+        return re.sub(r" \{.*\}$", "", next(lines, self.name).removeprefix("# "))
 
     def place(self, chapter: str, slug: str) -> str:
         """Where this page shows a cell, as `docs/x.md:40`; empty when it does not."""

@@ -25,6 +25,7 @@ __all__ = [
     "Step",
     "Stopped",
     "Use",
+    "Values",
 ]
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ class Output:
 class Fact:
     """The state of one tensor or array after the statement that created, rebound or changed it.
 
-    Only what is discrete: values belong to the output. `compare/transcript.py` has the words of each field,
+    Only what is discrete: values are `Values`. `compare/transcript.py` has the words of each field,
     `show/xray.py` its column.
     """
 
@@ -165,6 +166,19 @@ class Use:
 
 
 @dataclass(frozen=True)
+class Values:
+    """The numbers of a tensor or array after a statement, where they are other ones than before it.
+
+    For readers of this build only: no transcript holds them, and nothing is compared.
+    """
+
+    statement: int
+    name: str
+    text: str
+    """As `run/values.py` says them; empty where they cannot be read."""
+
+
+@dataclass(frozen=True)
 class Figure:
     """What a cell left open in pyplot."""
 
@@ -207,6 +221,7 @@ class CellRun:
     """Line of the cell that raised, counted from 1; 0 when none did. For messages: no transcript holds it."""
     measured: tuple[Measured, ...] = ()
     seconds: float = 0.0
+    values: tuple[Values, ...] = ()
 
     @property
     def error(self) -> str | None:

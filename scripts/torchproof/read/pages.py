@@ -1,6 +1,7 @@
 """Read what a page embeds and claims, and check it against the snippets.
 
 A page embeds cells by ```` ```cell ```` fences, shows drawings and tables by fences of `drawings.KINDS`,
+looks up errors by ```` ```error ```` fences (a cell, words, and a table of what to write instead),
 claims proofs by `` `expr`{.proof} ``, and says values by `` `expr`{.value} ``. This scanner reads Markdown without
 rendering it, so that a machine with torch and the standard library can record; the price is that two readers must
 agree, so the renderer refuses a page on which it does not find exactly what was found here.
@@ -21,12 +22,14 @@ from .proofs import hollow
 
 __all__ = [
     "ADMONITION",
+    "CITED",
     "CODE",
     "FENCE",
     "SPANS",
     "Block",
     "blocks",
     "check_page",
+    "error_parts",
     "read_page",
     "scan",
     "without_comments",
@@ -160,6 +163,11 @@ class _Found:
             self.wrong(line, f"`{{.{loose['kind']}}}` {UNTIED}")
 
     def read_fence(self, line: int, block: Block) -> None:
+        if block.info == "error":
+            cell, _, rows = error_parts(block.body)
+            for info, lines in (("cell", [cell]), ("table", rows)):
+                if lines:
+                    self.read_fence(line, replace(block, info=info, body=lines))
         body = [text.strip() for text in block.body]
         if block.info in KINDS:
             source = ("\n" if block.info == "table" else " ").join(body).strip()
@@ -174,6 +182,17 @@ class _Found:
         else:
             message = f"a cell fence holds one line, `chapter#cell-title`, such as `{self.name}#first-cell`"
             self.wrong(line, message)
+
+
+def error_parts(body: Sequence[str]) -> tuple[str, list[str], list[str]]:
+    """The cell, the words and the rows of an `error` fence: a row has a bar, and an expression after it."""
+    rows = [text for text in body if " | " in text and not CITED.search(text)]
+    cell = next(iter(body), "").partition(": ")[0]
+    return cell, [text for text in body if text not in rows], rows
+
+
+CITED = re.compile(r"(?:^|\| )(?P<chapter>\w+(?:/\w+)*)#(?P<slug>[\w-]+)(?:: (?P<code>.+))?$")
+"""A cell that an `error` fence names: one that raises it, and after a bar one that does it right."""
 
 
 def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:

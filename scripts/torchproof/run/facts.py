@@ -1,6 +1,6 @@
 """Facts: the state of every tensor and array that a statement created, rebound or changed.
 
-Only what is discrete is a fact (shape, dtype, strides, sharing, who has a gradient): values belong to the output.
+Only what is discrete is a fact (shape, dtype, strides, sharing, who has a gradient); values are kept beside them.
 This module runs inside the session and looks, without touching: it starts no operation and keeps nothing alive.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..model.runs import Fact
+from ..model.runs import Fact, Values
+from . import values
 
 __all__ = ["Tracker"]
 
@@ -21,6 +22,10 @@ class Tracker:
     def __init__(self, namespace: dict[str, Any]) -> None:
         self.namespace = namespace
         self.known: dict[str, tuple] = {}
+        self.seen: dict[str, tuple[tuple | None, str]] = {}
+        """By name, what was read and the text that it gave."""
+        self.values: list[Values] = []
+        """Since the cell began."""
 
     def changes(self, statement: int) -> list[Fact]:
         """Facts about the names that changed since the last call: by the cell's statement of that number."""
@@ -33,7 +38,25 @@ class Tracker:
                 facts.append(replace(now[name][1], statement=statement, **_sharing(name, value, named)))
         facts += [Fact(statement, name, gone=True) for name in self.known if name not in now]
         self.known = now
+        self._read(statement, named)
         return facts
+
+    def take(self) -> tuple[Values, ...]:
+        """The values that were other ones since the last call, whoever wrote them: not every write is a fact."""
+        taken, self.values = self.values, []
+        return tuple(taken)
+
+    def _read(self, statement: int, named: dict[str, Any]) -> None:
+        for name, value in named.items():
+            fact = self.known[name][1]
+            numbers = values.look(value, fact)
+            mark = None if numbers is None else (values.seen(numbers), fact.dtype, fact.shape)
+            was = self.seen.get(name, (None, ""))
+            if mark != was[0]:
+                self.seen[name] = mark, "" if numbers is None else values.text_of(numbers, fact.dtype)
+                if self.seen[name][1] != was[1]:
+                    self.values.append(Values(statement, name, self.seen[name][1]))
+        self.seen = {name: self.seen[name] for name in named if name in self.seen}
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         for name, value in list(self.namespace.items()):

@@ -124,6 +124,7 @@ class Session:
             raised,
             (*tried, *self._measure_claims(step.claims if not raised or step.must_raise else ())),
             time.perf_counter() - start,
+            self.tracker.take(),
         )
 
     def send(self, message: Message) -> None:

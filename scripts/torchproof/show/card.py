@@ -37,6 +37,8 @@ class Card:
     """Where the page shows the tensors' states."""
     named: dict[int, Links]
     """The links of torch's names, by line of the shown code."""
+    versions: str = ""
+    """The line that says under which versions of torch it prints otherwise."""
 
     def html(self) -> str:
         code, table = highlighted(self.cell.shown_source), ""
@@ -50,7 +52,7 @@ class Card:
             outputs = self._with_recording(outputs, made)
         if outputs:
             parts.append(_folded("Output", outputs) if "hide-output" in self.cell.tags else outputs)
-        parts += [table, problems_html(self.problems)]
+        parts += [self.versions, table, problems_html(self.problems)]
         name = f"cell-{escape(self.cell.slug)}"
         # a search for a word should find what is written about it; code and numbers would bury that
         return visible(f'<section class="tp-cell" id="{name}" data-search-exclude>\n{"".join(parts)}\n</section>')

@@ -4,10 +4,11 @@ Inline SVG whose colours are the page's CSS variables, so it follows the light a
 whatever colour says is said by text or dashes too, and the description says what the picture shows.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 from ..model.drawings import KINDS, Broadcast, Data, Graph, Memory, Node, Row, Table, View
@@ -139,17 +140,27 @@ def _steps(views: tuple[View, ...], cell: float, top: float, identity: str) -> t
         for axis, (size, stride) in enumerate(zip(view.shape, view.strides, strict=True))
         if size > 1
     ]
-    parts: list[str] = []
-    width = 0.0
     # the farthest end first, so that no arrow crosses the label of another
     steps.sort(key=lambda step: (step[2] == 0, -step[0]))
+    ends = Counter(place for end, start, stride, *_ in steps if stride for place in (start, end))
+    left = ends.copy()
+
+    def column(place: int) -> float:
+        """Where the next line to a place stands: beside the others, from the right, so that none covers another."""
+        left[place] -= 1
+        apart = min(7, (cell - 9) / ends[place])
+        return LEFT + (place + 0.5) * cell - 1.5 + apart * (left[place] - (ends[place] - 1) / 2)
+
+    parts: list[str] = []
+    width = 0.0
     for number, (end, start, stride, axis, name) in enumerate(steps, 1):
-        x, goal, depth = LEFT + (start + 0.5) * cell, LEFT + (end + 0.5) * cell, top + 17 * number
-        style = f"tp-d-axis{axis % 2}"
+        goal, depth = LEFT + (end + 0.5) * cell, top + 17 * number
+        style = f"tp-d-axis{axis % 3}"
         label = f"{name}dim {axis}: +{stride}" + ("" if stride else ", the same number again")
         if stride:
+            x, goal = column(start), column(end)
             path = f"M{x:g} {top + 1:g}V{depth:g}H{goal:g}V{top + 5:g}"
-            parts.append(f'<path d="{path}" class="tp-d-step {style}" marker-end="url(#{identity}-a{axis % 2})"/>')
+            parts.append(f'<path d="{path}" class="tp-d-step {style}" marker-end="url(#{identity}-a{axis % 3})"/>')
         parts.append(_text(goal + 6, depth + 1, label, f"tp-d-label {style}"))
         width = max(width, goal + 6 + len(label) * 6.7)
     return "".join(parts), width, 17 * len(steps)
@@ -216,15 +227,19 @@ def _broadcast_grids(data: Broadcast, top: float) -> tuple[float, str]:
 
 @dataclass
 class _NodeBox:
-    """A node of a graph, and where it is drawn."""
+    """A node of a graph, and where it is drawn; without a node, the gap in a layer through which an arrow goes on."""
 
-    node: Node
+    node: Node | None
     depth: int = 0
     x: float = 0.0
     y: float = 0.0
+    floor: float = 0.0
+    """The lower end of the highest box beside it."""
 
     @property
     def label(self) -> list[str]:
+        if self.node is None:
+            return []
         if self.node.kind == "op":
             return [self.node.label, *(f"keeps {kept}" for kept in self.node.saved)]
         lands = [".grad lands here"] if self.node.kind == "leaf" else []
@@ -232,21 +247,25 @@ class _NodeBox:
 
     @property
     def width(self) -> float:
-        return max(map(len, self.label)) * CHARACTER + 18
+        return max(map(len, self.label)) * CHARACTER + 18 if self.node else 6
 
     @property
     def height(self) -> float:
-        return len(self.label) * 16 + 12
+        return len(self.label) * 16 + 12 if self.node else 0
+
+    @property
+    def middle(self) -> float:
+        return self.x + self.width / 2
 
 
 def _graph(data: Graph, identity: str) -> Picture:
     """The steps of a backward from the result down to the leaves, an arrow for each input."""
     boxes = [_NodeBox(node) for node in data.nodes]
-    width, height = _place(boxes, data.edges)
+    width, height, ways = _place(boxes, data.edges)
     parts = [_arrowheads(identity)]
-    for number, (above, below) in enumerate(data.edges):
-        beside = 20 * data.edges[:number].count((above, below))  # the same way once more: side by side
-        parts.append(_arrow(boxes[above], boxes[below], beside, identity))
+    for number, edge in enumerate(data.edges):
+        beside = 20 * data.edges[:number].count(edge)  # the same way once more: side by side
+        parts.append(_arrow(ways[number], beside, identity))
     parts += map(_node, boxes)
     said = "; ".join(f"from {data.nodes[above].label} to {data.nodes[below].label}" for above, below in data.edges)
     leaves = sorted({node.label for node in data.nodes if node.kind == "leaf"})
@@ -254,8 +273,13 @@ def _graph(data: Graph, identity: str) -> Picture:
     return Picture(width, height, f"Autograd graph of {data.nodes[0].label}", description, "".join(parts))
 
 
-def _place(boxes: list[_NodeBox], edges: tuple[tuple[int, int], ...]) -> tuple[float, float]:
-    """Put each node below all that leads to it, near them; returns the width and height used."""
+def _place(
+    boxes: list[_NodeBox], edges: tuple[tuple[int, int], ...]
+) -> tuple[float, float, list[tuple[_NodeBox, ...]]]:
+    """Put each node below all that leads to it, near them; returns the width and height used, and each edge's way.
+
+    An edge that goes past a layer has a gap of its own there, so that no arrow goes behind a box.
+    """
     for _ in boxes:
         for above, below in edges:
             boxes[below].depth = max(boxes[below].depth, boxes[above].depth + 1)
@@ -263,45 +287,52 @@ def _place(boxes: list[_NodeBox], edges: tuple[tuple[int, int], ...]) -> tuple[f
     for box in boxes:
         if box.node.kind == "leaf":  # at the foot, where the gradients land
             box.depth = deepest
-    layers = [[box for box in boxes if box.depth == depth] for depth in range(deepest + 1)]
+    ways = []
+    for above, below in edges:
+        gaps = [_NodeBox(None, depth) for depth in range(boxes[above].depth + 1, boxes[below].depth)]
+        ways.append((boxes[above], *gaps, boxes[below]))
+    everything = [*boxes, *(gap for way in ways for gap in way[1:-1])]
+    layers = [[box for box in everything if box.depth == depth] for depth in range(deepest + 1)]
     width = max(sum(box.width + 18 for box in layer) for layer in layers)
     y = 4.0
-    placed: set[int] = set()
     for layer in layers:
-        layer.sort(key=lambda box: _barycentre(box, boxes, edges, placed))
+        layer.sort(key=lambda box: _barycentre(box, ways))
         left = (width - sum(box.width + 18 for box in layer)) / 2 + 9
+        tallest = max((box.height for box in layer), default=0)
         for box in layer:
-            box.x, box.y = left, y
+            box.x, box.y, box.floor = left, y, y + tallest
             left += box.width + 18
-            placed.add(id(box))
-        y += max((box.height for box in layer), default=0) + 30
-    return width, y - 30 + 6
+        y += tallest + 30
+    return width, y - 30 + 6, ways
 
 
-def _barycentre(box: _NodeBox, boxes: list[_NodeBox], edges: tuple[tuple[int, int], ...], placed: set[int]) -> float:
-    """Where, from left to right, the placed nodes above a node stand."""
-    above = [boxes[start] for start, end in edges if boxes[end] is box and id(boxes[start]) in placed]
-    return sum(start.x for start in above) / len(above) if above else 0.0
+def _barycentre(box: _NodeBox, ways: list[tuple[_NodeBox, ...]]) -> float:
+    """Where, from left to right, what leads to a box stands."""
+    above = [start.middle for way in ways for start, end in pairwise(way) if end is box]
+    return sum(above) / len(above) if above else 0.0
 
 
-def _arrow(above: _NodeBox, below: _NodeBox, beside: float, identity: str) -> str:
-    x1, y1 = above.x + above.width / 2 + beside, above.y + above.height
-    x2, y2 = below.x + below.width / 2 + beside, below.y - 5
-    bend = (y2 - y1) / 2
-    path = f"M{x1:g} {y1:g}C{x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}"
+def _arrow(way: tuple[_NodeBox, ...], beside: float, identity: str) -> str:
+    """From box to box, down to the end of each layer first: what bends, bends between the layers."""
+    above, *_, below = way
+    path = f"M{above.middle + beside:g} {above.y + above.height:g}"
+    for start, end in pairwise(way):
+        x1, y1 = start.middle + beside, start.floor
+        x2, y2 = end.middle + beside, end.y - (5 if end is below else 0)
+        half = (y1 + y2) / 2
+        path += f"V{y1:g}C{x1:g} {half:g} {x2:g} {half:g} {x2:g} {y2:g}"
     return f'<path d="{path}" class="tp-d-edge" marker-end="url(#{identity}-a2)"/>'
 
 
 def _node(box: _NodeBox) -> str:
     style = {"root": "tp-d-c1", "leaf": "tp-d-c2", "op": "tp-d-op"}[box.node.kind]
-    middle = box.x + box.width / 2
     frame = (
         f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" '
         f'rx="{12 if box.node.kind == "leaf" else 4}" class="{style}"/>'
     )
     lines = enumerate(box.label)
     return frame + "".join(
-        _text(middle, box.y + 20 + 16 * n, line, "tp-d-mid" if n else "tp-d-mid tp-d-name") for n, line in lines
+        _text(box.middle, box.y + 20 + 16 * n, line, "tp-d-mid" if n else "tp-d-mid tp-d-name") for n, line in lines
     )
 
 

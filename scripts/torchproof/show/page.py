@@ -6,10 +6,12 @@ two readers of one text that disagree are an error, never a page.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from html import escape
 from itertools import count
 
 from ..compare.check import Checker
+from ..compare.versions import FILE, Version, current, read
 from ..model.devices import DEVICES
 from ..model.pages import Failure, Page, Proof
 from ..model.problems import Problem
@@ -19,6 +21,7 @@ from . import names
 from .card import Card, problems_html
 from .drawings import draw
 from .summary import chapter_line
+from .versions import badge
 from .xray import Rows
 
 __all__ = ["Drift", "PageView", "drift_html"]
@@ -41,6 +44,11 @@ class PageView:
         self.address: Callable[[str], str] | None = None
         """Where the site explains a name of torch, as seen from this page; the builder knows."""
 
+    @cached_property
+    def versions(self) -> dict[str, Version]:
+        """What cells did under other versions of torch."""
+        return read(self.checker.site.root / FILE)
+
     def loose(self) -> str:
         """The problems that no cell of the page shows, as HTML."""
         return problems_html([p for p in self.problems if not p.slug or not self.page.place(p.chapter, p.slug)])
@@ -62,9 +70,11 @@ class PageView:
         elsewhere = [made for made in check.recordings.values() if made.device == cell.home]
         recordings = elsewhere or list(check.recordings.values())
         about = [p for p in self.problems if (p.chapter, p.slug) == (embed.chapter, embed.slug)]
-        rows = self.rows.setdefault(embed.chapter, Rows(self.numbers))
+        done = ((each, check.done(each)) for each in snippet.cells)
+        rows = self.rows.setdefault(embed.chapter, Rows(self.numbers, tuple(done)))
+        other = badge(current(self.versions, check, embed.slug), self.page, self.checker.site.pages)
         named = names.links(cell, names.uses(check, cell), self.address) if self.address else {}
-        card = Card(snippet, cell, check.done(cell), recordings, about, rows, named)
+        card = Card(snippet, cell, check.done(cell), recordings, about, rows, named, other)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
     def fence(self, kind: str, source: str) -> str:
