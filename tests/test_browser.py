@@ -492,6 +492,25 @@ def test_the_keyboard_walks_the_names_of_a_cell(visit):
     assert tab_stops(page) == {1}
 
 
+def test_the_arrow_keys_reach_the_names_of_torch_and_lead_to_their_entries(visit):
+    page = visit(CHAPTER)
+    cell = page.locator(".tp-cell:has(a.xr):has(code a:not(.xr))").first
+    cell.locator("a.xr").first.focus()
+    name = None
+    for _ in range(20):
+        page.keyboard.press("ArrowDown")
+        if page.evaluate("!document.activeElement.classList.contains('xr')"):
+            name = page.evaluate("document.activeElement.textContent")
+            break
+
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/lookup/names/*/#*")
+
+    entry = page.evaluate("document.getElementById(decodeURIComponent(location.hash.slice(1))).textContent")
+    assert name
+    assert entry.rpartition(".")[2] == name
+
+
 def test_a_click_pins_the_card_and_a_click_elsewhere_closes_it(visit):
     page = visit(CHAPTER)
     cell_with_names(page).locator("a.xr").first.click()

@@ -21,6 +21,8 @@
   };
   const boxOf = (element) => element.getBoundingClientRect();
   const namesBeside = (link) => [...link.closest("code").querySelectorAll("a.xr")];
+  /* The names of tensors, then those of torch, which lead to the index of names. */
+  const linksBeside = (link) => [...namesBeside(link), ...link.closest("code").querySelectorAll("a:not(.xr)")];
 
   const makeCard = () => {
     if (card?.isConnected) return;
@@ -200,8 +202,9 @@
       hide();
     }
   });
-  on("keydown", (event, link) => {
+  on("keydown", (event) => {
     if (event.key == "Escape") return hide();
+    const link = event.target.closest?.("code a");
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by && current && (link == current || card.contains(event.target))) {
       event.preventDefault();
@@ -209,10 +212,11 @@
     }
     if (!link) return;
     const names = namesBeside(link);
-    const at = names.indexOf(link);
+    const links = linksBeside(link);
+    const at = links.indexOf(link);
     const next = {
-      ArrowDown: names[at + 1],
-      ArrowUp: names[at - 1],
+      ArrowDown: links[at + 1],
+      ArrowUp: links[at - 1],
       Home: names[0],
       End: names.at(-1),
     }[event.key];
@@ -247,8 +251,8 @@
   const ready = () => {
     hide();
     if (!isKnown()) document.querySelector(".xr-t > summary")?.insertAdjacentHTML("beforeend", HINT);
-    document.querySelectorAll("a.xr").forEach((link) => {
-      link.tabIndex = link == namesBeside(link)[0] ? 0 : -1;
+    document.querySelectorAll(".tp-cell code a").forEach((link) => {
+      link.tabIndex = link == linksBeside(link)[0] ? 0 : -1;
     });
   };
   if (window.document$) document$.subscribe(ready);

@@ -17,6 +17,7 @@ from .builders import errors as looked_up
 from .builders import idioms as idioms_
 from .builders import museum, sources
 from .builders.build import build_of
+from .builders.names import Index
 from .compare.versions import FILE, read
 from .model.problems import did_you_mean
 from .show import summary
@@ -34,6 +35,7 @@ __all__ = [
     "idioms",
     "idioms_in_short",
     "museum",
+    "names",
     "recordings",
     "source",
     "versions",
@@ -106,6 +108,13 @@ def source(name: str) -> str:
     """What a tutorial teaches, row by row, and where this handbook does, from a page that lies in a folder of docs/."""
     told = tomllib.loads((build_of().root / "docs/assets/curriculum.toml").read_text(encoding="utf-8"))
     return sources.source(build_of().current().site, told, name)
+
+
+def names(part: str) -> str:
+    """The names of torch that cells use, of one part of the index: where each is explained, and where else it is."""
+    build = build_of()
+    build.checks()
+    return Index(build.current(), build.root).listed(part)
 
 
 def recordings() -> str:

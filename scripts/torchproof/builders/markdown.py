@@ -36,6 +36,7 @@ from ..read.pages import SPANS, scan
 from ..show.page import Drift, PageView
 from .build import Build, build_of, complaint, is_serving
 from .errors import look_up
+from .names import addresses
 
 try:
     from mkdocs.exceptions import BuildError
@@ -108,6 +109,9 @@ class Prepare(Preprocessor):
                 build.stop()
             return lines
         self.md.torchproof = view = build.view(_page_of(build, self.md, lines))
+        if "relpath" in self.md.treeprocessors:  # MkDocs
+            relpath = self.md.treeprocessors["relpath"]
+            view.address = addresses(relpath.files, relpath.file)
         loose = view.loose()
         return [self.md.htmlStash.store(loose), "", *lines] if loose else lines
 

@@ -29,6 +29,7 @@ from .build import Build, build_of, is_serving
 from .cards import card
 from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
+from .names import addresses
 from .notebooks import colab, downloads, write
 from .search import add_to_index
 from .sheet import sheet
@@ -72,6 +73,7 @@ class TorchproofPlugin(BasePlugin):
         if snippet and snippet.file == f"docs/{page.file.src_uri}":
             use_our_templates()
             view = build.view(site.pages[_name(page)])
+            view.address = addresses(files, page.file)
             page.torchproof = Walkthrough.of(view, lambda target: _relative(target, page, files))
             path = self._notebook(page.file)
             page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file

@@ -24,6 +24,7 @@ __all__ = [
     "Started",
     "Step",
     "Stopped",
+    "Use",
     "Values",
 ]
 
@@ -153,6 +154,18 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Use:
+    """Where a cell uses a name of torch."""
+
+    name: str
+    """Its whole name: `torch.Tensor.sum`, `torch.nn.Linear`."""
+    line: int
+    """Of the cell, counted from 1."""
+    column: int
+    """Where the name ends, in bytes."""
+
+
+@dataclass(frozen=True)
 class Values:
     """The numbers of a tensor or array after a statement, where they are other ones than before it.
 
@@ -258,6 +271,8 @@ class Run:
     """Files of the project that it read, relative to the root."""
     modules: tuple[str, ...] = ()
     """Top-level modules that it had imported."""
+    names: dict[str, tuple[Use, ...]] = field(default_factory=dict)
+    """What the cells use of torch, as far as it is known whose it is."""
 
     @property
     def seconds(self) -> float:
@@ -296,6 +311,7 @@ class Done:
     provenance: dict[str, str]
     files: tuple[str, ...]
     modules: tuple[str, ...]
+    names: dict[str, tuple[Use, ...]]
 
 
 @dataclass(frozen=True)

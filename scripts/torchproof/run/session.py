@@ -33,6 +33,7 @@ from ..model.text import clean, error_text, visible
 from . import figures
 from .capture import Capture
 from .facts import Tracker
+from .names import Namer
 
 __all__ = ["MEMORY", "run_job"]
 
@@ -55,7 +56,8 @@ def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
         if result.error is not None and not step.must_raise:
             break
     modules = sorted({name.partition(".")[0] for name in sys.modules})
-    session.send(Done(_versions(), session.provenance, tuple(sorted(session.opened)), tuple(modules)))
+    names = session.namer.uses()
+    session.send(Done(_versions(), session.provenance, tuple(sorted(session.opened)), tuple(modules), names))
     os._exit(0)
 
 
@@ -77,6 +79,7 @@ class Session:
         main.__file__ = self.file
         self.namespace = main.__dict__
         self.tracker = Tracker(self.namespace)
+        self.namer = Namer(self.namespace, self.file)
         lines = job.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(job.text), None, lines, self.file)
         self._set_limits()
@@ -100,7 +103,7 @@ class Session:
         try:
             for number, (statement, is_shown) in enumerate(self._statements(step), 1):
                 line = statement.lineno - step.line + 1
-                value = self._execute(statement, is_shown)
+                value = self._execute(step, statement, is_shown)
                 facts += self.tracker.changes(number)
                 if value is not None:
                     self.capture.drain()
@@ -151,12 +154,16 @@ class Session:
         last = tree.body[-1] if tree.body and not _ends_silently(step.source) else None
         return [(node, node is last and isinstance(node, ast.Expr)) for node in tree.body]
 
-    def _execute(self, statement: ast.stmt, is_shown: bool) -> Any:
+    def _execute(self, step: Step, statement: ast.stmt, is_shown: bool) -> Any:
         tree = ast.Expression(statement.value) if is_shown else ast.Module([statement], [])
         mode = "eval" if is_shown else "exec"
         code = compile(tree, self.file, mode, flags=self.flags, dont_inherit=True)
         self.flags |= code.co_flags & FUTURES
-        return eval(code, self.namespace)
+        before = self.namer.before(statement)
+        try:
+            return eval(code, self.namespace)
+        finally:
+            self.namer.look(step, statement, before)
 
     def _measure_claims(self, claims: tuple[Claim, ...]) -> tuple[Measured, ...]:
         """What came of each claim.

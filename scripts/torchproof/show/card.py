@@ -17,7 +17,7 @@ from ..model.runs import MARKS, CellRun, Figure, Output
 from ..model.text import visible
 from .highlight import highlighted
 from .slim import slim
-from .xray import Rows, xray
+from .xray import Links, Rows, linked, xray
 
 __all__ = ["Card", "problems_html"]
 
@@ -35,6 +35,8 @@ class Card:
     problems: list[Problem]
     rows: Rows
     """Where the page shows the tensors' states."""
+    named: dict[int, Links]
+    """The links of torch's names, by line of the shown code."""
     versions: str = ""
     """The line that says under which versions of torch it prints otherwise."""
 
@@ -43,6 +45,7 @@ class Card:
         if self.run is not None:
             elsewhere = self.elsewhere if self.cell.home == "cpu" else {}
             code, table = xray(self.cell, code, self.run, self.rows, elsewhere)
+        code = linked(code, self.named)
         parts = [_folded("Code", code) if "hide-input" in self.cell.tags else code]
         outputs = self._outputs(self.run) if self.run is not None else ""
         for made in self.recordings:

@@ -5,6 +5,7 @@ two readers of one text that disagree are an error, never a page.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from html import escape
 from itertools import count
@@ -16,6 +17,7 @@ from ..model.pages import Failure, Page, Proof
 from ..model.problems import Problem
 from ..model.runs import NOT_EVALUATED, CellRun, Measured
 from ..model.text import visible
+from . import names
 from .card import Card, problems_html
 from .drawings import draw
 from .summary import chapter_line
@@ -39,6 +41,8 @@ class PageView:
         self.fences = iter(page.fences)
         self.numbers = count()
         self.rows: dict[str, Rows] = {}
+        self.address: Callable[[str], str] | None = None
+        """Where the site explains a name of torch, as seen from this page; the builder knows."""
 
     @cached_property
     def versions(self) -> dict[str, Version]:
@@ -69,7 +73,8 @@ class PageView:
         done = ((each, check.done(each)) for each in snippet.cells)
         rows = self.rows.setdefault(embed.chapter, Rows(self.numbers, tuple(done)))
         other = badge(current(self.versions, check, embed.slug), self.page, self.checker.site.pages)
-        card = Card(snippet, cell, check.done(cell), recordings, about, rows, other)
+        named = names.links(cell, names.uses(check, cell), self.address) if self.address else {}
+        card = Card(snippet, cell, check.done(cell), recordings, about, rows, named, other)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
     def fence(self, kind: str, source: str) -> str:

@@ -18,7 +18,7 @@ from ..model.cells import Cell
 from ..model.problems import many
 from ..model.runs import CellRun, Fact
 
-__all__ = ["COLUMNS", "Rows", "xray"]
+__all__ = ["COLUMNS", "Links", "Rows", "linked", "xray"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Event:
 
 
 Links = dict[int, tuple[str, str]]
-"""By column of a line, a name and the id of the row that it leads to."""
+"""By column of a line, a name and the attributes of the link that it becomes."""
 
 
 @dataclass
@@ -120,10 +120,11 @@ def xray(
         last = use.line - 1 if use.rebound else use.line
         if state := _after(before, [event for event in events if event.line <= last]).get(use.name):
             needed.add(state)
-            links.setdefault(use.line - _cut(cell) - 1, {})[use.column] = (use.name, rows.id_of(state))
+            attributes = f'class="xr" href="#{rows.id_of(state)}"'
+            links.setdefault(use.line - _cut(cell) - 1, {})[use.column] = (use.name, attributes)
     states = dict.fromkeys([*before.values(), *(event.state for event in events if event.state)])
     table = [state for state in states if state in needed and state not in above]
-    return _linked(code, links), _table(cell, table, rows, before, elsewhere or {})
+    return linked(code, links), _table(cell, table, rows, before, elsewhere or {})
 
 
 def _events(cell: Cell, run: CellRun, before: States) -> Iterator[_Event]:
@@ -202,7 +203,7 @@ OWN = (
 """What has names of its own."""
 
 
-def _linked(code: str, links: dict[int, Links]) -> str:
+def linked(code: str, links: dict[int, Links]) -> str:
     """Highlighted HTML with names turned into links; `links` has those of each line."""
     start = code.index("<code>") + len("<code>")
     end = code.rindex("</code>")
@@ -221,9 +222,9 @@ def _linked_line(line: str, links: Links) -> str:
             past += piece.startswith("&")
         else:
             done = 0
-            for column, (name, row) in sorted(links.items()):
+            for column, (name, attributes) in sorted(links.items()):
                 if past <= column < past + len(piece) and piece.startswith(name, column - past):
-                    out += [piece[done : column - past], f'<a class="xr" href="#{row}">{name}</a>']
+                    out += [piece[done : column - past], f"<a {attributes}>{name}</a>"]
                     done = column - past + len(name)
             out.append(piece[done:])
             past += len(piece)
