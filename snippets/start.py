@@ -7,6 +7,29 @@ ones = torch.ones(2, 3)
 ones.sum()
 
 
+# %% The line turns to the points tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+inputs = torch.linspace(-1, 1, steps=20)[:, None]
+targets = 2 * inputs + 1
+learner = torch.nn.Linear(1, 1)
+teacher = torch.optim.SGD(learner.parameters(), lr=0.5)
+with torch.no_grad():
+    learner.weight.fill_(-1)
+    learner.bias.fill_(0)
+fig, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
+axes.plot(inputs, targets, "o", label="points")
+for step in range(21):
+    if step in (0, 1, 3, 20):
+        axes.plot(inputs, learner(inputs).detach(), label=f"step {step}")
+    teacher.zero_grad()
+    torch.nn.functional.mse_loss(learner(inputs), targets).backward()
+    teacher.step()
+axes.set(xlabel="input", ylabel="output", title="A line learns where to lie")
+axes.legend(loc="lower right", fontsize="small")
+plt.show()
+
+
 # %% Only the last line is shown
 torch.zeros(2, 2)
 torch.eye(2)
@@ -73,8 +96,6 @@ print(f"{model.weight.item():.3f} {model.bias.item():.3f}")
 
 
 # %% Round and round the loop tags=["hide-input"]
-import matplotlib.pyplot as plt
-
 sizes = ", ".join(str(tuple(p.grad.shape)) for p in model.parameters())
 stops = [
     (f"model\n{type(model).__name__}", (0, 1), "forward"),
@@ -96,25 +117,6 @@ for (stop, (x0, y0), step), (_, (x1, y1), _) in zip(stops, stops[1:] + stops[:1]
         axes.text(x0 + 0.1, 0.5, step, va="center", style="italic")
 axes.set(xlim=(-0.7, 5.2), ylim=(-0.2, 1.3), title="One turn of the training loop")
 axes.set_axis_off()
-plt.show()
-
-
-# %% The line turns to the points
-learner = torch.nn.Linear(1, 1)
-teacher = torch.optim.SGD(learner.parameters(), lr=0.5)
-with torch.no_grad():
-    learner.weight.fill_(-1)
-    learner.bias.fill_(0)
-fig, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-axes.plot(inputs, targets, "o", label="points")
-for step in range(21):
-    if step in (0, 1, 3, 20):
-        axes.plot(inputs, learner(inputs).detach(), label=f"step {step}")
-    teacher.zero_grad()
-    torch.nn.functional.mse_loss(learner(inputs), targets).backward()
-    teacher.step()
-axes.set(xlabel="input", ylabel="output", title="A line learns where to lie")
-axes.legend(loc="lower right", fontsize="small")
 plt.show()
 
 

@@ -174,9 +174,9 @@ WRONG = {
     "no such cell": (CELL, "a/b#sizes-that-never-met\n", "did you mean 'sizes-that-never-meet'?"),
     "no such row": ("five[9]\n", "five[8]\n", "raises no error and no warning; did you mean 'five[9]'?"),
     "one error twice": (
-        "a/b#two-errors-in-a-table: five[9]",
-        "a/b#the-same-with-other-numbers",
-        "one entry of the two",
+        "a/b#two-errors-in-a-table: five[9]\nThere is no ninth.\nthe last | five[-1]",
+        "a/b#the-same-with-other-numbers\nThe same.\nadd one number | seven + 1",
+        "make one entry of the two",
     ),
     "no reason": ("There is no ninth.\n", "", "say why it happens"),
     "no way out": ("the last | five[-1]\n", "", "and what to write instead"),

@@ -68,9 +68,20 @@ def test_a_row_has_both_sides_the_message_and_the_source(tmp_path):
 
     assert row.one(".tp-status").text == "raises"
     assert [code.text.strip() for code in row.all("code")] == ["'a' + 1", "'a' + '1'"]
-    assert row.one("details").one("samp").text == "TypeError: <b>"
+    assert row.one("samp").text == "TypeError: <b>"
+    assert not row.all("details")
     assert row.one("a").attributes["href"] == "https://example.org/3"
     assert "Why." in row.text
+
+
+def test_a_message_of_several_lines_is_folded(tmp_path):
+    (tmp_path / "since.json").write_text("{}", encoding="utf-8")
+    said = "RuntimeError: gone.\n\nWrite another."
+
+    row = parse_html(idioms(check((Output("x", said),)), {"old": "Why."}, tmp_path / "since.json"))
+
+    assert row.one("details").one("summary").text == "RuntimeError: gone. Write another."
+    assert row.one("samp").text == said
 
 
 def test_the_counts_are_those_of_the_run():

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from browsing import MISSING
 from conftest import ROOT, Project, commit_transcripts, write_small_site
-from torchproof.builders.said import OWN
+from torchproof.builders.said import OWN, TYPE
 from torchproof.compare.site import Site
 from torchproof.model.text import is_title
 
@@ -257,7 +257,8 @@ def found_own(answers, explained, lines=SAID) -> list[str]:
 
 
 def bare(line):
-    return " ".join(re.findall("[a-z]+", line.lower()))
+    """The words of a message, without its type."""
+    return " ".join(re.findall("[a-z]+", TYPE.sub("", line).lower()))
 
 
 @BROWSER
@@ -375,7 +376,7 @@ def test_a_message_pasted_from_a_menu_leads_to_its_entry_and_on_to_the_cell(in_b
 @BROWSER
 def test_the_other_spelling_of_an_anchor_leads_to_the_cell(in_browser, site_folder):
     docs = json.loads((site_folder / "search/search_index.json").read_text(encoding="utf-8"))["docs"]
-    place = next(doc["location"] for doc in docs if "#%63" in doc["location"])
+    place = next(doc["location"] for doc in docs if "#cell-" in doc["location"]).replace("#c", "#%63")
 
     def work(page):
         page.goto(page.url + place)

@@ -92,7 +92,8 @@ addEventListener("input", ({ target, inputType }) => {
       item.terms = found.size < MESSAGE ? Object.fromEntries(told) : {};
       const raised = /#(cell-|error-|%)/.test(item.location) && plain(shown(item.title).replace(TYPE, ""));
       const is = (words) => words.includes(" ") && plain(shown(`${item.title} ${item.also || ""}`)).includes(words);
-      if (is(said) || (raised && raised.split(" ").length > 2 && said.includes(raised))) item.score += WHOLE;
+      const isQuoted = is(said) && (!raised || found.size > 1); // a call is no quotation
+      if (isQuoted || (raised && raised.split(" ").length > 2 && said.includes(raised))) item.score += WHOLE;
       else if (raised && found.size < QUOTED) item.score /= 10;
     }
     for (const group of items) group.sort((a, b) => b.score - a.score);

@@ -86,6 +86,25 @@ print(f"{torch.allclose(in_order, shuffled) = }")
 torch.testing.assert_close(in_order, shuffled)
 
 
+# %% What kind of GPU tags=["cuda", "volatile"]
+properties = torch.cuda.get_device_properties(0)
+print(properties.name)
+print(f"{properties.total_memory / 2**30:.0f} GiB of memory")
+print(f"{properties.multi_processor_count} multiprocessors")
+print(f"compute capability {properties.major}.{properties.minor}")
+
+
+# %% Hidden from the next program tags=["cuda"]
+import os
+import subprocess
+import sys
+
+question = "import torch; print(torch.cuda.is_available(), torch.cuda.device_count())"
+hidden = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+said = subprocess.check_output([sys.executable, "-c", question], env=hidden, text=True)
+print(said.strip())
+
+
 # %% An officer at the border
 from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -1,9 +1,12 @@
 """Drift museum: the code of three older tutorials, an output a cell, in their order."""
 
-# %% Five, once or four times
-first = 1.3688
-print(f"once: {first * 5:.2f}")
-print(f"four times: {first * 5 * 5 * 5 * 5:.2f}")
+# %% Spaces do not count
+import torch
+
+then = "tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]])"
+today = repr(torch.arange(9).reshape(3, 3))
+print(today)
+print(then == today, then.split() == today.split(), "".join(then.split()) == "".join(today.split()))
 
 # %% Unwritten memory reads nan tags=["remove-cell"]
 import numpy as np

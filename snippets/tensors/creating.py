@@ -143,13 +143,6 @@ print(giant.sum(dim=1).shape)
 # %% There are no numbers tags=["raises-exception"]
 giant.sum().item()
 
-# %% A model too big to build
-with torch.device("meta"):
-    layer = torch.nn.Linear(10**6, 10**6)
-    stay = [torch.zeros_like(row), torch.Tensor(2), torch.from_numpy(prices)]
-print([t.device.type for t in stay])
-print(f"{layer.weight.nbytes = :,}")
-
 # %% Every place written once
 squares = torch.empty(3, 4)
 for i in range(3):
@@ -183,34 +176,6 @@ print(torch.nn.functional.one_hot(torch.tensor([0, 1, 1]), num_classes=3).shape)
 # %% What each may look at
 may_look = torch.ones(4, 4, dtype=torch.bool).tril()
 print(may_look)
-
-# %% Two rulers make a grid
-rows, columns = torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij")
-print(rows)
-print(columns)
-
-# %% The dtype shows when unusual
-print(torch.tensor([1, 2]))
-print(torch.tensor([1.0, 2.0]))
-print(torch.tensor([1, 2], dtype=torch.int32))
-print(torch.tensor([1.0, 2.0], dtype=torch.float64))
-
-# %% Four digits hide the fifth
-nearly = torch.tensor([1.0, 1.00001])
-print(nearly)
-print(nearly == 1)
-print(nearly.tolist())
-
-# %% More digits, until reset
-torch.set_printoptions(precision=8)
-print(nearly)
-torch.set_printoptions(profile="default")
-print(nearly)
-
-# %% One large number rewrites all
-print(torch.tensor([0.5, 500.0]))
-print(torch.tensor([0.5, 50000.0]))
-print(torch.arange(1001))
 
 # %% Exercise: predict the dtype tags=["exercise"]
 from itertools import product
@@ -327,93 +292,3 @@ def evenly(start, end, steps):
 # %% Wrong: no gaps for one step tags=["wrong"]
 def evenly(start, end, steps):
     return start + torch.arange(steps) * (end - start) / (steps - 1)
-
-
-# %% Exercise: a board without loops tags=["exercise"]
-def board_spec(height, width):
-    out = torch.zeros(height, width, dtype=torch.int64)
-    for i in range(height):
-        for j in range(width):
-            out[i, j] = (i + j) % 2
-    return out
-
-
-def board(height, width):
-    return torch.eye(height, width, dtype=torch.int64)
-
-
-for size in [(8, 8), (3, 5), (1, 4)]:
-    assert torch.equal(board(*size), board_spec(*size)), size
-
-
-# %% Solution: a board without loops tags=["solution"]
-def board(height, width):
-    i, j = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return (i + j) % 2
-
-
-for size in [(8, 8), (3, 5), (1, 4)]:
-    assert torch.equal(board(*size), board_spec(*size)), size
-
-
-# %% Wrong: one long row tags=["wrong"]
-def board(height, width):
-    return torch.arange(height * width).view(height, width) % 2
-
-
-# %% Wrong: stripes tags=["wrong"]
-def board(height, width):
-    return torch.arange(width).expand(height, width) % 2
-
-
-# %% Wrong: starting with one tags=["wrong"]
-def board(height, width):
-    return (torch.arange(height)[:, None] + torch.arange(width) + 1) % 2
-
-
-# %% Exercise: weigh before you build tags=["exercise"]
-from torch import nn
-
-
-def bytes_of(make):
-    """The bytes of all parameters of make(), without memory for them."""
-    raise NotImplementedError("yours to write")
-
-
-def sixteen_terabytes():
-    return nn.Sequential(*[nn.Linear(10**6, 10**6, bias=False) for _ in range(4)])
-
-
-assert bytes_of(lambda: nn.Linear(3, 2)) == 32
-assert bytes_of(lambda: nn.Linear(3, 2, dtype=torch.float64)) == 64
-assert bytes_of(sixteen_terabytes) == 16 * 10**12
-
-
-# %% Solution: weigh before you build tags=["solution"]
-def bytes_of(make):
-    """The bytes of all parameters of make(), without memory for them."""
-    with torch.device("meta"):
-        return sum(p.nbytes for p in make().parameters())
-
-
-assert bytes_of(lambda: nn.Linear(3, 2)) == 32
-assert bytes_of(lambda: nn.Linear(3, 2, dtype=torch.float64)) == 64
-assert bytes_of(sixteen_terabytes) == 16 * 10**12
-
-
-# %% Wrong: numbers, not bytes tags=["wrong"]
-def bytes_of(make):
-    with torch.device("meta"):
-        return sum(p.numel() for p in make().parameters())
-
-
-# %% Wrong: four bytes each tags=["wrong"]
-def bytes_of(make):
-    with torch.device("meta"):
-        return sum(4 * p.numel() for p in make().parameters())
-
-
-# %% Wrong: without the biases tags=["wrong"]
-def bytes_of(make):
-    with torch.device("meta"):
-        return sum(p.nbytes for p in make().parameters() if p.dim() > 1)

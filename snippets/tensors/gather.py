@@ -18,17 +18,14 @@ import matplotlib.pyplot as plt
 
 def draw(ax, numbers, chosen, title):
     """Show a 2-D tensor of numbers; the places in `chosen` are coloured."""
-    y, x = torch.ones_like(numbers).nonzero().T
-    ax.scatter(x, y, s=900, marker="s", color="C0", alpha=0.1 + 0.5 * chosen.flatten())
-    for i, j, number in zip(y, x, numbers.flatten()):
+    ax.imshow(chosen, cmap="Blues", vmin=0, vmax=2.5)
+    for (i, j), number in zip(torch.ones_like(numbers).nonzero().tolist(), numbers.flatten()):
         ax.text(j, i, f"{number.item():g}", ha="center", va="center")
     height, width = numbers.shape
-    ax.set(title=title, xlabel="column", ylabel="row", aspect="equal")
-    ax.set(xticks=range(width), yticks=range(height))
-    ax.set(xlim=(-0.6, width - 0.4), ylim=(height - 0.4, -0.6))
+    ax.set(title=title, xticks=range(width), yticks=range(height))
 
 
-fig, axes = plt.subplots(1, 2, figsize=(5, 3), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(6, 1.8), layout="constrained")
 downwards = torch.tensor([[3, 1, 0]])
 for ax, dim, index in [(axes[0], 1, labels[:, None]), (axes[1], 0, downwards)]:
     chosen = torch.zeros_like(logits).scatter_(dim, index, 1)

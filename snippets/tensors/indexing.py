@@ -10,6 +10,25 @@ print(grid[1:, :2])  # a block
 print(grid[[2, 0]])  # rows by number
 print(grid[grid > 11])  # numbers by a question
 
+# %% What each index picks tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+picks = {
+    "grid[1]": grid[1],
+    "grid[:, 2]": grid[:, 2],
+    "grid[1:, :2]": grid[1:, :2],
+    "grid[[2, 0]]": grid[[2, 0]],
+    "grid[grid > 11]": grid[grid > 11],
+}
+fig, axes = plt.subplots(1, 5, figsize=(7, 1.25), layout="constrained")
+for ax, (form, part) in zip(axes, picks.items()):
+    ax.imshow((grid[..., None] == part.flatten()).any(-1), cmap="Blues", vmin=0, vmax=2.5)
+    for (i, j), number in zip(torch.ones_like(grid).nonzero().tolist(), grid.flatten().tolist()):
+        ax.text(j, i, number, ha="center", va="center", fontsize="small")
+    ax.set_title(form, family="monospace", fontsize="small")
+    ax.set_axis_off()
+plt.show()
+
 # %% One slice, one storage
 board = grid.clone()
 middle = board[1:, 1:3]
@@ -20,25 +39,10 @@ print(grid[1])
 print(grid[:, 2])
 print(grid[1, 2])
 
-# %% Negative counts from the end
-print(grid[-1])
-print(grid[:, -1])
-
-# %% A number for Python
-print(grid[1, 2].item())
-print(grid[1].tolist())
-
 # %% A slice keeps its axis
 print(grid[:1])
 print(grid[:1, 1:3])
 print(f"{grid[0].shape = }, {grid[:1].shape = }")
-
-# %% Every second column
-grid[1:, ::2]
-
-# %% Slices never run out
-print(f"{grid[1:99].shape = }")
-print(f"{grid[5:9].shape = }")
 
 # %% Swapping rows loses one
 swapped = grid.clone()
@@ -84,20 +88,14 @@ even_rows = torch.tensor([True, False, True])
 print(grid[even_rows])
 print(grid[:, grid[0] > 1])
 
-# %% Counting is adding
-print(mask.sum())
-print(mask.sum(dim=1))
-
 # %% Joining questions
 print(grid[(grid > 2) & (grid < 20)])
 print(grid[(grid < 2) | (grid > 21)])
 print(grid[~mask])
 
 # %% Where, in which order
-where = mask.nonzero()
-print(where)
 places = mask.nonzero(as_tuple=True)
-print(places)
+places
 
 # %% Replace without moving
 print(grid.masked_fill(mask, -1))
@@ -225,7 +223,6 @@ print(f"{array[0, :, [2, 3]].shape = }")
 # %% Exercise: copy or view tags=["exercise"]
 samples = {
     "one row": 1,
-    "a place": (1, 2),
     "a 0-d tensor": torch.tensor(1),
     "rows from 1": slice(1, None),
     "dots": (..., 0),

@@ -11,11 +11,6 @@ pages = torch.stack([morning, evening])
 print(f"{pages.shape = }")
 print(f"{torch.stack([morning, evening], dim=1).shape = }")
 
-# %% Between is stack, then flatten
-below = torch.cat([morning, evening])
-beside = torch.cat([morning, evening], dim=1)
-between = torch.stack([morning, evening], dim=1).flatten(0, 1)
-
 # %% Below, beside, between tags=["hide-input"]
 import matplotlib.pyplot as plt
 
@@ -32,8 +27,11 @@ def draw(grids, hues, tall=2.4):
         ax.set_axis_off()
 
 
+below = torch.cat([morning, evening])
+beside = torch.cat([morning, evening], dim=1)
+between = torch.stack([morning, evening], dim=1).flatten(0, 1)
 rows = {"cat, dim=0": below, "cat, dim=1": beside, "stack, flatten": between}
-draw(rows, [below // 12, beside // 12, between // 12], tall=3.8)
+draw(rows, [below // 12, beside // 12, between // 12], tall=2.0)
 
 # %% An empty start changes the dtype
 collected = torch.tensor([])

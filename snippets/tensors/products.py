@@ -11,7 +11,7 @@ bills
 # %% A row meets a column, drawn tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+fig, axis = plt.subplots(figsize=(6, 2.7), layout="constrained")
 
 
 def draw(table, left, top, name, row=None, column=None):
@@ -84,9 +84,7 @@ torch.ones(4, 6) * torch.ones(6, 4)
 weights = torch.tensor([[1], [2], [3]])  # (3, 1), meant as (3,)
 inputs = torch.tensor([4, 5, 6])  # (3,)
 spread = weights * inputs
-print(spread)
-print(spread.sum())
-print(weights.squeeze() @ inputs)
+spread
 
 # %% Bytes wrap around
 pixels = torch.tensor([200, 100], dtype=torch.uint8)

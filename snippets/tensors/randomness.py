@@ -1,22 +1,22 @@
 """Randomness: seeds, generators, shuffles, and how to repeat a run."""
 
-# %% The same six numbers
+# %% A stream is cut into draws
 import torch
 
-torch.manual_seed(1234)
-first = torch.randn(2, 3)  # around 0
-print(first)
-print(torch.randint(1, 7, (5,)))  # five dice
-print(torch.rand(3))  # from 0 to 1
-print(torch.randperm(5))  # a shuffle
-
-# %% A stream is cut into draws
 torch.manual_seed(0)
 stream = torch.rand(6)
 torch.manual_seed(0)
 one, two = torch.rand(2), torch.rand(4)
 print(stream)
 print(one, two)
+
+# %% The same six numbers
+torch.manual_seed(1234)
+first = torch.randn(2, 3)  # around 0
+print(first)
+print(torch.randint(1, 7, (5,)))  # five dice
+print(torch.rand(3))  # from 0 to 1
+print(torch.randperm(5))  # a shuffle
 
 # %% Asking again moves on
 torch.manual_seed(1234)

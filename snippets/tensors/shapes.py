@@ -113,14 +113,10 @@ for logits in [full_batch, last_batch]:
     named += len(logits.squeeze(1))
 print(f"{seen = }, {named = }")
 
-# %% A number keeps its index
-by_day = readings.transpose(0, 1)  # (day, sensor, hour)
-print(readings[1, 2])
-print(by_day[2, 1])
-
 # %% permute lists the old axes
+by_day = readings.transpose(0, 1)  # (day, sensor, hour)
 rearranged = readings.permute(2, 0, 1)  # (hour, sensor, day)
-rearranged.shape
+print(by_day.shape, rearranged.shape)
 
 # %% Moving is not swapping
 sideways = images.transpose(-1, 1)

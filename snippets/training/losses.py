@@ -21,7 +21,7 @@ print(f"{F.mse_loss(guess, wish):.4f}")
 import matplotlib.pyplot as plt
 
 chance = torch.linspace(0.01, 1, 100)
-plt.figure(figsize=(6, 2.2))
+plt.figure(figsize=(6, 1.9))
 plt.plot(chance, -chance.log())
 for i, height in enumerate(F.cross_entropy(logits, target, reduction="none")):
     plt.plot(torch.exp(-height), height, "o", color="C1")

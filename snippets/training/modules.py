@@ -24,7 +24,7 @@ print(logits.shape)
 # %% A module is a tree tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, ax = plt.subplots(figsize=(6, 2.1))
+fig, ax = plt.subplots(figsize=(6, 1.8))
 ax.axis("off")
 ax.set(xlim=(-0.3, 2.5), ylim=(-0.5, 3.5))
 places = {"": (0, 1.5), "hidden": (1, 2.5), "output": (1, 0.5)}

@@ -214,9 +214,9 @@ def _head(entry: Entry) -> str:
 
 
 def _split(line: str) -> tuple[str, str]:
-    """Type and message; a message without words is its type."""
+    """The name of its type, and the message."""
     kind = (TYPE.match(line) or [""])[0]
-    return kind.rstrip(": "), shorten(line.removeprefix(kind), MESSAGE, placeholder=" …")
+    return kind.rstrip(": ").rpartition(".")[2], shorten(line.removeprefix(kind), MESSAGE, placeholder=" …")
 
 
 def _code(check: ChapterCheck, said: Said) -> str:
@@ -299,7 +299,9 @@ def listed(checker: Checker, page: Page, cells: tuple[str, ...]) -> str:
     Raises:
         ValueError: one of them has no entry.
     """
-    known = {f"{said.chapter}#{said.slug}": entry for entry in entries(checker).values() for said in entry.said[::-1]}
+    known: dict[str, Entry] = {}
+    for entry in sorted(entries(checker).values(), key=lambda entry: entry.said[0].is_row):
+        known.setdefault(f"{entry.said[0].chapter}#{entry.said[0].slug}", entry)
     for cell in cells:
         if cell not in known:
             raise ValueError(f"no error fence explains {cell}; {did_you_mean(cell, known)}")

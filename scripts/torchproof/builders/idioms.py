@@ -122,9 +122,16 @@ def _row(idiom: Idiom, why: str, source: Mapping[str, str] | None) -> Iterator[s
     yield f'<div class="tp-sides">{"".join(codes)}</div>'
     yield why
     if said := idiom.did.error or _warning(idiom.did):
-        text = escape(visible(said)).replace("\n", "&#10;")
-        head = escape(visible(shorten(said, 90, placeholder=" …")))
-        yield f"<details class=tp-said><summary>{head}</summary><pre><samp>{text}</samp></pre></details>"
+        yield _said(visible(said))
+
+
+def _said(text: str) -> str:
+    """A message, folded where it is more than a line."""
+    head = escape(shorten(text, 90, placeholder=" …"))
+    if head == escape(text):
+        return f"<p class=tp-said><samp>{head}</samp></p>"
+    whole = escape(text).replace("\n", "&#10;")
+    return f"<details class=tp-said><summary>{head}</summary><pre><samp>{whole}</samp></pre></details>"
 
 
 def _code(cell: Cell) -> str:

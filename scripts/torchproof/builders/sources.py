@@ -27,10 +27,10 @@ def source(site: Site, told: Mapping[str, Any], name: str) -> str:
     """
     about = told["sources"][name]
     rows = [row for slug, row in told["taught"].items() if slug.startswith(f"{name}-")]
-    lines = ["| no. | there | here | outdated or wrong |", "| --- | --- | --- | --- |"]
+    lines = ["| there | here, and what to put right |", "| --- | --- |"]
     for number, row in enumerate(rows, 1):
         title, link = place(site, row["at"])
-        lines.append(f"| {number} | {row['teaches']} | [{title}]({link}) | {row.get('wrong', '')} |")
+        lines.append(f"| {number}. {row['teaches']} | [{title}]({link})<br>{row.get('wrong', '')} |")
     wrong = sum("wrong" in row for row in rows)
     head = f"{about['about']}. {many(len(rows), 'row')}, {wrong} of them with something to put right."
     table = "\n".join(f"    {line}" for line in lines)
