@@ -252,7 +252,7 @@ def _table(cell: Cell, states: list[State], rows: Rows, before: States, elsewher
         for state, values in said_of.items()
     )
     return (
-        f'<details class="xr-t"><summary>X-ray: {many(len(states), "state")} of tensors</summary><div class="xr-s">'
+        f'<details class="xr-t"><summary>X-ray: {many(len(states), "tensor state")}</summary><div class="xr-s">'
         f'<table class="xr-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>'
     )
 
