@@ -22,7 +22,7 @@ picks = {
 }
 fig, axes = plt.subplots(1, 5, figsize=(7, 1.25), layout="constrained")
 for ax, (form, part) in zip(axes, picks.items()):
-    ax.imshow((grid[..., None] == part.flatten()).any(-1), cmap="Blues", vmin=0, vmax=2.5)
+    ax.imshow(0 * grid, cmap="tab10", vmin=0, vmax=9, alpha=0.08 + 0.4 * (grid[..., None] == part.flatten()).any(-1))
     for (i, j), number in zip(torch.ones_like(grid).nonzero().tolist(), grid.flatten().tolist()):
         ax.text(j, i, number, ha="center", va="center", fontsize="small")
     ax.set_title(form, family="monospace", fontsize="small")
