@@ -75,7 +75,7 @@ def test_the_report_says_which_lines_of_which_cell_differ(project):
     report = project.read("drift.md")
     assert "1 of 3 cells, in 1 of 1 chapter, differ" in report
     assert (
-        f"### their-total\n\nShown at docs/a/b.md:17.\n\n````diff\n ~ 1 total     int64[]          strides ()  contiguous\n-{THEN}\n+{NOW}\n````"
+        f"### their-total\n\nShown at docs/a/b.md:13.\n\n````diff\n ~ 1 total     int64[]          strides ()  contiguous\n-{THEN}\n+{NOW}\n````"
         in report
     )
 
