@@ -332,7 +332,8 @@ def keep_one_chapter(project: Project) -> str:
 
 
 def keep_chapters(project: Project, kept: list[str]) -> None:
-    """Cut a copied site down to some chapters and a bare home page."""
+    """Cut a copied site down to some chapters, what their errors mean, and a bare home page."""
+    explained = list(_explained(project, kept))
     for folder, suffixes in (("docs", ".md"), ("snippets", ".py.txt")):
         for path in (project.root / folder).rglob("*.*"):
             name = path.relative_to(project.root / folder).as_posix().partition(".")[0]
@@ -340,10 +341,26 @@ def keep_chapters(project: Project, kept: list[str]) -> None:
                 path.unlink()
     shutil.rmtree(project.root / "docs/walkthroughs")
     project.write("docs/index.md", "# Home\n")
+    project.write("docs/lookup/errors.md", "\n\n".join(["# Errors", *explained, ""]))
     # the chapters may link to pages that are gone now
     config = re.sub(r"^(nav|validation):.*?(?=^\S|\Z)", "", project.read("mkdocs.yml"), flags=re.M | re.S)
     ignored = "{ not_found: ignore, anchors: ignore, absolute_links: ignore, unrecognized_links: ignore }"
     project.write("mkdocs.yml", f"{config}\nvalidation:\n  links: {ignored}\n")
+
+
+def _explained(project: Project, kept: list[str]) -> Iterator[str]:
+    """The entries of errors of some chapters: the code to write instead ran there, and stands in their transcripts."""
+    for path in sorted((project.root / "docs/lookup/errors").glob("*.md")):
+        for fence in re.findall(r"^```error\n.*?^```$", path.read_text(encoding="utf-8"), re.M | re.S):
+            first, *lines = [line for line in fence.split("\n") if _is_of(line, kept)][1:]
+            if _is_of(first, kept) and "#" in first and any(" | " in line for line in lines):
+                yield "\n".join(["```error", first, *lines])
+
+
+def _is_of(line: str, kept: list[str]) -> bool:
+    """Whether a line of an entry names no cell, or one of these chapters."""
+    cell = re.search(r"^([\w/]+)#[\w-]+(?:: |$)| \| ([\w/]+)#[\w-]+$", line)
+    return not cell or (cell[1] or cell[2]) in kept
 
 
 KINDS = (

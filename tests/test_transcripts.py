@@ -26,6 +26,7 @@ from torchproof.model.runs import (
     Started,
     Step,
     Stopped,
+    Use,
 )
 from torchproof.run.host import Zygote
 
@@ -348,7 +349,7 @@ MESSAGES = [
     Running("a"),
     RAN,
     Stopped("it printed"),
-    Done({"python": "3"}, {"torch": "2"}, ("a.txt",), ("torch",)),
+    Done({"python": "3"}, {"torch": "2"}, ("a.txt",), ("torch",), {"a": (Use("torch.Tensor.sum", 1, 7),)}),
     Ended(-9),
     Run({"a": RAN}, Died("the session was stopped", ": why", "a"), {"_x": "y"}, {}, ("a",), ()),
 ]
