@@ -352,9 +352,10 @@ def _explained(project: Project, kept: list[str]) -> Iterator[str]:
     """The entries of errors of some chapters: the code to write instead ran there, and stands in their transcripts."""
     for path in sorted((project.root / "docs/lookup/errors").glob("*.md")):
         for fence in re.findall(r"^```error\n.*?^```$", path.read_text(encoding="utf-8"), re.M | re.S):
-            first, *lines = [line for line in fence.split("\n") if _is_of(line, kept)][1:]
-            if _is_of(first, kept) and "#" in first and any(" | " in line for line in lines):
-                yield "\n".join(["```error", first, *lines])
+            opening, first, *rest = fence.split("\n")
+            lines = [line for line in rest if _is_of(line, kept)]
+            if _is_of(first, kept) and any(" | " in line for line in lines):
+                yield "\n".join([opening, first, *lines])
 
 
 def _is_of(line: str, kept: list[str]) -> bool:
