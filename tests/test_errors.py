@@ -1,5 +1,6 @@
 """Errors looked up: an `error` fence shows what a cell of this build raised, why, and what ran instead."""
 
+import json
 import re
 
 import pytest
@@ -7,7 +8,11 @@ from conftest import ROOT, Project, commit_transcripts, parse_html, write_small_
 from torchproof.compare.site import Site
 from torchproof.read.pages import CITED, blocks, error_parts
 
-SNIPPET = """
+WARNING = """
+# %% A warning
+warnings.warn("five is \\x1b[1m<odd>\\x1b[0m")
+"""
+SNIPPET = f"""
 
 # %% The same with other numbers tags=["raises-exception"]
 import warnings
@@ -17,10 +22,7 @@ seven + torch.ones(2, 5)
 
 # %% Two errors in a table
 five = torch.arange(5)
-
-# %% A warning
-warnings.warn("five is <odd>")
-
+{WARNING}
 # %% Nothing of the kind
 fine = row + column
 """
@@ -168,6 +170,21 @@ def test_the_search_has_one_entry_for_an_error_whatever_its_numbers(site):
     assert "a/b/#cell-a-warning" in found
 
 
+def test_a_message_is_shown_and_searched_without_the_colours_of_a_terminal(site, page):
+    found = json.loads(site.read("site/search/search_index.json"))["docs"]
+
+    assert "␛[1m<odd>␛[0m" in site.read("snippets/a/b.cpu.txt")
+    assert "␛" not in page.text
+    assert "five is &lt;odd&gt;" in next(each["title"] for each in found if each["location"] == "a/b/#cell-a-warning")
+
+
+def test_an_entry_is_no_place_where_its_cell_is_shown(site):
+    pages = Site.read(site.root).pages
+
+    assert pages["lookup"].place("a/b", "sizes-that-never-meet") == ""
+    assert pages["a/b"].place("a/b", "sizes-that-never-meet").startswith("docs/a/b.md:")
+
+
 CELL = "a/b#sizes-that-never-meet\n"
 WRONG = {
     "a cell that raises nothing": (CELL, "a/b#nothing-of-the-kind\n", "raises no error and no warning; name one"),
@@ -208,7 +225,7 @@ def test_an_entry_that_does_not_hold_fails_the_build_with_a_way_out(tmp_path, ca
 def test_with_its_cell_an_error_goes(tmp_path):
     project = write_site(tmp_path)
     for file in ("snippets/a/b.py", "docs/a/b.md"):
-        text = project.read(file).replace('\n# %% A warning\nwarnings.warn("five is <odd>")\n', "")
+        text = project.read(file).replace(WARNING, "")
         project.write(file, text.replace("```cell\na/b#a-warning\n```\n", ""))
     commit_transcripts(project)
 

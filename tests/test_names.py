@@ -137,6 +137,16 @@ a/b#every-row-at-once
 ```
 """
 
+ERRORS = """\
+# Errors
+
+```error
+a/b#sizes-that-never-meet
+Sizes are compared from the right.
+stretch it | torch.ones(4, 3) + torch.ones(3)
+```
+"""
+
 
 def write_site(project: Project) -> None:
     write_small_site(project)
@@ -146,6 +156,7 @@ def write_site(project: Project) -> None:
         fence = f'```python exec="true" idprefix=""\nfrom torchproof import reports\n\nprint(reports.names("{part}"))\n```\n'
         used = part in ("tensor", "torch")
         project.write(f"docs/lookup/names/{part}.md", f"# Names: {part}\n\n{fence if used else 'None.'}\n")
+    project.write("docs/errors.md", ERRORS)
     names = "".join(f", lookup/names/{part}.md" for part in PARTS)
     plugins = "plugins: [search, markdown-exec: {languages: [python]}, torchproof]\n"
     nav = f"\nnav:\n  - Handbook:\n      - a/b.md\n  - Look up: [index.md{names}]\n"
@@ -175,6 +186,13 @@ def test_an_entry_leads_to_the_section_that_has_the_name_and_to_the_manual(built
         "../../../a/b/#cell-every-row-at-once",
         "https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sum.html",
     ]
+
+
+def test_an_entry_leads_to_no_error_looked_up(built):
+    links = [link for part in ("tensor", "torch") for found in entries(built, part).values() for link in found]
+
+    assert any(link.endswith("#cell-sizes-that-never-meet") for link in links)
+    assert [link for link in links if "errors" in link] == []
 
 
 def test_the_entry_of_a_name_goes_with_the_last_cell_that_uses_it(built, tmp_path):

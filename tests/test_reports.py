@@ -105,6 +105,7 @@ def test_cells_and_proofs_around_a_fence_are_as_they_are_without_it(told, tmp_pa
     assert len(own.all("code.proof")) == 1
     assert own.one(".tp-verified").text.startswith("2 outputs compared, 2 proofs checked · CPU · ")
     assert [heading.text.rstrip("¶") for heading in own.one("article").all("h2")] == ["Made"]
+    assert re.findall(r"<p>\s*<h2", project.read("site/a/b/index.html")) == [], "no paragraph holds a heading"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ..compare.check import ChapterCheck
 from ..model.cells import Cell
 from ..model.problems import did_you_mean, many
 from ..model.runs import CellRun
-from ..model.text import visible
+from ..model.text import plain, visible
 from ..show.highlight import highlighted
 
 __all__ = ["Idiom", "idioms", "idioms_in_short", "pairs"]
@@ -122,7 +122,7 @@ def _row(idiom: Idiom, why: str, source: Mapping[str, str] | None) -> Iterator[s
     yield f'<div class="tp-sides">{"".join(codes)}</div>'
     yield why
     if said := idiom.did.error or _warning(idiom.did):
-        yield _said(visible(said))
+        yield _said(visible(plain(said)))
 
 
 def _said(text: str) -> str:

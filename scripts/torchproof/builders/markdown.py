@@ -121,6 +121,7 @@ class Spans(Treeprocessor):
 
     @stops
     def run(self, root: Element) -> None:
+        _free(root)
         view: PageView | None = getattr(self.md, "torchproof", None)
         classes = ((element, element.get("class", "").split()) for element in root.iter("code"))
         elements = [(element, kind) for element, names in classes for kind in SPANS if kind in names]
@@ -150,6 +151,16 @@ class Spans(Treeprocessor):
         text = UnescapeTreeprocessor().unescape("".join(element.itertext()))
         html_ = self.md.htmlStash.rawHtmlBlocks
         return html.unescape(HTML_PLACEHOLDER_RE.sub(lambda found: re.sub("<.*>", "", html_[int(found[1])]), text))
+
+
+def _free(root: Element) -> None:
+    """Let what fences made take the place of the paragraphs that hold it.
+
+    Beside what has headings markdown-exec leaves a line break, and such a paragraph would stay, with blocks inside.
+    """
+    for paragraph in root.iter("p"):
+        if not len(paragraph) and HTML_PLACEHOLDER_RE.fullmatch(alone := (paragraph.text or "").strip()):
+            paragraph.text = alone
 
 
 def _add_line(root: Element, text: str) -> None:

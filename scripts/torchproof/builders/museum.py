@@ -109,7 +109,8 @@ def room(key: str) -> str:
     parts = [_table(lost, ("Code", "Printed then", "Today"), names)] if lost else []
     if kept:
         table = _table(kept, ("Code", "Printed then and today"), names)
-        parts.append(f'??? info "{many(len(kept), "output")} came out again"\n\n    {table}')
+        title = f"{many(len(kept), 'output')} came out again"
+        parts.append(f'<details class="info"><summary>{title}</summary>{table}</details>')
     return "\n\n".join(parts)
 
 

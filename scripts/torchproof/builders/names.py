@@ -105,10 +105,10 @@ class Index:
         known = [name for name in self.tabs if name in pages]
         for page in (pages[name] for name in dict.fromkeys([*known, *pages])):
             is_handbook = self.tabs.get(page.name, HANDBOOK) == HANDBOOK
-            lines, places = page.text.split("\n"), [0, *(embed.line for embed in page.embeds), None]
+            lines, places = page.text.split("\n"), [0, *(embed.line for embed in page.cards), None]
             _, _, in_short = page.text.partition("\n## In short\n")
             rows = re.findall(r"^\|.*", in_short.partition("\n## ")[0], re.M)
-            for embed, above, below in zip(page.embeds, places, places[2:], strict=False):
+            for embed, above, below in zip(page.cards, places, places[2:], strict=False):
                 snippet = snippets.get(embed.chapter)
                 if cell := snippet and snippet.cell(embed.slug):
                     heading = next((line for line in reversed(lines[: embed.line]) if re.match("##+ ", line)), "")

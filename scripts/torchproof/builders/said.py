@@ -9,7 +9,7 @@ from ..compare.check import Checker
 from ..model.cells import Cell
 from ..model.pages import Page
 from ..model.runs import CellRun
-from ..model.text import is_title
+from ..model.text import is_title, plain
 
 __all__ = ["OWN", "TYPE", "Said", "Wording", "older", "said_on"]
 
@@ -48,8 +48,8 @@ class Said:
 
     @property
     def line(self) -> str:
-        """The message in one line."""
-        return " ".join(self.message.split())
+        """The message in one line, without the colours of a terminal."""
+        return " ".join(plain(self.message).split())
 
     @property
     def words(self) -> str:

@@ -11,13 +11,15 @@ __all__ = ["Embed", "Failure", "Fence", "Page", "Proof"]
 
 @dataclass(frozen=True)
 class Embed:
-    """A fence that shows a cell."""
+    """A fence about a cell."""
 
     chapter: str
     slug: str
     line: int
     nested: bool = False
     """Whether it stands indented, inside an admonition or another block."""
+    is_card: bool = True
+    """Whether it shows the cell; an `error` fence tells of one, and links to a cell do not lead there."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class Page:
         """All that a session evaluates for the page."""
         return *self.proofs, *self.values, *self.fences
 
+    @property
+    def cards(self) -> list[Embed]:
+        """The fences that show a cell."""
+        return [embed for embed in self.embeds if embed.is_card]
+
     @cached_property
     def title(self) -> str:
         """Its first heading, without the attributes that may follow it, else its name."""
@@ -94,5 +101,5 @@ class Page:
 
     def place(self, chapter: str, slug: str) -> str:
         """Where this page shows a cell, as `docs/x.md:40`; empty when it does not."""
-        lines = [e.line for e in self.embeds if (e.chapter, e.slug) == (chapter, slug)]
+        lines = [e.line for e in self.cards if (e.chapter, e.slug) == (chapter, slug)]
         return f"{self.file}:{lines[0]}" if lines else ""

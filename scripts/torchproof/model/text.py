@@ -4,7 +4,7 @@ import re
 import unicodedata
 from textwrap import shorten
 
-__all__ = ["clean", "error_text", "is_title", "shown", "title_of", "visible"]
+__all__ = ["clean", "error_text", "is_title", "plain", "shown", "title_of", "visible"]
 
 
 def visible(text: str) -> str:
@@ -13,6 +13,14 @@ def visible(text: str) -> str:
     Tab and newline stay; C0 controls become their pictures (ESC: U+241B), others `⟨U+202E⟩`.
     """
     return INVISIBLE.sub(_spell, text)
+
+
+def plain(text: str) -> str:
+    """The text without the colours of a terminal, also where their ESC is spelt out."""
+    return COLOURS.sub("", text)
+
+
+COLOURS = re.compile(r"[\x1b␛]\[[\d;]*m")
 
 
 def error_text(error: BaseException) -> str:

@@ -162,12 +162,12 @@ class _Found:
         if loose := LOOSE.search(CODE.sub("", text)):
             self.wrong(line, f"`{{.{loose['kind']}}}` {UNTIED}")
 
-    def read_fence(self, line: int, block: Block) -> None:
+    def read_fence(self, line: int, block: Block, *, is_card: bool = True) -> None:
         if block.info == "error":
             cell, _, rows = error_parts(block.body)
             for info, lines in (("cell", [cell]), ("table", rows)):
                 if lines:
-                    self.read_fence(line, replace(block, info=info, body=lines))
+                    self.read_fence(line, replace(block, info=info, body=lines), is_card=False)
         body = [text.strip() for text in block.body]
         if block.info in KINDS:
             source = ("\n" if block.info == "table" else " ").join(body).strip()
@@ -176,7 +176,7 @@ class _Found:
             return
         chapter, hash_, slug = "".join(body).partition("#")
         if len(body) == 1 and chapter and hash_ and slug:
-            self.embeds.append(Embed(chapter, slug, line, nested=block.text[:1] in " \t>"))
+            self.embeds.append(Embed(chapter, slug, line, nested=block.text[:1] in " \t>", is_card=is_card))
             if self.open:
                 self.open[-1].embeds.append(self.embeds[-1])
         else:
@@ -205,7 +205,7 @@ def check_page(page: Page, snippets: dict[str, Snippet]) -> list[Problem]:
         if message:
             known = embed.chapter in snippets and snippets[embed.chapter].cell(embed.slug)
             problems.append(Problem(page.file, embed.line, message, chapter=own, slug=embed.slug if known else ""))
-        if embed.chapter == own and snippets[own].cell(embed.slug):
+        if embed.is_card and embed.chapter == own and snippets[own].cell(embed.slug):
             seen.append(embed.slug)
     for fence in page.fences:
         cell = _cell_of(fence.after, snippets)
@@ -237,7 +237,7 @@ def _wrong_embed(embed: Embed, snippets: dict[str, Snippet], own: str, seen: lis
         return f"{snippet.file} has no cell '{embed.slug}'; {did_you_mean(embed.slug, slugs)}"
     if not snippet.cell(embed.slug).is_shown:
         return f"the cell '{embed.slug}' is tagged remove-cell, so no page may show it"
-    if embed.chapter != own:
+    if embed.chapter != own or not embed.is_card:
         return ""
     if embed.slug in seen:
         return f"the cell '{embed.slug}' is shown twice; a reader would run it twice"
