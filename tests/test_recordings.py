@@ -747,8 +747,9 @@ def test_the_xray_says_what_is_otherwise_there(chapter):
     chapter.write(FILE, recordings.merge(None, snippet, "test", lines, told))
     table = chapter.card("the-same-everywhere").one("table")
 
-    assert [head.text for head in table.all("th")][-2:] == ["on TEST", "y"]
-    assert table.all("td")[-1].text == "test:0"
+    rows = {row.one("th").text: row.all("td")[-1].text for row in table.one("tbody").all("tr")}
+    assert table.one("thead").all("th")[-1].text == "on TEST"
+    assert rows == {"y": "test:0", "x": ""}
 
 
 def test_the_cells_of_the_cpu_do_not_lead_to_what_the_device_bound(chapter, runners):
@@ -756,13 +757,19 @@ def test_the_cells_of_the_cpu_do_not_lead_to_what_the_device_bound(chapter, runn
     chapter.replace("snippets/a/b.py", "v = torch.ones(2)", "v = x + torch.ones(2)")
     assert record(chapter, runners) == (True, [])
     page = chapter.shown()
-    rows = {row.attributes["id"]: row.all("td")[0].text for row in page.all("tr") if "id" in row.attributes}
+    rows = {
+        f"#{row.attributes['id']}": (slug, row.all("td")[0].text)
+        for slug in SLUGS
+        for row in card_of(page, slug).all("tr")
+        if "id" in row.attributes
+    }
     line_behind = {}
     for slug in ("only-there", "an-error-there", "last"):
         card = card_of(page, slug)
-        line_behind[slug] = [rows[link.attributes["href"][1:]] for link in card.all("a.xr") if link.text == "x"]
+        line_behind[slug] = [rows[link.attributes["href"]] for link in card.all("a.xr") if link.text == "x"]
 
-    assert line_behind == {"only-there": ["3", "7"], "an-error-there": ["3"], "last": ["7"]}
+    cpu, there = ("the-same-everywhere", "1"), ("only-there", "3")  # on the CPU, y came to share the memory of x
+    assert line_behind == {"only-there": [there, cpu], "an-error-there": [there], "last": [cpu]}
 
 
 def test_the_title_of_an_error_is_held_to_its_recording_and_waits_without_one(chapter):
