@@ -467,19 +467,6 @@ from torch._six import inf, string_classes
 # %% torch._six, today
 torch.inf, isinstance("a word", str)
 
-# %% cuda without a GPU tags=["raises-exception", "cpu"]
-image.cuda()
-
-# %% cuda without a GPU, today
-device = "cuda" if torch.cuda.is_available() else "cpu"
-moved = image.to(device)
-
-# %% torch.cuda.FloatTensor tags=["raises-exception", "cpu"]
-torch.cuda.FloatTensor([1, 2])
-
-# %% torch.cuda.FloatTensor, today
-made = torch.tensor([1.0, 2.0], device=device)
-
 # %% autocast of cuda.amp
 with torch.cuda.amp.autocast(enabled=False):
     print((image @ image.t()).dtype)
