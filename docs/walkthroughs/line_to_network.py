@@ -2,7 +2,7 @@
 # # From a line to a network
 #
 # Hang a weight from a spring and it gets longer; how much longer for each newton?
-# A straight line through a few measurements answers that, and finding the line takes the four things that training a large network repeats: a guess, a loss, a gradient, a step.
+# A straight line through a few measurements answers that (*linear regression*), and finding the line takes the four things that training a large network repeats: a guess, a loss, a gradient, a step.
 # Then a rubber band takes the spring's place, a line fits badly, and a network has to learn where to bend.
 #
 # ## Eleven measurements
