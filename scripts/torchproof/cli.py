@@ -238,6 +238,25 @@ def claims(root: Path, options: argparse.Namespace) -> int:
     return 0
 
 
+def import_(root: Path, options: argparse.Namespace) -> int:
+    """Turn a notebook, a script or a page with Python fences into a page and a snippet."""
+    from .builders.importer import import_file  # needs jupytext
+
+    try:
+        made = import_file(root, options.file, options.name)
+    except (OSError, ValueError) as error:
+        print(error)
+        return 2
+    for note in made.notes:
+        print(note)
+    print(f"{', '.join(made.files)} written")
+    if made.stored:
+        print(f"{len(made.changed)} of {many(made.stored, 'cell')} no longer give what the file stores")
+    shows = f"torchproof check -k {made.name} shows what differs; " if made.stored else ""
+    print(f"{shows}torchproof accept -k {made.name} takes what comes out here")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     """Long: it lists every option."""
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
@@ -253,11 +272,15 @@ def _parser() -> argparse.ArgumentParser:
         ("explain", explain),
         ("claims", claims),
         ("notebooks", notebooks),
+        ("import", import_),
     ):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
         sub.set_defaults(command=command)
         if name == "explain":
             sub.add_argument("cell", help="chapter#cell, as pages embed it")
+        elif name == "import":
+            sub.add_argument("file", type=Path, help="x.ipynb, x.py or x.md")
+            sub.add_argument("name", nargs="?", default="", help="the chapter's (default: the file's)")
         elif name == "claims":
             sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
         else:
