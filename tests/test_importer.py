@@ -117,6 +117,10 @@ import torch
 torch.ones(2, 3)
 
 ######################################################################
+# .. note::
+#    In a box,
+#    of two lines.
+#
 # Never seen ``again``.
 
 print(torch.zeros(1))
@@ -132,7 +136,10 @@ def test_a_gallery_script_becomes_a_page_in_markdown(site):
     assert "docs/old/new.md, snippets/old/new.py written" in done.stdout
     page = site.read("docs/old/new.md")
     assert page.startswith("# Old and new\n\nFrom [NumPy](https://numpy.org) with `torch.from_numpy`.")
-    assert "## Two rows\n\nOnes.\n\n```cell\nold/new#two-rows\n```\n\nNever seen `again`." in page
+    assert (
+        "## Two rows\n\nOnes.\n\n```cell\nold/new#two-rows\n```\n\n!!! note\n\n    In a box,\n    of two lines.\n\nNever seen `again`."
+        in page
+    )
     assert site.run("torchproof", "accept", "-k", "old/new").returncode == 0
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
 
 import jupytext
@@ -168,7 +169,8 @@ def _text(text: str) -> str:
 
 HEADING = re.compile(r"^(?:#{1,6}[ \t]+(.+?)[ \t#]*|(?=\S)(?![-=#>|*`])(.+)\n[=-]{3,}[ \t]*)$", re.M)
 FENCE = re.compile(
-    r"^(?P<ticks>```+|~~~+)[ \t]*(?:\{[ .]*(?:code-cell\} *)?)?i?py(?:thon)?3?\b[^\n]*\n(?P<code>.*?)^(?P=ticks)[ \t]*$", re.M | re.S
+    r"^(?P<ticks>```+|~~~+)[ \t]*(?:\{[ .]*(?:code-cell\} *)?)?i?py(?:thon)?3?\b[^\n]*\n(?P<code>.*?)^(?P=ticks)[ \t]*$",
+    re.M | re.S,
 )
 FOREIGN = re.compile(r"\s*%%(bash|sh|script|html|javascript|js|latex|svg|markdown|writefile|perl|ruby|cmd)\b")
 MAGIC = re.compile(r"\s*(%%?\w|!|\?|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[!%])")
@@ -182,12 +184,14 @@ def _markdown(text: str) -> str:
         r"^(\S.*)\n([=\-~^\"*#+])\2{2,} *$", lambda found: f"{LEVEL.get(found[2], '###')} {found[1]}", text, flags=re.M
     )
     text = re.sub(r"^[=\-~^*#]{4,} *$\n?", "", text, flags=re.M)
+    text = BOX.sub(lambda found: f"!!! {found[1]}\n\n{indent(dedent(found[2]), '    ')}", text)
     text = re.sub(r"`([^`<]+?)\s*<([^>`]+)>`__?", r"[\1](\2)", text)
     text = re.sub(r":(?:py:)?\w+:`~?([^`<]+?)(?: <[^>]*>)?`", r"`\1`", text)
     return re.sub(r"``([^`]+)``", r"`\1`", text)
 
 
 UNDERLINED = re.compile(r"^(\S.*)\n([=\-~^\"*#+])\2{2,} *$", re.M)
+BOX = re.compile(r"^\.\. (note|warning|tip|important)::\n+((?:[ \t]+\S.*\n?|\n(?=[ \t]))+)", re.M)
 LEVEL = {"=": "#", "-": "##", "~": "###", "^": "###"}
 
 
