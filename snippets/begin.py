@@ -78,7 +78,7 @@ def shares(table):
     return table / table.sum()
 
 
-for table in [prices, torch.tensor([[1.0, 3.0], [4.0, 4.0], [9.0, 1.0]]), torch.ones(2, 2)]:
+for table in [prices, torch.tensor([[1.0, 3.0], [4.0, -2.0], [9.0, 1.0]]), torch.ones(2, 2)]:
     expected = torch.stack([row / row.sum() for row in table])
     torch.testing.assert_close(shares(table), expected)
 
@@ -100,6 +100,11 @@ def shares(table):
 # %% Wrong: a row where a column is meant tags=["wrong"]
 def shares(table):
     return table / table.sum(dim=1)
+
+
+# %% Wrong: shares of the sizes tags=["wrong"]
+def shares(table):
+    return torch.nn.functional.normalize(table, p=1, dim=1)
 
 
 # %% Wrong: whole numbers tags=["wrong"]
