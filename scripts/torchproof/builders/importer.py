@@ -168,10 +168,9 @@ def _text(text: str) -> str:
 
 
 HEADING = re.compile(r"^(?:#{1,6}[ \t]+(.+?)[ \t#]*|(?=\S)(?![-=#>|*`])(.+)\n[=-]{3,}[ \t]*)$", re.M)
-FENCE = re.compile(
-    r"^(?P<ticks>```+|~~~+)[ \t]*(?:\{[ .]*(?:code-cell\} *)?)?i?py(?:thon)?3?\b[^\n]*\n(?P<code>.*?)^(?P=ticks)[ \t]*$",
-    re.M | re.S,
-)
+PYTHON = r"(?:\{[ .]*(?:code-cell\} *)?)?i?py(?:thon)?3?\b"
+"""How a fence says it: `python`, `py`, `{.python .input}`, `{code-cell} ipython3`."""
+FENCE = re.compile(rf"^(?P<ticks>```+|~~~+)[ \t]*{PYTHON}[^\n]*\n(?P<code>.*?)^(?P=ticks)[ \t]*$", re.M | re.S)
 FOREIGN = re.compile(r"\s*%%(bash|sh|script|html|javascript|js|latex|svg|markdown|writefile|perl|ruby|cmd)\b")
 MAGIC = re.compile(r"\s*(%%?\w|!|\?|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[!%])")
 WHERE = re.compile(r"^[^\n]*?:\d+: (\w+: [^\n]*)\n(?:  [^\n]*(?:\n|\Z))?", re.M)
