@@ -229,7 +229,7 @@ plt.show()
 
 # %% [markdown]
 # Each step now follows the sum of all gradients since the start, like a ball that rolls in a bowl without friction: through the lowest point, up the other side, and back.
-# In the last fifty steps it has come no nearer: `max(swings[100:]) - min(swings[100:]) > 1.9`{.proof}.
+# In the last fifty steps it swings as far as in the first, to a fiftieth: `abs(max(swings[100:]) - min(swings[100:]) - max(swings[:50]) + min(swings[:50])) < 0.02`{.proof}.
 #
 # ## The same with nn and optim
 #
@@ -459,7 +459,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # It draws your line (`torch.allclose(hand(fine), two_bends(fine))`{.proof}), and has less than half the loss of the best straight one (`mse_loss(hand(x_held), y_held) < mse_loss(line_held, y_held) / 2`{.proof}).
-# Each of the two hidden units brings one bend; the weights say where it lies and how sharp it is.
+# Each of the two hidden units brings one bend; weights and biases say where it lies and how sharp it is.
 # You need not choose them: they are numbers like slope and rest, and the loop can find them.
 #
 # ## A network learns the curve
