@@ -5,6 +5,8 @@
 # A straight line through a few measurements answers that (*linear regression*), and finding the line takes the four things that training a large network repeats: a guess, a loss, a gradient, a step.
 # Then a rubber band takes the spring's place, a line fits badly, and a network has to learn where to bend.
 #
+# If you came for a program to copy: [a line in twelve lines](../start.md#twelve-lines-that-learn), [the same line with `nn` and `optim`](#the-same-with-nn-and-optim), [a whole program with training, test, saving and loading](../training/loop.md).
+#
 # ## Eleven measurements
 #
 # The measurements are made up, by a rule that you know: 12 cm without a load, 3 cm more for each newton, and an error of half a centimetre or so.
