@@ -29,6 +29,7 @@ def accept(site: Site, runner: Runner, other: Runner, name: str, device: str = "
     check = check_chapter(site, runner, name, device)
     first = Comparison(site, check.snippet, device, check.run)
     forbidding = [*check.snippet.problems, *first.failures]
+    forbidding += [problem for problem in site.problems if problem.path == first.path and not problem.acceptable]
     if device != "cpu":  # what is recorded is checked nowhere else
         forbidding += [problem for problem in check.problems if not problem.acceptable and problem not in forbidding]
     if forbidding:

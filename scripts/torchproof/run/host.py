@@ -114,7 +114,10 @@ class Zygote:
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= ENVIRONMENT | (OTHER if self.other else {})
         fonts = self.root / ".cache" / "matplotlib"
-        fonts.mkdir(parents=True, exist_ok=True)
+        try:
+            fonts.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a tree that cannot be written to
+            fonts = Path(self.folder)
         environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": self.folder, "MPLCONFIGDIR": str(fonts)}
         with open(os.path.join(self.folder, "log"), "ab") as log:
             return subprocess.Popen(
