@@ -37,6 +37,9 @@ def read_snippet(root: Path, name: str, folder: str = "snippets") -> Snippet:
             message = f"a second cell '{cell.slug}' (the first: line {cells[cell.slug].line - 1}); rename one"
             problems.append(Problem(file, cell.line - 1, message))
         cells.setdefault(cell.slug, cell)
+    for cell in cells.values():
+        if line := _silenced(cell):
+            problems.append(Problem(file, cell.line - 1 + line, SILENCED))
     own = (Problem(file, problem.line, problem.message, chapter=name) for problem in problems)
     wrong = tuple(cell for cell in cells.values() if "wrong" in cell.tags)
     runs = tuple(cell for cell in cells.values() if cell not in wrong)
@@ -83,6 +86,18 @@ def _read_head(line: str) -> tuple[str, list[str], str]:
         if tag not in TAGS:
             return title, [], f"no tag '{visible(tag)}'; {did_you_mean(tag, TAGS)}"
     return title, tags, ""
+
+
+def _silenced(cell: Cell) -> int:
+    """Line of the cell where a semicolon follows its last expression; 0 when none does."""
+    last = cell.statements[-1] if ";" in cell.source and cell.statements else None
+    if not isinstance(last, ast.Expr):
+        return 0
+    line = cell.source.split("\n")[last.end_lineno - 1].encode()
+    return last.end_lineno if line[last.end_col_offset :].lstrip().startswith(b";") else 0
+
+
+SILENCED = "the semicolon hides the value until a formatter drops it; write `_ = …` in place of it"
 
 
 def _first_statement(source: str) -> int:

@@ -10,14 +10,12 @@ import __future__
 import ast
 import contextlib
 import importlib.util
-import io
 import linecache
 import multiprocessing
 import os
 import shutil
 import sys
 import time
-import tokenize
 import traceback
 import types
 import warnings
@@ -151,7 +149,7 @@ class Session:
         """The statements of a cell with the line numbers of the file, and which one's value is shown."""
         tree = ast.parse(step.source, self.file)
         ast.increment_lineno(tree, step.line - 1)
-        last = tree.body[-1] if tree.body and not _ends_silently(step.source) else None
+        last = tree.body[-1] if tree.body else None
         return [(node, node is last and isinstance(node, ast.Expr)) for node in tree.body]
 
     def _execute(self, step: Step, statement: ast.stmt, is_shown: bool) -> Any:
@@ -271,13 +269,6 @@ TRIAL = ".trial"
 """The copy of the working folder, within it."""
 
 ENDED = "ended the process that evaluated it"
-
-
-def _ends_silently(source: str) -> bool:
-    """Whether the last token is a semicolon, which hides the value, as in Jupyter."""
-    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER}
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return [token.string for token in tokens if token.type not in skipped][-1:] == [";"]
 
 
 def _truth(value: Any) -> bool | None:
