@@ -15,6 +15,7 @@ from ..model.problems import Problem
 from ..model.runs import Claim, Job, Step
 from ..read.exercises import check_exercises, trials
 from ..read.pages import check_page, read_page
+from ..read.shapes import shape_comments
 from ..read.snippets import read_snippet
 from ..read.walkthroughs import find_walkthroughs, read_walkthrough
 from ..run.environment import installed
@@ -121,7 +122,8 @@ class Site:
             )
             for c in cells
         )
-        return Job(snippet.file, snippet.text, tuple(steps), device)
+        asked = tuple(comment.line for cell in cells for comment in shape_comments(cell))
+        return Job(snippet.file, snippet.text, tuple(steps), device, asked=asked)
 
     def trials(self, snippet: Snippet, cell: Cell, device: str) -> tuple[Claim, ...]:
         """An exercise with each of its answers; they are tried where a session can be forked."""

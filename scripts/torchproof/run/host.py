@@ -76,7 +76,7 @@ class Zygote:
         if done is None:
             return Run(died=_cause(messages))
         cells = {message.slug: message for message in messages if isinstance(message, CellRun)}
-        return Run(cells, None, done.versions, done.provenance, done.files, done.modules, done.names)
+        return Run(cells, None, done.versions, done.provenance, done.files, done.modules, done.names, done.shapes)
 
     def close(self) -> None:
         """Stop the process and every session in it."""

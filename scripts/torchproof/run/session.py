@@ -32,6 +32,7 @@ from . import figures
 from .capture import Capture
 from .facts import Tracker
 from .names import Namer
+from .shapes import Shapes
 
 __all__ = ["MEMORY", "run_job"]
 
@@ -55,7 +56,8 @@ def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
             break
     modules = sorted({name.partition(".")[0] for name in sys.modules})
     names = session.namer.uses()
-    session.send(Done(_versions(), session.provenance, tuple(sorted(session.opened)), tuple(modules), names))
+    opened = tuple(sorted(session.opened))
+    session.send(Done(_versions(), session.provenance, opened, tuple(modules), names, session.shapes.seen()))
     os._exit(0)
 
 
@@ -78,6 +80,7 @@ class Session:
         self.namespace = main.__dict__
         self.tracker = Tracker(self.namespace)
         self.namer = Namer(self.namespace, self.file)
+        self.shapes = Shapes(job.asked, job.text)
         lines = job.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(job.text), None, lines, self.file)
         self._set_limits()
@@ -153,7 +156,8 @@ class Session:
         return [(node, node is last and isinstance(node, ast.Expr)) for node in tree.body]
 
     def _execute(self, step: Step, statement: ast.stmt, is_shown: bool) -> Any:
-        tree = ast.Expression(statement.value) if is_shown else ast.Module([statement], [])
+        watched = self.shapes.watched(statement)
+        tree = ast.Expression(watched.value) if is_shown else ast.Module([watched], [])
         mode = "eval" if is_shown else "exec"
         code = compile(tree, self.file, mode, flags=self.flags, dont_inherit=True)
         self.flags |= code.co_flags & FUTURES
