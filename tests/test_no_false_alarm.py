@@ -302,7 +302,7 @@ def test_a_comment_changes_no_result(chapter):
     ("code", "commented"),
     [
         pytest.param("x = 1\nx + 1", "x = 1  # one\nx + 1  # two\n# three", id="behind a statement"),
-        pytest.param("1 + 1;", "1 + 1;  # not shown", id="behind a semicolon"),
+        pytest.param("_ = 1 + 1", "_ = 1 + 1  # not shown", id="behind a value that is hidden"),
         pytest.param('print("""# printed\n""")', 'print("""# printed\n""")  # not printed', id="behind a string"),
         pytest.param("print([\n1])", "print([  # one\n1])", id="inside a statement"),
         pytest.param("{}['a']", "{}['a']  # raises", id="behind what raises"),

@@ -218,6 +218,49 @@ def test_numbers_of_facts_and_proofs_are_exact_everywhere(mark, cell):
     assert not same([f"{mark} x < 0.50000"], [f"{mark} x < 0.50001"], cell, exact=False)
 
 
+def printed(text):
+    return [f"| {line}".rstrip() for line in text.split("\n")]
+
+
+DIGITS = {
+    "an array whose columns widen": ("[ 1.5 10.2]", "[10.5  1.2]"),
+    "an array that gets a sign": ("tensor([0.5, 0.1])", "tensor([ 0.5, -0.1])"),
+    "a table of an array": ("[[ 1  2]\n [ 3 40]]", "[[1 2]\n [3 4]]"),
+    "an array whose lines break elsewhere": ("tensor([1, 2,\n        3])", "tensor([1, 2, 3])"),
+    "an array that ends on a line of its own": ("[[1, 2],\n [3, 4]\n]", "[[1, 2], [3, 4]]"),
+    "an exponent": ("[1.0e-05 2.5]", "[0.1 2.5E+10]"),
+    "a column of numbers": ("   5 ms\n 100 ms", "1200 ms\n  1 ms"),
+    "thousands": ("1,234,567 draws, 1_000 of them new", "34,567 draws, 20 of them new"),
+    "an address": ("<object at 0x7f3a>", "<object at 0x11bb22>"),
+    "an address in capitals": ("0X7F3A1B", "0X00FF"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), DIGITS.values(), ids=DIGITS)
+def test_digits_of_a_volatile_cell_may_change_with_the_room_that_they_take(old, new):
+    assert same(printed(old), printed(new), VOLATILE)
+    assert same(printed(new), printed(old), VOLATILE)
+    assert not same(printed(old), printed(new), CELL)
+
+
+WORDS = {
+    "a word": ("loss 0.5", "cost 0.5"),
+    "one number more": ("[1, 2]", "[1, 2, 3]"),
+    "one line more": ("loss 0.5", "loss 0.5\nloss 0.4"),
+    "another bracket": ("[1, 2]", "(1, 2)"),
+    "a word behind an array": ("[1,\n 2]\ndone", "[1, 2]\ngone"),
+    "another dtype": ("tensor([1,\n 2], dtype=torch.int8)", "tensor([1, 2], dtype=torch.int16)"),
+    "a word in place of a number": ("loss 0.5", "loss nan"),
+    "a name with a digit": ("x1 0.5", "x2 0.5"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), WORDS.values(), ids=WORDS)
+def test_words_of_a_volatile_cell_may_not_change(old, new):
+    assert not same(printed(old), printed(new), VOLATILE)
+    assert not same(printed(new), printed(old), VOLATILE)
+
+
 # --- accepting and checking ---------------------------------------------------------------------------------------------
 
 

@@ -196,7 +196,7 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     _side("committed", old)
     _side("this run", new)
     if cell.is_volatile:
-        masked = ", ".join(normaliser.name for normaliser in transcript.VOLATILE)
+        masked = ", ".join(dict.fromkeys(normaliser.name for normaliser in transcript.VOLATILE))
         print(f"tagged volatile, so these are masked on both sides: {masked}")
         _side("committed, masked", transcript.normalised(old))
         _side("this run, masked", transcript.normalised(new))

@@ -46,7 +46,7 @@ class Build:
             (str(path), stat.st_mtime_ns, stat.st_size)
             for folder in ("docs", "snippets")
             for path in sorted((self.root / folder).rglob("*.*"))
-            if path.suffix in (".md", ".py", ".txt") and (stat := path.stat())
+            if path.suffix in (".md", ".py", ".txt") and (stat := path.stat() if path.exists() else path.lstat())
         ]
         if signature != self.signature:
             self.signature = signature

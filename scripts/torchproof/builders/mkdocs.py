@@ -48,8 +48,11 @@ class TorchproofPlugin(BasePlugin):
     def on_shutdown(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @stops
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
         """Put in place of each walk-through a page whose content mkdocs-jupyter will find in a notebook."""
+        if not all(Path(file.abs_src_path).is_file() for file in files.documentation_pages()):
+            _build(config).stop()  # MkDocs would wait for a pipe, and end in a traceback for a link that leads nowhere
         walkthroughs = [s for s in _build(config).current().site.snippets.values() if s.is_walkthrough]
         sources = {snippet.file for snippet in walkthroughs}
         transcripts = {snippet.transcript(device) for snippet in walkthroughs for device in DEVICES}

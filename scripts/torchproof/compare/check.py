@@ -17,6 +17,7 @@ from ..model.problems import Problem
 from ..model.runs import NOT_EVALUATED, CellRun, Job, Measured, Run
 from ..model.text import is_title, title_of
 from ..read.exercises import trials
+from ..read.shapes import shape_comments
 from ..run.environment import cores, installed
 from ..run.runner import Runner
 from ..run.session import MEMORY
@@ -124,9 +125,11 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
     """Run a chapter, and once more what its page shows if some of it is hidden; compare."""
     snippet = site.snippets[name]
     cells = snippet.for_device(device)
+    if not snippet.cells:  # which has been reported
+        return ChapterCheck(snippet, Run(), [], site.committed(snippet, device) or "")
     compared = Comparison(site, snippet, device, runner.run(site.job(snippet, cells, device)))
     problems = [*compared.failures, *compared.drift(), *compared.disagreements(), *compared.false_claims()]
-    problems += compared.mistaken_exercises()
+    problems += [*compared.mistaken_exercises(), *compared.wrong_shapes()]
     if not compared.failures and (job := compared.shown_only()):
         problems += compared.hidden_help(runner.run(job))
     check = ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
@@ -290,6 +293,17 @@ class Comparison:
                 elif "wrong" in answer.tags and SLIP.match(error):
                     message = f"the wrong answer '{answer.slug}' is not judged by its exercise '{cell.slug}'"
                     yield self.about(answer, f"{message}: {error}")
+
+    def wrong_shapes(self) -> Iterator[Problem]:
+        """Comments that say another shape than the value beside them had, whenever it came by."""
+        seen = {each.line: each.shapes for each in self.run.shapes}
+        for cell in self.cells:
+            for comment in shape_comments(cell):
+                shapes = seen.get(comment.line, ())
+                if shapes and not any(map(comment.is_true_of, shapes)):
+                    found = ", ".join(map(str, shapes[0]))
+                    message = f"the comment says {comment.text}, and the shape is {found}; correct the comment"
+                    yield self.about(cell, message, line=comment.line - cell.line + 1)
 
     def _problem_of(self, claim: Proof | Fence) -> str:
         return self.run.cells[claim.after.slug].result(claim.kind, claim.source).problem

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ..model.cells import Cell, Snippet
+from ..model.cells import Cell, Snippet, parsed
 from ..model.devices import DEVICES
 from ..model.runs import CellRun, Fact
 from . import transcript
@@ -174,8 +174,8 @@ def code_hashes(cells: tuple[Cell, ...]) -> dict[str, str]:
     hashes = {}
     for cell in cells:
         try:
-            code = _dump(ast.parse(cell.source))
-        except SyntaxError:
+            code = _dump(parsed(cell.source) or cell.source)
+        except RecursionError:
             code = cell.source
         digest.update(f"{code}{cell.must_raise}\0".encode())
         hashes[cell.slug] = digest.hexdigest()[:12]

@@ -1,12 +1,13 @@
 """The site as it is on disk: its snippets, pages and recordings, and what is wrong before anything runs."""
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..files import names, read_text
+from ..files import Text, names, read_text, settings
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES, RECORDED
 from ..model.pages import Page
@@ -14,6 +15,7 @@ from ..model.problems import Problem
 from ..model.runs import Claim, Job, Step
 from ..read.exercises import check_exercises, trials
 from ..read.pages import check_page, read_page
+from ..read.shapes import shape_comments
 from ..read.snippets import read_snippet
 from ..read.walkthroughs import find_walkthroughs, read_walkthrough
 from ..run.environment import installed
@@ -51,15 +53,30 @@ class Site:
     def problems(self) -> list[Problem]:
         """Everything that is wrong before anything runs."""
         found = [*self.misplaced]
+        if wrong := settings(self.root).wrong:
+            found.append(Problem("pyproject.toml", 1, wrong))
         for snippet in self.snippets.values():
             found += [*snippet.problems, *check_exercises(snippet)]
         found += [problem for page in self.pages.values() for problem in check_page(page, self.snippets)]
         for name, snippet in self.snippets.items():
+            if not snippet.cells:  # which has been reported
+                continue
             if name not in self.pages:
                 found.append(Problem(snippet.file, 1, f"no page shows it; write docs/{name}.md", chapter=name))
-            if self.committed(snippet) is None:
+            if not os.path.lexists(self.root / snippet.transcript()):
                 found.append(Problem(snippet.transcript(), 1, "no transcript yet", chapter=name, acceptable=True))
-        return [*found, *self._orphans(), *self._unbelievable()]
+        return [*found, *self._orphans(), *self._unreadable(), *self._unbelievable()]
+
+    def _unreadable(self) -> Iterator[Problem]:
+        """Transcripts that are no text: nobody would see what accepting replaced."""
+        for snippet in self.snippets.values():
+            for device in DEVICES:
+                file = snippet.transcript(device)
+                text = read_text(self.root / file) if os.path.lexists(self.root / file) else Text("")
+                if not text.is_read:
+                    problem = Problem(file, text.line, text.wrong, chapter=snippet.name, device=device)
+                    what = text.wrong.partition("; ")[0]
+                    yield replace(problem, message=f"{what}; delete it, and let `{problem.way_out}` write it anew")
 
     def _orphans(self) -> Iterator[Problem]:
         """Transcripts without a snippet."""
@@ -92,9 +109,10 @@ class Site:
         return found
 
     def committed(self, snippet: Snippet, device: str = "cpu") -> str | None:
-        """The transcript of a snippet on a device; None where there is none."""
+        """The transcript of a snippet on a device; None where there is none, or one that is no text."""
         path = self.root / snippet.transcript(device)
-        return read_text(path)[0] if path.exists() else None
+        text = read_text(path) if os.path.lexists(path) else None
+        return text.text if text and text.is_read else None
 
     def job(self, snippet: Snippet, cells: tuple[Cell, ...], device: str) -> Job:
         """What a session of some of a snippet's cells gets: what runs, and what to evaluate after it."""
@@ -104,7 +122,8 @@ class Site:
             )
             for c in cells
         )
-        return Job(snippet.file, snippet.text, tuple(steps), device)
+        asked = tuple(comment.line for cell in cells for comment in shape_comments(cell))
+        return Job(snippet.file, snippet.text, tuple(steps), device, asked=asked)
 
     def trials(self, snippet: Snippet, cell: Cell, device: str) -> tuple[Claim, ...]:
         """An exercise with each of its answers; they are tried where a session can be forked."""

@@ -233,12 +233,16 @@ class Normaliser:
 
 MAKERS = "|".join(maker for device in DEVICES.values() for maker in device.makers)
 
+GROUPS = r"(?:\d{1,3}[,_](?=\d{3}(?!\d)))*"
+"""The thousands of a number such as 1,234,567."""
+
 VOLATILE = (
-    Normaliser("memory address", re.compile(r"0x[0-9a-f]+"), "0x…"),
+    Normaliser("memory address", re.compile(r"\b0x[0-9a-f]+", re.I), "0x…"),
     Normaliser("GPU name", re.compile(rf"\b(?:{MAKERS})[ \w-]+"), "GPU"),
     Normaliser("temporary path", re.compile(r"/[\w./-]*torchproof-\w+"), "/tmp"),
     Normaliser("time unit", re.compile(r"(?<=\d)( ?)(?:ns|us|µs|μs|ms|s)\b"), r"\1s"),
-    Normaliser("number", re.compile(r"(?<![A-Za-z_])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"), "0"),
+    Normaliser("number", re.compile(rf"(?<![A-Za-z_])[-+]?(?:{GROUPS}\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.I), "0"),
+    Normaliser("padding", re.compile(r"(?<=[\[(])[ \t]+|[ \t]+(?=[\])])|^[ \t]+|[ \t]+$"), ""),
     Normaliser("padding", re.compile(r"[ \t]+"), " "),
 )
 """Applied, in this order, to both sides of a cell tagged volatile; every other cell is compared as it is."""
@@ -267,12 +271,21 @@ def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = Non
 
 
 def normalised(lines: list[str]) -> list[str]:
-    """Lines of a volatile cell with everything masked that may change; facts and proofs stay as they are."""
-    out = []
+    """Lines of a volatile cell with everything masked that may change; facts and proofs stay as they are.
+
+    An array becomes one line, for where its lines break depends on its digits.
+    """
+    out: list[str] = []
     for line in lines:
-        for normaliser in VOLATILE if line[:1] not in EXACT else ():
-            line = line[:2] + normaliser.pattern.sub(normaliser.replacement, line[2:])
-        out.append(line)
+        if line[:1] in EXACT:
+            out.append(line)
+            continue
+        for normaliser in VOLATILE:
+            line = f"{line[:1]} {normaliser.pattern.sub(normaliser.replacement, line[2:])}"
+        if out and out[-1][:1] == line[:1] and out[-1].count("[") > out[-1].count("]"):
+            out[-1] += line[1:] if line[2:3] != "]" else line[2:]
+        else:
+            out.append(line)
     return out
 
 

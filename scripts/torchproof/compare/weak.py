@@ -24,7 +24,7 @@ def weak(site: Site, runner: Runner, name: str) -> Iterator[str]:
     snippet = site.snippets[name]
     early = _true_before(site, runner, snippet)
     for page in site.pages.values():
-        lines = read_text(site.root / page.file)[0].split("\n")
+        lines = read_text(site.root / page.file).text.split("\n")
         for proof in page.proofs:
             cell = snippet.cell(proof.after.slug) if proof.after and proof.after.chapter == name else None
             if cell and cell.home == "cpu":

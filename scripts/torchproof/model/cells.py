@@ -8,7 +8,7 @@ from functools import cached_property
 from .devices import DEVICES
 from .problems import Problem
 
-__all__ = ["TAGS", "Cell", "Snippet", "slug_of"]
+__all__ = ["TAGS", "Cell", "Snippet", "parsed", "slug_of"]
 
 TAGS = {
     "raises-exception": "must raise; the type and the message are content",
@@ -66,10 +66,8 @@ class Cell:
     @cached_property
     def statements(self) -> list[ast.stmt]:
         """Its statements; none where it is no Python, and raises as a whole."""
-        try:
-            return ast.parse(self.source).body
-        except SyntaxError:
-            return []
+        tree = parsed(self.source)
+        return tree.body if tree else []
 
     def line_of(self, statement: int, name: str = "") -> int:
         """The line of the cell where a statement, counted from 1, last assigns a name, or else last uses it.
@@ -113,6 +111,14 @@ class Snippet:
     def for_device(self, device: str) -> tuple[Cell, ...]:
         """The cells that exist in the session of `device`."""
         return tuple(cell for cell in self.cells if cell.runs_on(device))
+
+
+def parsed(source: str) -> ast.Module | None:
+    """The syntax tree of some code; None where it is no Python, or nests deeper than Python reads."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def slug_of(title: str) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "Output",
     "Run",
     "Running",
+    "Seen",
     "Started",
     "Step",
     "Stopped",
@@ -67,6 +68,8 @@ class Job:
     """The project's folder."""
     seed: int | None = None
     """Where unseeded random streams start, if not where they start by themselves."""
+    asked: tuple[int, ...] = ()
+    """Lines of the file where a comment says a shape."""
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
@@ -163,6 +166,16 @@ class Use:
     """Of the cell, counted from 1."""
     column: int
     """Where the name ends, in bytes."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The shapes of what came by at a line that was asked for."""
+
+    line: int
+    """Of the file."""
+    shapes: tuple[tuple[tuple[int, ...], ...], ...]
+    """Each time other ones: those of all the values, one for each."""
 
 
 @dataclass(frozen=True)
@@ -273,6 +286,7 @@ class Run:
     """Top-level modules that it had imported."""
     names: dict[str, tuple[Use, ...]] = field(default_factory=dict)
     """What the cells use of torch, as far as it is known whose it is."""
+    shapes: tuple[Seen, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -312,6 +326,7 @@ class Done:
     files: tuple[str, ...]
     modules: tuple[str, ...]
     names: dict[str, tuple[Use, ...]]
+    shapes: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True)

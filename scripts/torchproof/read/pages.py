@@ -74,11 +74,10 @@ def blocks(lines: Sequence[str]) -> Iterator[Block]:
 
 def read_page(root: Path, name: str) -> Page:
     """Read `docs/<name>.md`."""
-    text, not_utf8 = read_text(root / "docs" / f"{name}.md")
-    page = scan(name, text)
-    if not_utf8:
-        wrong = Problem(page.file, not_utf8, "not UTF-8; save the file as UTF-8")
-        page = replace(page, problems=(*page.problems, wrong))
+    read = read_text(root / "docs" / f"{name}.md")
+    page = scan(name, read.text)
+    if read.wrong:
+        page = replace(page, problems=(*page.problems, Problem(page.file, read.line, read.wrong)))
     return page
 
 

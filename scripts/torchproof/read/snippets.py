@@ -7,10 +7,12 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import shorten
 
 from ..files import read_text
 from ..model.cells import TAGS, Cell, Snippet, slug_of
 from ..model.problems import Problem, did_you_mean
+from ..model.text import visible
 
 __all__ = ["HEAD", "MARKDOWN", "read_snippet"]
 
@@ -24,21 +26,24 @@ TAGS_AT_END = re.compile(r"\btags=(\[.*\])\s*$")
 def read_snippet(root: Path, name: str, folder: str = "snippets") -> Snippet:
     """Read `<folder>/<name>.py`; whatever is wrong with it is in `.problems`."""
     file = f"{folder}/{name}.py"
-    text, not_utf8 = read_text(root / file)
-    found: list[Problem | Cell] = list(_cells(text, is_walkthrough=folder == "docs"))
+    read = read_text(root / file)
+    found: list[Problem | Cell] = list(_cells(read.text, is_walkthrough=folder == "docs")) if read.is_read else []
     problems = [Problem(file, part.line, part.message) for part in found if isinstance(part, Problem)]
-    if not_utf8:
-        problems.insert(0, Problem(file, not_utf8, "not UTF-8; save the file as UTF-8"))
+    if read.wrong:
+        problems.insert(0, Problem(file, read.line, read.wrong))
     cells: dict[str, Cell] = {}
     for cell in (part for part in found if isinstance(part, Cell)):
         if cell.slug in cells:
             message = f"a second cell '{cell.slug}' (the first: line {cells[cell.slug].line - 1}); rename one"
             problems.append(Problem(file, cell.line - 1, message))
         cells.setdefault(cell.slug, cell)
+    for cell in cells.values():
+        if line := _silenced(cell):
+            problems.append(Problem(file, cell.line - 1 + line, SILENCED))
     own = (Problem(file, problem.line, problem.message, chapter=name) for problem in problems)
     wrong = tuple(cell for cell in cells.values() if "wrong" in cell.tags)
     runs = tuple(cell for cell in cells.values() if cell not in wrong)
-    return Snippet(name, file, text, runs, tuple(own), wrong)
+    return Snippet(name, file, read.text, runs, tuple(own), wrong)
 
 
 def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:
@@ -73,12 +78,26 @@ def _read_head(line: str) -> tuple[str, list[str], str]:
         return title, [], 'tags end the line, as a list: `# %% Title tags=["volatile"]`'
     try:
         tags = ast.literal_eval(found[1]) if found else []
-    except (SyntaxError, ValueError):
-        return title, [], f"cannot read the tags {found[1]}; write them as a list of strings"
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tags = None
+    if tags is None or not all(isinstance(tag, str) for tag in tags):
+        return title, [], f"cannot read the tags {shorten(found[1], 60)}; write them as a list of strings"
     for tag in tags:
         if tag not in TAGS:
-            return title, [], f"no tag '{tag}'; {did_you_mean(str(tag), TAGS)}"
+            return title, [], f"no tag '{visible(tag)}'; {did_you_mean(tag, TAGS)}"
     return title, tags, ""
+
+
+def _silenced(cell: Cell) -> int:
+    """Line of the cell where a semicolon follows its last expression; 0 when none does."""
+    last = cell.statements[-1] if ";" in cell.source and cell.statements else None
+    if not isinstance(last, ast.Expr):
+        return 0
+    line = cell.source.split("\n")[last.end_lineno - 1].encode()
+    return last.end_lineno if line[last.end_col_offset :].lstrip().startswith(b";") else 0
+
+
+SILENCED = "the semicolon hides the value until a formatter drops it; write `_ = …` in place of it"
 
 
 def _first_statement(source: str) -> int:
@@ -87,6 +106,8 @@ def _first_statement(source: str) -> int:
         body = ast.parse(source).body
     except SyntaxError as error:
         return error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):  # it nests too deep to be read
+        return 1
     docstring = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
     body = body[1:] if docstring else body
     return body[0].lineno if body else 0

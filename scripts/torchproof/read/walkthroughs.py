@@ -19,8 +19,9 @@ __all__ = ["find_walkthroughs", "read_walkthrough"]
 
 
 def find_walkthroughs(root: Path) -> list[str]:
-    """The Python files below `docs/` that hold a cell; any other is a file of the site's."""
-    return [name for name in names(root / "docs", ".py") if HEAD.search(read_text(root / "docs" / f"{name}.py")[0])]
+    """The Python files below `docs/` that hold a cell, or cannot be read; any other is a file of the site's."""
+    read = {name: read_text(root / "docs" / f"{name}.py") for name in names(root / "docs", ".py")}
+    return [name for name, file in read.items() if HEAD.search(file.text) or not file.is_read]
 
 
 def read_walkthrough(snippet: Snippet) -> Page:
@@ -30,7 +31,7 @@ def read_walkthrough(snippet: Snippet) -> Page:
     text = "\n".join(text for _, text in lines)
     page = scan(snippet.name, text, suffix=".py", places=[number for number, _ in lines])
     complaints = [(number, CODE_IN_PROSE) for number, text in woven if text is None]
-    if not text.lstrip("\n").startswith("# "):
+    if snippet.text and not text.lstrip("\n").startswith("# "):
         complaints.append((1, NO_TITLE))
     wrong = (Problem(snippet.file, number, message, chapter=snippet.name) for number, message in complaints)
     return replace(page, problems=(*wrong, *page.problems))

@@ -5,6 +5,7 @@ the code that runs inside a session; the entry names the files that the session 
 imported, and is no answer once one of them has changed. A torn or foreign entry is a miss, never an answer.
 """
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -46,7 +47,11 @@ class Cache:
             return None
 
     def save(self, job: Job, run: Run) -> None:
-        """Keep a run that came to its end."""
+        """Keep a run that came to its end, where something can be kept."""
+        with contextlib.suppress(OSError):  # a tree that cannot be written to, a full disk
+            self._save(job, run)
+
+    def _save(self, job: Job, run: Run) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         key = _key(job)
         body = json.dumps([distributions(run.modules), self._digests(run.files), wire.dump(run)])
@@ -58,8 +63,9 @@ class Cache:
     def seconds(self) -> dict[str, float]:
         """How long each snippet's session took when it last ran, by file."""
         try:
-            return json.loads((self.folder / "seconds.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            told = json.loads((self.folder / "seconds.json").read_text(encoding="utf-8"))
+            return {file: float(seconds) for file, seconds in told.items()}
+        except (OSError, ValueError, TypeError, AttributeError):  # of somebody else, or torn
             return {}
 
     def _digests(self, files: Iterable[str]) -> dict[str, str]:

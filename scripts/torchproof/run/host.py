@@ -76,7 +76,7 @@ class Zygote:
         if done is None:
             return Run(died=_cause(messages))
         cells = {message.slug: message for message in messages if isinstance(message, CellRun)}
-        return Run(cells, None, done.versions, done.provenance, done.files, done.modules, done.names)
+        return Run(cells, None, done.versions, done.provenance, done.files, done.modules, done.names, done.shapes)
 
     def close(self) -> None:
         """Stop the process and every session in it."""
@@ -114,7 +114,10 @@ class Zygote:
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= ENVIRONMENT | (OTHER if self.other else {})
         fonts = self.root / ".cache" / "matplotlib"
-        fonts.mkdir(parents=True, exist_ok=True)
+        try:
+            fonts.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a tree that cannot be written to
+            fonts = Path(self.folder)
         environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": self.folder, "MPLCONFIGDIR": str(fonts)}
         with open(os.path.join(self.folder, "log"), "ab") as log:
             return subprocess.Popen(

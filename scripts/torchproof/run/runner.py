@@ -11,9 +11,6 @@ from .host import Zygote
 
 __all__ = ["Runner"]
 
-SECONDS = 60.0
-"""CPU time that a session may take, unless pyproject.toml says `[tool.torchproof] time-limit`."""
-
 
 class Runner:
     """Runs jobs in one zygote; safe to use from several threads; a context manager."""
@@ -27,7 +24,7 @@ class Runner:
         self.cache = Cache(root)
         self.reads = not os.environ.get("CI") if cached is None else cached
         self.writes = cached is not False and not other
-        self.zygote = Zygote(root, settings(root).get("time-limit", SECONDS), other=other)
+        self.zygote = Zygote(root, settings(root).time_limit, other=other)
 
     def run(self, job: Job) -> Run:
         """Run a job, or answer from the cache; what a device does is never answered from it."""

@@ -10,14 +10,12 @@ import __future__
 import ast
 import contextlib
 import importlib.util
-import io
 import linecache
 import multiprocessing
 import os
 import shutil
 import sys
 import time
-import tokenize
 import traceback
 import types
 import warnings
@@ -34,6 +32,7 @@ from . import figures
 from .capture import Capture
 from .facts import Tracker
 from .names import Namer
+from .shapes import Shapes
 
 __all__ = ["MEMORY", "run_job"]
 
@@ -57,7 +56,8 @@ def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
             break
     modules = sorted({name.partition(".")[0] for name in sys.modules})
     names = session.namer.uses()
-    session.send(Done(_versions(), session.provenance, tuple(sorted(session.opened)), tuple(modules), names))
+    opened = tuple(sorted(session.opened))
+    session.send(Done(_versions(), session.provenance, opened, tuple(modules), names, session.shapes.seen()))
     os._exit(0)
 
 
@@ -80,6 +80,7 @@ class Session:
         self.namespace = main.__dict__
         self.tracker = Tracker(self.namespace)
         self.namer = Namer(self.namespace, self.file)
+        self.shapes = Shapes(job.asked, job.text)
         lines = job.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(job.text), None, lines, self.file)
         self._set_limits()
@@ -151,11 +152,12 @@ class Session:
         """The statements of a cell with the line numbers of the file, and which one's value is shown."""
         tree = ast.parse(step.source, self.file)
         ast.increment_lineno(tree, step.line - 1)
-        last = tree.body[-1] if tree.body and not _ends_silently(step.source) else None
+        last = tree.body[-1] if tree.body else None
         return [(node, node is last and isinstance(node, ast.Expr)) for node in tree.body]
 
     def _execute(self, step: Step, statement: ast.stmt, is_shown: bool) -> Any:
-        tree = ast.Expression(statement.value) if is_shown else ast.Module([statement], [])
+        watched = self.shapes.watched(statement)
+        tree = ast.Expression(watched.value) if is_shown else ast.Module([watched], [])
         mode = "eval" if is_shown else "exec"
         code = compile(tree, self.file, mode, flags=self.flags, dont_inherit=True)
         self.flags |= code.co_flags & FUTURES
@@ -271,13 +273,6 @@ TRIAL = ".trial"
 """The copy of the working folder, within it."""
 
 ENDED = "ended the process that evaluated it"
-
-
-def _ends_silently(source: str) -> bool:
-    """Whether the last token is a semicolon, which hides the value, as in Jupyter."""
-    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER}
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return [token.string for token in tokens if token.type not in skipped][-1:] == [";"]
 
 
 def _truth(value: Any) -> bool | None:
