@@ -61,9 +61,7 @@ def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:
         title, tags, complaint = _read_head(lines[head])
         source = "\n".join(lines[head + 1 : end])
         if not complaint and _leaves_open(source):
-            complaint = (
-                "a string is still open at the end of the cell: `# %%` at the start of a line ends it even there"
-            )
+            complaint = "the cell leaves a string open: a line that starts with `# %%` ends a cell even within one"
         if complaint:
             yield Problem("", head + 1, complaint)
         if slug := slug_of(title):
