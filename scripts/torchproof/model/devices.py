@@ -48,7 +48,7 @@ class Device:
 
     @property
     def provenance(self) -> tuple[str, ...]:
-        """The names of what the first line of a transcript says; in a recording, `run` may follow."""
+        """The names of what the first line of a recording says of its run."""
         return ("torch", *self.facts, "date") if self.facts else ("torch",)
 
 
