@@ -47,7 +47,7 @@ bench: $(READY) ## Compare the speed of builds with plain MkDocs
 	$(RUN) python benchmarks/build.py
 
 clean: ## Remove what the build made, the environment too
-	rm -rf $(VENV) site offline notebooks .cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) site offline notebooks .cache .hypothesis .pytest_cache .ruff_cache
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12")'

@@ -61,6 +61,11 @@ CASES = {
     "of an object that answers to any name": ("type(loud); x.sum()", {"Tensor.sum"}),
     "of what a loop goes through": ("[p.grad for p in model.parameters()]", {"nn.Module.parameters", "Tensor.grad"}),
     "of what zip pairs": ("[(a.sum(), b.upper()) for a, b in zip([x], 'a')]", {"Tensor.sum"}),
+    "of what enumerate counts": ("[(n, t.sum()) for n, t in enumerate([x])]", {"Tensor.sum"}),
+    "of the object whose class it is": (
+        "class Lid(Net):\n    def shut(self):\n        return self.training",
+        {"nn.Module.training"},
+    ),
     "before it is rebound": ("y = x.exp()\ny = y.tolist()\ny.append(1)", {"Tensor.exp", "Tensor.tolist"}),
     "of what is a list or a tensor": ("z = x\nfor z in ([1], [2]):\n    z.index", set()),
     "in a function that is called": ("def f(t):\n    return t.sum()\n\n\nf(x).exp()", {"Tensor.sum", "Tensor.exp"}),

@@ -99,6 +99,12 @@ class Chapter(Project):
         self.write(FILE, text)
 
 
+@pytest.fixture(autouse=True)
+def made_by_no_run_of_a_workflow(monkeypatch):
+    """Where these tests run must not decide what recordings say."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
 @pytest.fixture(scope="module")
 def template(once):
     def make(folder):

@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from conftest import BIN, ROOT
+from mkdocs.utils import yaml_load
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -36,6 +38,37 @@ def test_every_action_is_pinned_to_a_commit(workflow):
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_a_workflow_may_only_read_unless_a_job_says_more(workflow):
     assert re.search(r"^permissions:\n  contents: read\n\n", workflow.read_text(encoding="utf-8"), re.M)
+
+
+JOBS = [
+    pytest.param(job, id=f"{path.stem} {name}")
+    for path in WORKFLOWS
+    for name, job in yaml_load(path.read_text(encoding="utf-8"))["jobs"].items()
+]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_what_may_write_runs_neither_cells_nor_packages_and_on_no_machine_of_ours(job):
+    if "write" in job.get("permissions", {}).values():
+        said = str([(step.get("uses"), step.get("run")) for step in job["steps"]])
+
+        assert not re.search("checkout|setup-python|make |pip|python|torchproof ", said)
+        assert job["runs-on"] == "ubuntu-24.04"
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_no_pull_request_is_sent_to_a_machine_of_ours(job):
+    if "self-hosted" in job["runs-on"]:
+        assert "github.ref == 'refs/heads/main'" in job["if"]
+
+
+def test_the_signature_is_that_of_the_workflow_that_records():
+    text = (ROOT / ".github/workflows/gpu.yml").read_text(encoding="utf-8")
+    signer = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["torchproof"]["attested-by"]
+    repository = yaml_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["repo_url"]
+
+    assert signer == f"{repository}/.github/workflows/gpu.yml@refs/heads/main"
+    assert "snippets/cuda.attestation.jsonl" in text
 
 
 def test_every_requirement_is_pinned_exactly():

@@ -16,7 +16,7 @@ from torchproof.model.runs import Fact
 from torchproof.run import values
 from torchproof.run.facts import Tracker
 from torchproof.run.runner import Runner
-from torchproof.show.xray import Rows, xray
+from torchproof.show.xray import Rows, _said, xray
 
 SNIPPET = """\
 # %% Make
@@ -484,3 +484,21 @@ def copied(site, folder):
     for file in ("mkdocs.yml", *pages, "snippets/states.py", "snippets/states.cpu.txt"):
         project.write(file, site.read(file))
     return project
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"offset": 3}, {"offset": "starts at place 3"}),
+        ({"storage": 1}, {"storage": "storage of 1 number"}),
+        ({"strides": (1, 4), "in_bytes": True}, {"strides": "(1, 4) bytes"}),
+        ({"order": "contiguous"}, {"order": "in one run (contiguous)"}),
+        ({"same": ("a",)}, {"same": "the same object: a"}),
+        ({"same": ("a",), "shares": ("b",)}, {"shares": "b; the same object: a", "same": ""}),
+        ({"device": "cuda:0", "layout": "sparse_coo"}, {"device": "cuda:0", "layout": "sparse_coo"}),
+        ({"type": "Parameter", "dtype": "int8"}, {"dtype": "Parameter int8"}),
+    ],
+    ids=lambda value: ", ".join(value),
+)
+def test_a_state_is_said_in_a_readers_words_and_no_field_twice(fields, says):
+    assert _said(Fact(1, "x", **fields)) == {"name": "x", "dtype": "", **says}

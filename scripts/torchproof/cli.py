@@ -159,9 +159,13 @@ def _each(names: list[str], site: Site, runner: Runner, outcomes: Iterable[tuple
 
 
 def _waiting(site: Site, names: list[str]) -> Iterator[str]:
-    """A line for each device on which cells wait for a run."""
+    """A line for each device with recordings, on whose word they are, and one where cells wait for a run."""
     for device in RECORDED:
         made = [site.recordings[name][device] for name in names if device in site.recordings.get(name, {})]
+        words = [one.word for one in made if one.provenance]
+        if words:
+            counts = ", ".join(f"{words.count(word)} {word}" for word in sorted({*words}))
+            yield f"{device}: {many(len(words), 'recording')}: {counts}"
         cells, chapters = sum(m.waiting for m in made), sum(bool(m.waiting) for m in made)
         if cells:
             counts = f"{many(cells, 'cell')} in {many(chapters, 'chapter')}"

@@ -43,7 +43,7 @@ try:
 except ImportError:  # another builder
     BuildError = Exception
 
-__all__ = ["CellsExtension", "Stop", "makeExtension", "page_name"]
+__all__ = ["CellsExtension", "Stop", "page_name"]
 
 
 class Stop(SuperFencesException, BuildError):
@@ -78,10 +78,6 @@ class CellsExtension(Extension):
             markdown_exec.formatters[name] = show_generated
         md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
         md.treeprocessors.register(Spans(md), "torchproof-spans", 1)
-
-
-def makeExtension(**options: Any) -> CellsExtension:
-    return CellsExtension(**options)
 
 
 class Prepare(Preprocessor):

@@ -8,7 +8,6 @@ TeX that math-core does not know, or that is not whole, fails the build at its l
 
 import re
 from functools import cache
-from typing import Any
 
 from markdown import Extension, Markdown
 from markdown.inlinepatterns import InlineProcessor
@@ -18,7 +17,7 @@ from ..show.page import Drift
 from .build import build_of, complaint
 from .markdown import page_name, stops
 
-__all__ = ["DISPLAY", "INLINE", "MathsExtension", "formula", "makeExtension", "rendered"]
+__all__ = ["DISPLAY", "INLINE", "MathsExtension", "formula", "rendered"]
 
 DISPLAY = r"(?<!\\)\$\$(.+?)\$\$"
 INLINE = r"(?<![\\$\w])\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?![\w$])"
@@ -74,7 +73,3 @@ class MathsExtension(Extension):
         md.ESCAPED_CHARS = [*md.ESCAPED_CHARS, "$"]
         md.inlinePatterns.register(_Formula(DISPLAY, md), "torchproof-display", 186)
         md.inlinePatterns.register(_Formula(INLINE, md), "torchproof-maths", 185)
-
-
-def makeExtension(**options: Any) -> MathsExtension:
-    return MathsExtension(**options)

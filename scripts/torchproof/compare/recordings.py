@@ -15,6 +15,7 @@ from ..model.cells import Cell, Snippet, parsed
 from ..model.devices import DEVICES
 from ..model.runs import CellRun, Fact
 from . import transcript
+from .attestations import this_run
 from .transcript import Block, Transcript, read_run, write, write_fact
 
 __all__ = ["STATES", "Recorded", "Recording", "code_hashes", "disagreements", "merge", "read"]
@@ -60,11 +61,13 @@ class Recording:
 
     device: str
     provenance: dict[str, str]
-    """The names of `Device.provenance`; empty when there is no recording, or none whose header can be read."""
+    """The names of `Device.provenance`, perhaps a `run`; empty when there is no recording, or none with a header."""
     cells: dict[str, Recorded]
     """Every cell of the device's session, and every other that the file holds."""
     problem: str = ""
     """What is wrong with the file as a whole; empty when nothing is."""
+    is_attested: bool = False
+    """Whether a signature was verified, of the run that it names."""
 
     def runs(self, snippet: Snippet) -> dict[str, CellRun]:
         """What the cells that only this device runs did there, where that can be shown."""
@@ -82,9 +85,21 @@ class Recording:
 
     @property
     def origin(self) -> str:
-        """Where and when it was recorded, for a reader."""
+        """Where and when it was recorded, and on whose word, for a reader."""
         said = self.provenance
-        return f"{said[DEVICES[self.device].facts[0]]} · torch {said['torch']} · {said['date']}" if said else ""
+        if not said:
+            return ""
+        return f"{said[DEVICES[self.device].facts[0]]} · torch {said['torch']} · {said['date']} · {self.word}"
+
+    @property
+    def workflow_run(self) -> str:
+        """The address of the workflow's run that it names; empty when it names none."""
+        return self.provenance.get("run", "")
+
+    @property
+    def word(self) -> str:
+        """On whose word it is believed: that of a verified signature, or of who committed it."""
+        return "attested" if self.is_attested else "contributed"
 
 
 def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recording:
@@ -135,10 +150,12 @@ def merge(
     cells = snippet.for_device(device)
     was = read(old, snippet, device, "")
     before = {slug: cell.lines for slug, cell in was.cells.items()}
-    again = _written(snippet, device, before, provenance | {"date": was.provenance.get("date", "")})
+    when = {name: was.provenance[name] for name in ("date", "run") if name in was.provenance}
+    again = _written(snippet, device, before, provenance | {"date": "", **when})
     if again == old and all(transcript.same(before[c.slug], lines.get(c.slug, []), c, exact=True) for c in cells):
         return old
-    return _written(snippet, device, lines, provenance | {"date": datetime.now(UTC).date().isoformat()})
+    when = {"date": datetime.now(UTC).date().isoformat(), **this_run()}
+    return _written(snippet, device, lines, provenance | when)
 
 
 def _written(snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]) -> str:

@@ -20,6 +20,7 @@ from ..read.snippets import read_snippet
 from ..read.walkthroughs import find_walkthroughs, read_walkthrough
 from ..run.environment import installed
 from . import recordings
+from .attestations import attested
 from .recordings import Recording
 
 __all__ = ["Site"]
@@ -106,7 +107,18 @@ class Site:
                 text = self.committed(snippet, device)
                 if text is not None or any(cell.home == device for cell in snippet.cells):
                     found.setdefault(name, {})[device] = recordings.read(text, snippet, device, torch)
+        for device in RECORDED:
+            self._attest(device, found)
         return found
+
+    def _attest(self, device: str, found: dict[str, dict[str, Recording]]) -> None:
+        """Mark those of the recordings found that name a run, and that this run has signed."""
+        named = {name: made[device] for name, made in found.items() if device in made and made[device].workflow_run}
+        texts = {name: self.committed(self.snippets[name], device) for name in named}
+        signed = attested(self.root, device, {texts[name]: made.workflow_run for name, made in named.items()})
+        for name in named:
+            if texts[name] in signed:
+                found[name][device] = replace(named[name], is_attested=True)
 
     def committed(self, snippet: Snippet, device: str = "cpu") -> str | None:
         """The transcript of a snippet on a device; None where there is none, or one that is no text."""

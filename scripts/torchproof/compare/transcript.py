@@ -19,6 +19,7 @@ from typing import Any
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES
 from ..model.runs import MARKS, CellRun, Fact, Output
+from .attestations import RUN
 
 __all__ = [
     "Block",
@@ -60,14 +61,15 @@ class Transcript:
 
     def provenance(self, snippet: Snippet, device: str) -> dict[str, str] | None:
         """What the header says it was run with; None where it is no header of this snippet on this device."""
-        start, names = _start(snippet, device), DEVICES[device].provenance
-        fields = self.header.split(" · ")
-        if fields[:3] != start or len(fields) != 3 + len(names):
+        fields, names = self.header.split(" · "), DEVICES[device].provenance
+        if DEVICES[device].facts and len(fields) > 3 + len(names):
+            names = (*names, "run")
+        if fields[:3] != _start(snippet, device) or len(fields) != 3 + len(names):
             return None
         values = [value.removeprefix(f"{name} ") for name, value in zip(names, fields[3:], strict=True)]
         found = dict(zip(names, values, strict=True))
         is_whole = self.header == header(snippet, device, found) and VERSION.fullmatch(found["torch"])
-        return found if is_whole else None
+        return found if is_whole and ("run" not in found or RUN.fullmatch(found["run"])) else None
 
 
 VERSION = re.compile(r"none|\d+(\.\w+)+(\+[\w.]+)?")
@@ -82,7 +84,7 @@ def header(snippet: Snippet, device: str, provenance: dict[str, str]) -> str:
     bare = (*DEVICES[device].facts[:1], "date")
     fields = [
         provenance[name] if name in bare else f"{name} {provenance[name]}"
-        for name in DEVICES[device].provenance
+        for name in (*DEVICES[device].provenance, "run")
         if name in provenance
     ]
     return " · ".join([*_start(snippet, device), *fields])

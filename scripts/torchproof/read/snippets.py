@@ -20,6 +20,9 @@ HEAD = re.compile(r"# %%(?!%)(.*)$", re.M)
 MARKDOWN = re.compile(r"# %%\s*\[(markdown|md)\]\s*$")
 """Starts a cell of prose, in a walk-through."""
 
+ALMOST = re.compile(r"\s*#\s*%%")
+"""Starts a cell for editors and jupytext; what is no head here would be a cell there only."""
+
 TAGS_AT_END = re.compile(r"\btags=(\[.*\])\s*$")
 
 
@@ -50,6 +53,8 @@ def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:
     """The cells of a file in order, and what is wrong, at its line."""
     lines = text.split("\n")
     heads = [i for i, line in enumerate(lines) if HEAD.match(line)]
+    for number in (i for i, line in enumerate(lines, 1) if ALMOST.match(line) and not HEAD.match(line)):
+        yield Problem("", number, "editors start a cell here; write `# %% Title`, from the start of the line")
     above = "\n".join(lines[: heads[0] if heads else len(lines)])
     if line := _first_statement(above):
         yield Problem("", line, "code above the first cell never runs; put `# %% Title` above it")
@@ -59,10 +64,13 @@ def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:
         if is_walkthrough and MARKDOWN.match(lines[head]):
             continue
         title, tags, complaint = _read_head(lines[head])
+        source = "\n".join(lines[head + 1 : end])
+        if not complaint and _leaves_open(source):
+            complaint = "the cell leaves a string open: a line that starts with `# %%` ends a cell even within one"
         if complaint:
             yield Problem("", head + 1, complaint)
         if slug := slug_of(title):
-            yield Cell(title, slug, "\n".join(lines[head + 1 : end]), head + 2, frozenset(tags))
+            yield Cell(title, slug, source, head + 2, frozenset(tags))
         else:
             yield Problem("", head + 1, "a cell needs a title, by which pages embed it: `# %% Title`")
 
@@ -98,6 +106,15 @@ def _silenced(cell: Cell) -> int:
 
 
 SILENCED = "the semicolon hides the value until a formatter drops it; write `_ = …` in place of it"
+
+
+def _leaves_open(source: str) -> bool:
+    """Whether a string of three quotes has no end."""
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        return "triple-quoted" in error.msg
+    return False
 
 
 def _first_statement(source: str) -> int:

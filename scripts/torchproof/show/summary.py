@@ -106,7 +106,9 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
     cells: dict[tuple[str, ...], int] = {}
     for recording in made:
         if recording.provenance:
-            row = (DEVICES[device].label, *recording.provenance.values())
+            facts = (recording.provenance[name] for name in DEVICES[device].provenance)
+            word = f"[{recording.word}]({recording.workflow_run})" if recording.is_attested else recording.word
+            row = (DEVICES[device].label, *facts, word)
             cells[row] = cells.get(row, 0) + _visible(recording)
     waiting, chapters = sum(r.waiting for r in made), sum(bool(r.waiting) for r in made)
     text = f"{many(waiting, 'cell')} of {many(chapters, 'chapter')} wait for {DEVICES[device].run}"
@@ -114,7 +116,7 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
     if not cells:
         return text
     names = [name.upper() if name == "gpu" else name for name in DEVICES[device].provenance[:-1]]
-    head = f"| device | {' | '.join(names)} | recorded | cells |\n|{' --- |' * (len(names) + 2)} ---: |"
+    head = f"| device | {' | '.join(names)} | recorded | by whom | cells |\n|{' --- |' * (len(names) + 3)} ---: |"
     rows = [f"| {' | '.join(row)} | {count} |" for row, count in sorted(cells.items())]
     return "\n".join([head, *rows, "", text if waiting else f"No cell waits for {DEVICES[device].run}."])
 
