@@ -59,7 +59,14 @@ class Site:
                 found.append(Problem(snippet.file, 1, f"no page shows it; write docs/{name}.md", chapter=name))
             if self.committed(snippet) is None:
                 found.append(Problem(snippet.transcript(), 1, "no transcript yet", chapter=name, acceptable=True))
-        return [*found, *self._orphans(), *self._unbelievable()]
+        return [*found, *self._orphans(), *self._unbelievable(), *self._unread()]
+
+    def _unread(self) -> Iterator[Problem]:
+        """Files below `docs/` that builders show as pages, typed outputs and all, and that nothing reads here."""
+        for suffix in (".html", ".htm", ".ipynb", ".markdown", ".mdown", ".mkdn", ".mkd"):
+            for name in names(self.root / "docs", suffix):
+                message = "would be a page that nothing has run; write a page in .md, or a walk-through in .py"
+                yield Problem(f"docs/{name}{suffix}", 1, message)
 
     def _orphans(self) -> Iterator[Problem]:
         """Transcripts without a snippet."""
