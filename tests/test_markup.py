@@ -55,7 +55,11 @@ TYPED = {
     "a box of our class": ('!!! tp-output "Output"\n\n    3', "opens no box"),
     "a cell with options": ('```cell title="x"\na/b#row-plus-column\n```', "is no cell; let `cell` stand alone"),
     "a cell of a capital": ("```Cell\na/b#row-plus-column\n```", "is no cell; let `cell` stand alone"),
-    "a fence that prints what was typed": ('```python exec="true"\nprint("3")\n```', PRINTS),
+    "a fence that prints what was typed": ('```python exec="true"\nprint(f"{3}")\n```', PRINTS),
+    "a fence that prints a fence": (
+        '```python exec="true"\nprint("```text\\n3\\n```")\n```',
+        "is markup in a text of this fence",
+    ),
     "a fence that shows its source": ('```python exec="true" source="above"\nx\n```', OPTIONS),
     "a fence that hands markup on": (
         '```python exec="true"\nprint(reports.errors("a/b", {"x": "<samp>3</samp>"}))\n```',

@@ -62,13 +62,12 @@ def _wrong_call(code: str) -> str:
         tree = ast.parse(code)
     except SyntaxError:
         return ""
-    for line in tree.body:
-        call = line.value if isinstance(line, ast.Expr) else None
-        given = call.args if isinstance(call, ast.Call) and ast.unparse(call.func) == "print" else [line]
-        for each in given:
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        written = ast.unparse(call.func)
+        for each in call.args if written == "print" else [call] if written.endswith(".write") else ():
             is_report = isinstance(each, ast.Call) and ast.unparse(each.func).startswith("reports.")
-            if not (is_report or isinstance(each, ast.Import | ast.ImportFrom | ast.Assign)):
-                return f"`{ast.unparse(each).partition(chr(10))[0]}` {PRINTS}"
+            if not (is_report or isinstance(each, ast.Constant)):
+                return f"`{ast.unparse(each)}` {PRINTS}"
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     marked = (HTML.search(TICKED.sub(" ", text)) or MARK.search(text) for text in texts)
     return next((f"`{found[0].strip()}` {TYPED_MARKUP}" for found in marked if found), "")
@@ -98,7 +97,7 @@ STYLED = (
 )
 UNRUN = "looks like what a session shows, and nothing ran; show a cell, or say it by a value"
 OPTIONS = "has more than a language; a title or a class could make it pass for an output, so leave them out"
-PRINTS = "is not what this build reports; such a fence imports, gives names to values, and prints `reports.…(…)`"
+PRINTS = "is not what this build reports; such a fence prints words, and what `reports.…(…)` returns"
 TYPED_MARKUP = "is markup in a text of this fence; write words and links"
 FRONT_ONLY = "does not belong between these lines of dashes: no HTML, no fence, no template"
 
