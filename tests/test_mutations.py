@@ -610,7 +610,7 @@ def indented_proof(chapter):
 
 @mutation("page: a proof in raw HTML")
 def raw_proof(chapter):
-    line = chapter.add_prose("<div>", "`1 == 1`{.proof}", "</div>") + 1
+    line = chapter.add_prose("<div>", "`1 == 1`{.proof}", "</div>")
     return [f"{chapter.page}:{line}"]
 
 

@@ -19,7 +19,7 @@ FAILING = {
     "ends the process": ("raise SystemExit(0)", "a fence cannot end the build"),
     "imports torch": ("import torch", "without torch; use a cell, a proof or a table"),
     "imports a part of torch": ("from torch.nn import Linear", "without torch; use a cell, a proof or a table"),
-    "prints a cell": ("print('~~~cell\\na/b#row-plus-column\\n~~~')", "was rendered, but not read by torchproof"),
+    "prints a cell": ("print('~~~cell\\na/b#row-plus-column\\n~~~')", "`~~~` is markup in a text of this fence"),
     "prints a proof": ("print('`1 == 1`{.proof}')", "was rendered, but not read by torchproof"),
 }
 """A fence's last line, and what a build says of it."""

@@ -12,9 +12,12 @@ from html import escape
 from pathlib import Path
 
 from ..model.cells import Snippet
+from ..model.pages import Page
+from ..model.problems import report
 from ..read.pages import SPANS
 from ..show.page import Drift, PageView
 from .build import complaint
+from .finished import Marks
 from .maths import DISPLAY, INLINE, formula
 from .notebooks import Piece, below_title, merged, notebook, weave
 
@@ -32,24 +35,33 @@ def use_our_templates() -> None:
 class Walkthrough:
     """A walk-through on its way through mkdocs-jupyter."""
 
-    file: str
+    page: Page
     notebook: str
     """What mkdocs-jupyter renders as the page."""
     cards: tuple[str, ...]
     """HTML of its cells, drawings and tables."""
     inline: int
     """How many proofs, values and formulas are HTML within its prose."""
+    marks: Marks
 
     @classmethod
     def of(cls, view: PageView, link: Callable[[str], str]) -> "Walkthrough":
         """A walk-through that has run; `link` is given the target of each link, for what shall stand there."""
-        page, check = view.page, view.checker.chapter(view.page.name)
-        cells = iter([view.cell(f"{embed.chapter}#{embed.slug}") for embed in page.embeds])
-        measured = iter([view.fence(fence.kind, fence.source) for fence in page.fences])
+        page, check, marks = view.page, view.checker.chapter(view.page.name), Marks()
+        cells = iter(
+            [
+                marks.piece(view.cell(f"{embed.chapter}#{embed.slug}"), f"the cell `{embed.slug}`", embed.line)
+                for embed in page.embeds
+            ]
+        )
+        fences = [(view.fence(fence.kind, fence.source), str(fence), fence.line) for fence in page.fences]
+        measured = iter([marks.piece(*fence) for fence in fences])
         spans = [(span.kind, span.source) for span in (*page.proofs, *page.values)]
         found = list(zip(spans, view.spans(spans), strict=True))
-        proofs, values = (iter([_span(kind, *said) for (kind, _), said in found if kind == of]) for of in SPANS)
-        line = f'<p class="tp-verified" data-search-exclude>{escape(view.verified())}</p>'
+        proofs, values = (
+            iter([_span(kind, *said, marks.word) for (kind, _), said in found if kind == of]) for of in SPANS
+        )
+        line = f'<p class="tp-verified" data-search-exclude data-tp="{marks.word}">{escape(view.verified())}</p>'
         pieces = weave(page, check.snippet, link=link, value=lambda _: next(values), proof=lambda _: next(proofs))
         cards = [next(cells) if piece.cell else next(measured) for piece in pieces if not piece.text]
         pieces = [
@@ -57,14 +69,16 @@ class Walkthrough:
             for piece in below_title(pieces, f"{line}\n\n{CARD}")
         ]
         inline = _inline_tags("".join(piece.text for piece in pieces))
-        return cls(page.file, notebook(merged(pieces), check.run.cells), (view.loose(), *cards), inline)
+        return cls(page, notebook(merged(pieces), check.run.cells), (view.loose(), *cards), inline, marks)
 
     def finished(self, content: str) -> str:
         """The page as mkdocs-jupyter made it, with its cards, without the style sheet at its end."""
         if content.count(CARD) != len(self.cards) or _inline_tags(content) != self.inline:
-            content = complaint(Drift(f"{self.file}: a proof, a formula or a drawing {LITERAL}")) + content
+            content = complaint(Drift(f"{self.page.file}: a proof, a formula or a drawing {LITERAL}")) + content
         cards = iter(self.cards)
-        return re.sub(CARD, lambda _: next(cards, ""), content.rpartition("<style>")[0])
+        content = re.sub(CARD, lambda _: next(cards, ""), content.rpartition("<style>")[0])
+        content, problems = self.marks.look(content, self.page)
+        return complaint(Drift(report(problems))) + content if problems else content
 
 
 CARD = "<!--card-->"
@@ -77,9 +91,9 @@ def _inline_tags(html: str) -> int:
     return len(re.findall('<math|<(?:code|span) class="(?:proof|value)', html))
 
 
-def _span(kind: str, text: str, attributes: dict[str, str]) -> str:
+def _span(kind: str, text: str, attributes: dict[str, str], mark: str) -> str:
     tag = "code" if kind == "proof" else "span"
-    said = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+    said = "".join(f' {name}="{escape(value)}"' for name, value in (attributes | {"data-tp": mark}).items())
     return _inline(f"<{tag}{said}>{escape(text)}</{tag}>")
 
 

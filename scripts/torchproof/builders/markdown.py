@@ -31,11 +31,12 @@ from pymdownx.superfences import SuperFencesException
 
 from ..model.drawings import KINDS
 from ..model.pages import Page
-from ..model.problems import did_you_mean
+from ..model.problems import did_you_mean, report
 from ..read.pages import SPANS, scan
 from ..show.page import Drift, PageView
 from .build import Build, build_of, complaint, is_serving
 from .errors import look_up
+from .finished import Marks
 from .names import addresses
 
 try:
@@ -78,6 +79,8 @@ class CellsExtension(Extension):
             markdown_exec.formatters[name] = show_generated
         md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
         md.treeprocessors.register(Spans(md), "torchproof-spans", 1)
+        convert = md.convert  # postprocessors also run for each heading, and so cannot tell when a page is whole
+        md.convert = lambda source: looked_at(convert(source), md)
 
 
 class Prepare(Preprocessor):
@@ -85,7 +88,7 @@ class Prepare(Preprocessor):
 
     @stops
     def run(self, lines: list[str]) -> list[str]:
-        self.md.torchproof = None
+        self.md.torchproof, self.md.torchproof_marks = None, Marks()
         outer = getattr(self.md, "_original_md", None)
         if outer is not None:  # this is markdown-exec's converter, at work on what a fence printed
             if "relpath" in outer.treeprocessors:  # MkDocs' links, and their check
@@ -121,18 +124,19 @@ class Spans(Treeprocessor):
         view: PageView | None = getattr(self.md, "torchproof", None)
         classes = ((element, element.get("class", "").split()) for element in root.iter("code"))
         elements = [(element, kind) for element, names in classes for kind in SPANS if kind in names]
+        mark = {"data-tp": self.md.torchproof_marks.word}
         try:
             if view is not None:
                 titles = [box[0] for box in root.iter() if "failure" in box.get("class", "").split() and len(box)]
                 for title, note in zip(titles, view.title_notes(list(map(self._text, titles))), strict=True):
                     if note:
-                        SubElement(title, "small", {"class": "tp-waits"}).text = note
+                        SubElement(title, "small", {"class": "tp-waits", **mark}).text = note
                 spans = view.spans([(kind, _expression(element)) for element, kind in elements])
                 for (element, kind), (text, attributes) in zip(elements, spans, strict=True):
-                    element.attrib.update(attributes)
+                    element.attrib.update(attributes | mark)
                     if kind == "value":  # a number of the sentence, not code
                         element.tag, element.text = "span", AtomicString(code_escape(text))
-                _add_line(root, view.verified())
+                _add_line(root, view.verified(), mark)
             elif elements:
                 (element, kind), *_ = elements
                 span = f"the {kind} `{_expression(element)}`"
@@ -149,6 +153,18 @@ class Spans(Treeprocessor):
         return html.unescape(HTML_PLACEHOLDER_RE.sub(lambda found: re.sub("<.*>", "", html_[int(found[1])]), text))
 
 
+@stops
+def looked_at(html: str, md: Markdown) -> str:
+    """A finished page without marks; in a build, the end if something on it is typed that looks run, or hidden."""
+    outer = getattr(md, "_original_md", None)
+    if outer is not None:  # this is what a fence printed, on its way into a page
+        return outer.torchproof_marks.signed(html)
+    name = page_name(md).removesuffix(".md")
+    page = _build_of(md).current().site.pages.get(name) or scan(name, "")
+    html, problems = md.torchproof_marks.look(html, page)
+    return complaint(Drift(report(problems))) + html if problems else html
+
+
 def _free(root: Element) -> None:
     """Let what fences made take the place of the paragraphs that hold it.
 
@@ -159,11 +175,11 @@ def _free(root: Element) -> None:
             paragraph.text = alone
 
 
-def _add_line(root: Element, text: str) -> None:
+def _add_line(root: Element, text: str, mark: dict[str, str]) -> None:
     """Say under the title of a chapter what was verified."""
     title = next((place for place, element in enumerate(root) if element.tag == "h1"), None)
     if title is not None and text:
-        line = Element("p", {"class": "tp-verified", "data-search-exclude": ""})
+        line = Element("p", {"class": "tp-verified", "data-search-exclude": "", **mark})
         line.text = text
         root.insert(title + 1, line)
 
@@ -175,7 +191,10 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
     try:
         if view is None:
             raise Drift(f"docs/{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
-        return view.cell(src.strip()) if language == "cell" else view.fence(language, src)
+        marks: Marks = md.torchproof_marks
+        if language == "cell":
+            return marks.piece(view.cell(src.strip()), f"the cell `{src.strip()}`", view.line)
+        return marks.piece(view.fence(language, src), f"the drawing or table `{src.strip()}`", view.line)
     except Drift as drift:
         return complaint(drift)
     except Exception as error:  # superfences would swallow it, and show the fence as text
@@ -191,7 +210,8 @@ def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
             raise Drift(f"docs/{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
         anchor, text = look_up(view)
         inner = markdown_exec.base_format(language=language, run=lambda *_, **__: text, code=src, md=md)
-        return f'<section class="tp-error" id="{anchor}" data-search-exclude>{inner}</section>'
+        mark = md.torchproof_marks.word
+        return f'<section class="tp-error" id="{anchor}" data-search-exclude data-tp="{mark}">{inner}</section>'
     except Drift as drift:
         return complaint(drift)
     except Exception as error:  # superfences would swallow it, and show the fence as text

@@ -7,17 +7,21 @@ TeX that math-core does not know, or that is not whole, fails the build at its l
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from markdown import Extension, Markdown
 from markdown.inlinepatterns import InlineProcessor
 from math_core import LatexError, LatexToMathML
 
+from ..compare.site import Site
+from ..model.problems import Problem
+from ..read.pages import CODE, blocks, without_comments
 from ..show.page import Drift
 from .build import build_of, complaint
 from .markdown import page_name, stops
 
-__all__ = ["DISPLAY", "INLINE", "MathsExtension", "formula", "rendered"]
+__all__ = ["DISPLAY", "INLINE", "MathsExtension", "formula", "rendered", "wrong_formulas"]
 
 DISPLAY = r"(?<!\\)\$\$(.+?)\$\$"
 INLINE = r"(?<![\\$\w])\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?![\w$])"
@@ -31,13 +35,32 @@ def formula(found: str, file: str, text: str) -> str:
 
     `file` and its `text` are for the message.
     """
-    tex = found.strip("$")
     try:
-        return rendered(tex, display=found.startswith("$$"))
+        return rendered(found.strip("$"), display=found.startswith("$$"))
     except ValueError as error:
-        first = found if "\n" not in found else tex.strip().split("\n")[0]
-        line = text.count("\n", 0, max(0, text.find(first))) + 1
-        return complaint(Drift(f"{file}:{line}: wrong TeX in `{tex.strip()}`: {error}"))
+        return complaint(Drift(str(_wrong(found, file, text, error))))
+
+
+def _wrong(found: str, file: str, text: str, error: ValueError) -> Problem:
+    tex = found.strip("$").strip()
+    first = found if "\n" not in found else tex.split("\n")[0]
+    line = text.count("\n", 0, max(0, text.find(first))) + 1
+    return Problem(file, line, f"wrong TeX in `{tex}`: {error}")
+
+
+def wrong_formulas(site: Site) -> Iterator[Problem]:
+    """The formulas that a build would refuse, if it draws any: mkdocs.yml asks for `torchproof.maths`."""
+    config = site.root / "mkdocs.yml"
+    is_drawn = config.exists() and "torchproof.maths" in config.read_text(encoding="utf-8")
+    for name, page in site.pages.items() if is_drawn else ():
+        lines = without_comments(page.text).split("\n")
+        prose = CODE.sub(" ", "\n".join(block.text for block in blocks(lines) if not block.mark))
+        text = site.snippets[name].text if page.suffix == ".py" else page.text
+        for found in re.finditer(f"{DISPLAY}|{INLINE}", prose, re.S):
+            try:
+                rendered(found[0].strip("$"), display=found[0].startswith("$$"))
+            except ValueError as error:
+                yield _wrong(found[0], page.file, text, error)
 
 
 @cache

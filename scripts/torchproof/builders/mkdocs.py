@@ -25,7 +25,8 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
 from ..model.devices import DEVICES
-from .build import Build, build_of, is_serving
+from ..show.page import Drift
+from .build import Build, build_of, complaint, is_serving
 from .cards import card
 from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
@@ -72,6 +73,9 @@ class TorchproofPlugin(BasePlugin):
         page.torchproof = None
         build = _build(config)
         site = build.current().site
+        if any("<" in str(said) for said in page.meta.values()):  # templates write it out as it is
+            message = "HTML in its metadata, where nothing looks at it; take it out"
+            complaint(Drift(f"docs/{page.file.src_uri}:1: {message}"))
         snippet = site.snippets.get(_name(page))
         if snippet and snippet.file == f"docs/{page.file.src_uri}":
             use_our_templates()
@@ -131,9 +135,13 @@ class TorchproofPlugin(BasePlugin):
 
     on_page_context = CombinedEvent(_without_cells, _with_cells)
 
+    @stops
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         """Write the pictures and the values that a page holds into files, and drop the blank lines of the template."""
         site = Path(config.site_dir)
+        if (page.content or "").strip() not in output:
+            message = "its template leaves out what the page says; take `template` out of its metadata"
+            complaint(Drift(f"docs/{page.file.src_uri}:1: {message}"))
 
         def stored(picture: re.Match[str]) -> str:
             path = _store(site, "pictures", picture["kind"], base64.b64decode(picture["data"]))
@@ -147,8 +155,17 @@ class TorchproofPlugin(BasePlugin):
             output = output.replace('<table class="xr-rows"', f'<table class="xr-rows" data-file="{path}"', 1)
         return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
 
-    def on_nav(self, nav: Navigation, **_: Any) -> None:
+    @stops
+    def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> None:
         self.pages = nav.pages
+        seen: dict[str, str] = {}
+        for file in files:
+            if file.inclusion.is_included() and seen.setdefault(file.dest_uri, file.src_uri) != file.src_uri:
+                complaint(Drift(f"docs/{file.src_uri}:1: has the address of docs/{seen[file.dest_uri]}; rename one"))
+        for page in _build(config).current().site.pages.values():
+            file = files.get_file_from_path(page.file.removeprefix("docs/"))
+            if page.cards and not (file and file.inclusion.is_included()):
+                complaint(Drift(f"{page.file}:1: MkDocs leaves it out, so nobody sees its cells; rename or delete it"))
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """List the pages for language models (llmstxt.org), and take this day out of the sitemap.

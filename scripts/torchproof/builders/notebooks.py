@@ -180,7 +180,8 @@ class _Weaver:
             cell = self.snippet.cell(slug) if chapter == self.snippet.name else None
             return [Piece(cell=cell, solution="solution" in cell.tags)] if cell else []
         if block.info in KINDS:
-            return [Piece(fence=next(self.fences))]
+            fence = next(self.fences, None)
+            return [Piece(fence=fence)] if fence else None
         return [] if block.info.startswith("python") and "exec=" in block.info else None
 
     def _admonition(self, opener: re.Match[str], lines: list[str]) -> list[Piece]:

@@ -66,7 +66,7 @@ class Site:
                 found.append(Problem(snippet.file, 1, f"no page shows it; write docs/{name}.md", chapter=name))
             if not os.path.lexists(self.root / snippet.transcript()):
                 found.append(Problem(snippet.transcript(), 1, "no transcript yet", chapter=name, acceptable=True))
-        return [*found, *self._orphans(), *self._unreadable(), *self._unbelievable()]
+        return [*found, *self._orphans(), *self._unreadable(), *self._unbelievable(), *self._unread()]
 
     def _unreadable(self) -> Iterator[Problem]:
         """Transcripts that are no text: nobody would see what accepting replaced."""
@@ -78,6 +78,13 @@ class Site:
                     problem = Problem(file, text.line, text.wrong, chapter=snippet.name, device=device)
                     what = text.wrong.partition("; ")[0]
                     yield replace(problem, message=f"{what}; delete it, and let `{problem.way_out}` write it anew")
+
+    def _unread(self) -> Iterator[Problem]:
+        """Files below `docs/` that builders show as pages, typed outputs and all, and that nothing reads here."""
+        for suffix in (".html", ".htm", ".ipynb", ".markdown", ".mdown", ".mkdn", ".mkd"):
+            for name in names(self.root / "docs", suffix):
+                message = "would be a page that nothing has run; write a page in .md, or a walk-through in .py"
+                yield Problem(f"docs/{name}{suffix}", 1, message)
 
     def _orphans(self) -> Iterator[Problem]:
         """Transcripts without a snippet."""

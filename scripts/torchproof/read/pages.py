@@ -18,6 +18,7 @@ from ..model.drawings import KINDS
 from ..model.pages import Embed, Failure, Fence, Page, Proof
 from ..model.problems import Problem, did_you_mean
 from ..model.text import shown
+from .markup import EXEC, FRONT, OURS, wrong_code, wrong_comment, wrong_fence, wrong_head, wrong_prose
 from .proofs import hollow
 
 __all__ = [
@@ -58,7 +59,7 @@ def blocks(lines: Sequence[str]) -> Iterator[Block]:
     for number, line in enumerate(lines, 1):
         mark = FENCE.match(line)
         if fence is not None:
-            if mark and mark["fence"].startswith(fence.mark) and not mark["info"].strip():
+            if mark and mark["fence"] == fence.mark and not mark["info"].strip() and _depth(line) == _depth(fence.text):
                 yield fence
                 fence = None
             else:
@@ -70,6 +71,12 @@ def blocks(lines: Sequence[str]) -> Iterator[Block]:
     if fence is not None:
         fence.closed = False
         yield fence
+
+
+def _depth(line: str) -> int:
+    """How far a line is indented, but for the marks of a quotation."""
+    wide = line.expandtabs(4)
+    return 0 if ">" in wide[: len(wide) - len(wide.lstrip(" >"))] else len(wide) - len(wide.lstrip())
 
 
 def read_page(root: Path, name: str) -> Page:
@@ -87,17 +94,21 @@ def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = (
     A claim belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
     `places` are the lines of the file that the lines of `text` come from, where they are not 1, 2, 3, ….
     """
-    found = _Found(name, f"docs/{name}{suffix}")
+    found = _Found(name, f"docs/{name}{suffix}", places)
     prose = _Prose()
-    for block in blocks(without_comments(text).split("\n")):
-        line = places[block.line - 1] if places else block.line
+    for block in blocks(found.read_around(text).split("\n")):
+        line = found.place(block.line)
         found.leave_boxes(block.text)
+        is_literal = prose.is_literal(block.text)
         if not block.mark:
-            found.read_prose(line, block.text, is_literal=prose.is_literal(block.text))
-        elif block.closed:
-            found.read_fence(line, block)
+            found.read_prose(line, block.text, is_literal=is_literal)
+        elif not block.closed:
+            found.wrong(line, f"the fence {block.mark} is never closed by such a line, indented as it is")
+        elif is_literal and (block.info in OWN or EXEC.match(block.info)):
+            found.wrong(line, f"the fence {block.mark}{block.info} {LITERAL}")
         else:
-            found.wrong(line, f"the fence {block.mark} is never closed")
+            found.read_fence(line, block)
+    found.judge_markup()
     for claim in [*found.spans, *found.fences]:
         if claim.after is None:
             found.wrong(claim.line, f"{claim} stands above every cell, so there is nothing to evaluate it in")
@@ -123,12 +134,20 @@ class _Found:
 
     name: str
     file: str
+    places: Sequence[int] = ()
     embeds: list[Embed] = field(default_factory=list)
     spans: list[Proof] = field(default_factory=list)
     fences: list[Fence] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     boxes: list[_Box] = field(default_factory=list)
     open: list[_Box] = field(default_factory=list)
+    markup: list[tuple[int, str]] = field(default_factory=list)
+    """What is wrong with the markup, where there are cells to hide and outputs to pass for."""
+    executes: bool = False
+
+    def place(self, number: int) -> int:
+        """The line of the file that a line of the text comes from."""
+        return self.places[number - 1] if self.places else number
 
     def wrong(self, line: int, message: str) -> None:
         self.problems.append(Problem(self.file, line, message))
@@ -137,6 +156,23 @@ class _Found:
         """The cell that a claim here is about."""
         own = [embed for embed in self.embeds if embed.chapter == self.name] or self.embeds
         return own[-1] if own else None
+
+    def read_around(self, text: str) -> str:
+        """The text without metadata and comments, line for line, after a look at them."""
+        if not self.places:
+            self.markup += wrong_head(text)
+            text = FRONT.sub(_blank, text, count=1) if FRONT.match(text) else text
+        for comment in COMMENT.finditer(text):
+            if not comment["fence"] and (message := wrong_comment(comment[0])):
+                self.markup.append((self.place(text.count("\n", 0, comment.start()) + 1), message))
+        return without_comments(text)
+
+    def judge_markup(self) -> None:
+        """Tell what is wrong with the markup; where there are no cells, only what passes for ours."""
+        is_ours = self.embeds or self.spans or self.fences or self.executes
+        for line, message in dict.fromkeys(self.markup):
+            if is_ours or OURS.search(message):
+                self.wrong(line, message)
 
     def leave_boxes(self, text: str) -> None:
         """Leave the failure boxes in which this line does not stand."""
@@ -148,6 +184,7 @@ class _Found:
         if opener and not is_literal and "failure" in opener["kind"].split():
             self.boxes.append(_Box(shown(opener["title"] or ""), line, len(opener["indent"])))
             self.open.append(self.boxes[-1])
+        self.read_markup(line, text, is_literal=is_literal)
         for kind, source in _spans_in(text):
             span = Proof(source, line, self.last(), kind)
             if is_literal:
@@ -161,12 +198,23 @@ class _Found:
         if loose := LOOSE.search(CODE.sub("", text)):
             self.wrong(line, f"`{{.{loose['kind']}}}` {UNTIED}")
 
+    def read_markup(self, line: int, text: str, *, is_literal: bool = False) -> None:
+        codes = [text] if is_literal else [span["code"] for span in CODE.finditer(text)]
+        wrong = () if is_literal else wrong_prose(text, CODE.sub(_without_code, text))
+        self.markup += ((line, message) for message in [*wrong, *map(wrong_code, codes)] if message)
+
     def read_fence(self, line: int, block: Block, *, is_card: bool = True) -> None:
         if block.info == "error":
-            cell, _, rows = error_parts(block.body)
+            cell, words, rows = error_parts(block.body)
             for info, lines in (("cell", [cell]), ("table", rows)):
                 if lines:
                     self.read_fence(line, replace(block, info=info, body=lines), is_card=False)
+            for text in (text for text in words if not CITED.search(text)):
+                self.read_markup(line, text)
+        if block.info not in OWN:
+            self.executes |= bool(EXEC.match(block.info))
+            if message := wrong_fence(block.info, "\n".join(block.body), OWN):
+                self.markup.append((line, message))
         body = [text.strip() for text in block.body]
         if block.info in KINDS:
             source = ("\n" if block.info == "table" else " ").join(body).strip()
@@ -249,7 +297,9 @@ EMPTY = (
     "has no cell inside that raises what its title says; embed one, tagged raises-exception, or make it a warning, "
     "whose title is yours"
 )
-ADMONITION = re.compile(r'(?P<indent> *)(?:!!!|\?\?\?\+?|===)\s*(?P<kind>[\w -]*?)\s*(?:"(?P<title>.*)")?\s*$')
+OWN = ("cell", "error", *KINDS)
+"""How our fences open."""
+ADMONITION = re.compile(r'(?P<indent> *)(?:!!!|\?\?\?\+?)\s*(?P<kind>[\w -]*?)\s*(?:"(?P<title>.*)")?\s*$')
 FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 COMMENT = re.compile(
     r"(?P<fence>^[ \t>]*(?P<mark>`{3,}|~{3,})[^`\n]*\n.*?^[ \t>]*(?P=mark)[`~]*[ \t]*$)|<!--.*?-->", re.S | re.M
@@ -261,27 +311,20 @@ SPANS = ("proof", "value")
 LOOSE = re.compile(r"\{:?[^}]*\.(?P<kind>proof|value)\b")
 UNTIED = "follows no code, so nobody would evaluate it; keep the code and its braces together, on one line"
 HEADING = "stands in a heading, which names the section before anything is evaluated; move it into a sentence"
-LITERAL = "stands in indented code or raw HTML, which Markdown does not read; move it into the prose"
-OPENER = re.compile(r"(?:[-*+]|\d+\.|:)\s|!!!|\?\?\?|===|\[\^[^]]+\]:")
-HTML = re.compile(r"<(article|aside|blockquote|center|details|div|dl|figure|h[1-6]|ol|p|pre|section|table|ul)\b")
+LITERAL = "stands in indented code, which Markdown leaves as it is; move it into the prose"
+OPENER = re.compile(r"(?:[-*+]|\d+\.)\s|!!!|\?\?\?")
 
 
 class _Prose:
-    """Tells prose from what Markdown leaves as it is: indented code and raw HTML."""
+    """Tells prose from indented code, which Markdown leaves as it is."""
 
     def __init__(self) -> None:
         self.indents: list[int] = []
         self.blank, self.code = True, False
-        self.tag = ""
 
     def is_literal(self, line: str) -> bool:
         """Whether Markdown leaves this line, the next of the page, as it is."""
         text = line.strip()
-        if not self.tag and (html := HTML.match(text)) and "markdown" not in text:
-            self.tag = html[1]
-        if self.tag:
-            self.tag = "" if f"</{self.tag}" in text else self.tag
-            return True
         if not text:
             self.blank = True
             return False
@@ -300,7 +343,17 @@ class _Prose:
 
 def without_comments(text: str) -> str:
     """The text with HTML comments blanked, line for line; fences keep theirs."""
-    return COMMENT.sub(lambda m: m[0] if m["fence"] else re.sub(r"[^\n]", " ", m[0]), text)
+    return COMMENT.sub(lambda found: found[0] if found["fence"] else _blank(found), text)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found[0])
+
+
+def _without_code(span: re.Match[str]) -> str:
+    """What is left of code in prose: attributes that are none of ours."""
+    attributes = span["attrs"]
+    return " " if attributes is None or attributes.strip() in (".proof", ".value") else f"`{{{attributes}}}"
 
 
 def _spans_in(line: str) -> list[tuple[str, str]]:

@@ -40,6 +40,8 @@ class PageView:
         self.embeds = iter(page.embeds)
         self.fences = iter(page.fences)
         self.numbers = count()
+        self.line = 0
+        """Of the page, where what was asked for last stands."""
         self.rows: dict[str, Rows] = {}
         self.address: Callable[[str], str] | None = None
         """Where the site explains a name of torch, as seen from this page; the builder knows."""
@@ -62,6 +64,7 @@ class PageView:
         embed = next(self.embeds, None)
         if embed is None or f"{embed.chapter}#{embed.slug}" != reference:
             raise Drift(f"{self.page.file}: the fence `{reference}` is rendered, but torchproof did not read it there")
+        self.line = embed.line
         snippet = self.checker.site.snippets.get(embed.chapter)
         cell = snippet.cell(embed.slug) if snippet else None
         if cell is None:
@@ -86,6 +89,7 @@ class PageView:
         fence = next(self.fences, None)
         if fence is None or (fence.kind, fence.source.split()) != (kind, source.split()):
             raise Drift(f"{self.page.file}: the drawing `{source}` is rendered, but torchproof did not read it there")
+        self.line = fence.line
         if fence.after is None:
             return self._problems_at(fence.line)
         run = self.checker.chapter(fence.after.chapter).run.cells.get(fence.after.slug, CellRun(""))
