@@ -34,6 +34,7 @@ from . import figures
 from .capture import Capture
 from .facts import Tracker
 from .names import Namer
+from .rehearsal import Rehearsal
 
 __all__ = ["MEMORY", "run_job"]
 
@@ -51,6 +52,9 @@ def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
     job: Job = wire.load(reader.readline())
     session = Session(job, writer)
     for step in job.steps:
+        if step.is_waiting:
+            session.rehearse(step)
+            continue
         result = session.run(step)
         session.send(result)
         if result.error is not None and not step.must_raise:
@@ -80,6 +84,7 @@ class Session:
         self.namespace = main.__dict__
         self.tracker = Tracker(self.namespace)
         self.namer = Namer(self.namespace, self.file)
+        self.rehearsal = Rehearsal(self.namespace, self.file)
         lines = job.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(job.text), None, lines, self.file)
         self._set_limits()
@@ -126,6 +131,11 @@ class Session:
             time.perf_counter() - start,
             self.tracker.take(),
         )
+
+    def rehearse(self, step: Step) -> None:
+        """Say what is certain to go wrong with a cell that only another device runs; it leaves no trace here."""
+        if self._forks:
+            self.send(self.rehearsal.run(step, self.flags))
 
     def send(self, message: Message) -> None:
         self.writer.write(wire.dump(message).encode() + b"\n")
