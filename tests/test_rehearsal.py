@@ -55,6 +55,11 @@ PLAYED = "played on tensors without numbers, it raises "
         ("torch.cuda.memory_reservd()", 1, "torch.cuda has no 'memory_reservd'; did you mean 'memory_reserved'?"),
         ("F.softmaxx(here, 0)", 1, "F has no 'softmaxx'; did you mean 'softmax'?"),
         ("from torch.nn import Liner", 1, "torch.nn has no 'Liner'; did you mean 'Linear'?"),
+        (
+            "try:\n    1\nexcept torch.OutOfMemory:\n    2",
+            3,
+            "torch has no 'OutOfMemory'; did you mean 'OutOfMemoryError'?",
+        ),
         ("import os\nos.pth.join()", 2, "os has no 'pth'; did you mean 'path'?"),
         ("import torch.cudas", 1, "raises ModuleNotFoundError: No module named 'torch.cudas'"),
         ("print(hear)", 1, "nothing defines 'hear'; did you mean 'here'?"),
@@ -126,6 +131,25 @@ def test_a_cell_knows_what_cells_above_it_made(slips):
     assert slips(made, "other = 1", ["there.view(4)", "not there.is_cuda"]) == [
         (f"{PLAYED}RuntimeError: shape '[4]' is invalid for input of size 3", 1)
     ]
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "place = 'cuda' if torch.cuda.is_available() else 'cpu'\nother = torch.ones(3).to(place)",
+        "def place():\n    return torch.accelerator.current_accelerator() or 'cpu'\n\n\nother = torch.ones(3).to(place())",
+        "import os\nother = torch.ones(3, device=os.environ['TORCHPROOF_DEVICE'])",
+        "other = torch.nn.Parameter(torch.ones(3))\nother.data = other.to('cuda' if torch.cuda.device_count() else 'cpu')",
+    ],
+)
+def test_what_depends_on_the_device_above_is_not_known(above, slips):
+    assert slips(above, ["there = here.to('cuda')\nboth = there + other", "both.is_cuda and other.is_cuda"]) == []
+
+
+def test_what_is_pinned_is_played_on(slips):
+    code = "pinned = here.pin_memory()\nthere = pinned.to('cuda', non_bocking=True)"
+
+    assert slips([code])[0][0].startswith(f"{PLAYED}TypeError: to() received an invalid combination of arguments")
 
 
 UNRULY = """\

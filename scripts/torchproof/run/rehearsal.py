@@ -39,13 +39,15 @@ FOLDER = ".rehearsal"
 class Rehearsal:
     """The waiting cells of a session, each rehearsed where it stands."""
 
-    def __init__(self, namespace: dict[str, Any], file: str) -> None:
+    def __init__(self, namespace: dict[str, Any], file: str, steps: tuple[Step, ...]) -> None:
+        """`steps` are all of the session's."""
         self.namespace = namespace
         self.file = file
+        self.steps = steps
         self.earlier: list[tuple[Step, dict[str, int]]] = []
         """Each waiting cell above, and the ids of what the session's names held there."""
         self.unknown: set[str] = set()
-        """Names whose values nobody knows here."""
+        """Names whose values nobody knows here, as the rehearsal goes on."""
 
     def run(self, step: Step, flags: int) -> Rehearsed:
         """Rehearse a cell, and what pages claim below it, in a fork; `flags` are the session's for `compile`."""
@@ -78,6 +80,7 @@ class Rehearsal:
         from torch._subclasses import FakeTensorMode
 
         held = dict(self.namespace)
+        self.unknown = self._elsewhere(step)
         with FakeTensorMode(allow_non_fake_inputs=True), no_grad():  # gradients of fake tensors ask for the driver
             for cell, ids in self.earlier:
                 for _ in self._played(cell, flags):
@@ -139,6 +142,20 @@ class Rehearsal:
                 if eval(compile(tree, "<page>", "eval", flags=flags, dont_inherit=True), self.namespace) is False:
                     yield Slip(f"is False, {PLAYED}", claim=claim.source)
 
+    def _elsewhere(self, step: Step) -> set[str]:
+        """The names that hold something else where the device is: they depend on what the cells above asked for."""
+        found: set[str] = set()
+        ran = [above for above in self.steps[: self.steps.index(step)] if not above.is_waiting]
+        for statement in (statement for above in ran for statement in _parsed(above.source).body):
+            is_defined = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            names, uses = {statement.name} if is_defined else _bound(statement), _used(statement)
+            is_plain = is_defined or (isinstance(statement, ast.Assign) and _binds_names_only(statement))
+            if _asks(statement) or uses & found:
+                found |= names if is_plain else names | self._mutable(uses)
+            elif is_plain and not is_defined:
+                found -= names
+        return found
+
     def _mutable(self, names: set[str]) -> set[str]:
         """Those of the names whose values a statement that broke off may have changed, or failed to."""
         fixed = (ModuleType, type, int, float, str, tuple, type(None), type(_parsed), type(print))
@@ -153,7 +170,7 @@ class Rehearsal:
 
 
 class Indexed(ast.NodeTransformer):
-    """Moves to `cuda` become moves to `cuda:0`: which one is meant only the driver could say."""
+    """Moves to `cuda` become moves to `cuda:0`: which one is meant, only the driver could say."""
 
     def visit_Call(self, call: ast.Call) -> ast.Call:
         self.generic_visit(call)
@@ -161,6 +178,8 @@ class Indexed(ast.NodeTransformer):
             for place in (*call.args, *(word.value for word in call.keywords)):
                 if isinstance(place, ast.Constant) and place.value == "cuda":
                     place.value = "cuda:0"
+        elif isinstance(call.func, ast.Attribute) and call.func.attr == "pin_memory" and not call.args:
+            call.func.attr = "clone"  # which only the driver can pin
         return call
 
 
@@ -270,11 +289,18 @@ def _expressions(claim: Claim) -> list[str]:
 
 
 def _sure(tree: ast.AST, inside: tuple[type, ...] = ()) -> Iterator[ast.AST]:
-    """The parts of some code that run if it does: none that is tried, or that these kinds of parts hold."""
+    """The parts of some code whose errors nobody catches, without what these kinds of parts hold."""
     yield tree
+    tried = tree.body if isinstance(tree, ast.Try) and not _catches_little(tree) else []
     for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, (ast.Try, *inside)):
+        if node not in tried and not isinstance(node, inside):
             yield from _sure(node, inside)
+
+
+def _catches_little(tree: ast.Try) -> bool:
+    """Whether errors of names, members and imports get through."""
+    caught = [ast.unparse(handler.type) if handler.type else "Exception" for handler in tree.handlers]
+    return not any(re.search(r"Name|Attribute|Import|ModuleNotFound|\bException", words) for words in caught)
 
 
 def _undefined(tree: ast.AST, known: set[str]) -> Iterator[tuple[str, int]]:
@@ -353,10 +379,19 @@ def _nearest(word: str, known: Any) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
+def _binds_names_only(statement: ast.Assign) -> bool:
+    bound = [node for target in statement.targets for node in ast.walk(target)]
+    return not any(isinstance(node, ast.Attribute | ast.Subscript) for node in bound)
+
+
 def _asks(statement: ast.AST) -> bool:
     """Whether a statement asks for what is here, which on the device is something else."""
-    asked = {"is_available", "device_count", "current_accelerator", "is_initialized"}
-    return any(getattr(node, "attr", "") in asked for node in ast.walk(statement))
+    nodes = list(ast.walk(statement))
+    words = {getattr(node, "attr", "") for node in nodes} | {getattr(node, "name", "") for node in nodes}
+    return bool(words & ASKED) or any(getattr(node, "value", "") == "TORCHPROOF_DEVICE" for node in nodes)
+
+
+ASKED = {"is_available", "device_count", "current_accelerator", "is_initialized"}
 
 
 def _only_reads(statement: ast.stmt) -> bool:

@@ -84,7 +84,7 @@ class Session:
         self.namespace = main.__dict__
         self.tracker = Tracker(self.namespace)
         self.namer = Namer(self.namespace, self.file)
-        self.rehearsal = Rehearsal(self.namespace, self.file)
+        self.rehearsal = Rehearsal(self.namespace, self.file, job.steps)
         lines = job.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(job.text), None, lines, self.file)
         self._set_limits()
