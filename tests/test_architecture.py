@@ -92,7 +92,7 @@ def foreign(nodes) -> set[str]:
 # --- how large --------------------------------------------------------------------------------------------------------
 
 SIZES = {
-    "core": 4550,
+    "core": 5000,
     "show": 1230,
     **{f"builders/{path.name}": 300 for path in MODULES if room_of(path) == "builders"},
 }
@@ -104,7 +104,8 @@ numbers in tensors for the X-ray 130: read from memory, so that no operation sta
 shapes that comments say 160: the session alone sees those within functions, reports of
 old idioms and of the tutorials 20, the door to importing 20, whose the names of torch in cells are 310: only the
 session knows the types, whether a recording is signed 80, what only editors take for a cell 15,
-what a page may not write, for it would hide a cell or pass for an output, 130.
+what a page may not write, for it would hide a cell or pass for an output, 130,
+what a reader sees of figures and how it is compared 125, cells rehearsed that wait for a GPU 330.
 What is shown needs 20 for history and tables of errors, 115 for the page of versions, 60 for states by the
 line and who shares by then, 35 for their values, 45 for the names of torch in cells and their links."""
 

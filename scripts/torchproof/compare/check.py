@@ -12,6 +12,7 @@ from functools import cached_property
 from types import TracebackType
 
 from ..model.cells import Cell, Snippet
+from ..model.devices import DEVICES
 from ..model.pages import Failure, Fence, Page, Proof
 from ..model.problems import Problem
 from ..model.runs import NOT_EVALUATED, CellRun, Job, Measured, Run
@@ -124,12 +125,12 @@ def last_seconds(site: Site, runner: Runner) -> dict[str, float]:
 def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") -> ChapterCheck:
     """Run a chapter, and once more what its page shows if some of it is hidden; compare."""
     snippet = site.snippets[name]
-    cells = snippet.for_device(device)
     if not snippet.cells:  # which has been reported
         return ChapterCheck(snippet, Run(), [], site.committed(snippet, device) or "")
-    compared = Comparison(site, snippet, device, runner.run(site.job(snippet, cells, device)))
+    job = site.job(snippet, snippet.rehearsed_on(device), device)
+    compared = Comparison(site, snippet, device, runner.run(job))
     problems = [*compared.failures, *compared.drift(), *compared.disagreements(), *compared.false_claims()]
-    problems += [*compared.mistaken_exercises(), *compared.wrong_shapes()]
+    problems += [*compared.mistaken_exercises(), *compared.wrong_shapes(), *compared.slips()]
     if not compared.failures and (job := compared.shown_only()):
         problems += compared.hidden_help(runner.run(job))
     check = ChapterCheck(snippet, compared.run, problems, compared.merged, site.recordings.get(name, {}))
@@ -276,6 +277,24 @@ class Comparison:
             for claim in page.claims:
                 if (cell := self._evaluated(claim)) and (problem := self._problem_of(claim)):
                     yield self._false_claim(page, claim, cell, problem)
+
+    def slips(self) -> Iterator[Problem]:
+        """What is certain to go wrong with cells that wait for a device; where one is recorded, it went well."""
+        for slug, slips in self.run.slips.items():
+            cell = self.snippet.cell(slug)
+            if self.site.recordings[self.snippet.name][cell.home].cells[slug].is_shown:
+                continue
+            for slip in slips:
+                if not slip.claim:
+                    message = (
+                        f"the cell '{slug}' waits for {DEVICES[cell.home].run}, and would fail there: {slip.message}"
+                    )
+                    yield self.about(cell, message, line=slip.line)
+                for page in self.site.pages.values() if slip.claim else ():
+                    at = (self.snippet.name, slug, slip.claim)
+                    for claim in page.claims:
+                        if claim.after and (claim.after.chapter, claim.after.slug, claim.source) == at:
+                            yield self._false_claim(page, claim, cell, slip.message)
 
     def mistaken_exercises(self) -> Iterator[Problem]:
         """Exercises that refuse their solution, or accept a wrong answer."""

@@ -134,15 +134,16 @@ class Site:
         return text.text if text and text.is_read else None
 
     def job(self, snippet: Snippet, cells: tuple[Cell, ...], device: str) -> Job:
-        """What a session of some of a snippet's cells gets: what runs, and what to evaluate after it."""
-        steps = (
-            Step(
-                c.slug, c.source, c.line, c.must_raise, self.claims(snippet, c, device), self.trials(snippet, c, device)
-            )
-            for c in cells
-        )
+        """What a session of some of a snippet's cells gets: what runs, or is rehearsed, and what to evaluate after."""
+        steps = tuple(self._step(snippet, cell, device) for cell in cells)
         asked = tuple(comment.line for cell in cells for comment in shape_comments(cell))
-        return Job(snippet.file, snippet.text, tuple(steps), device, asked=asked)
+        return Job(snippet.file, snippet.text, steps, device, asked=asked)
+
+    def _step(self, snippet: Snippet, cell: Cell, device: str) -> Step:
+        waits = not cell.runs_on(device)
+        claims = self.claims(snippet, cell, cell.home if waits else device)
+        trials = () if waits else self.trials(snippet, cell, device)
+        return Step(cell.slug, cell.source, cell.line, cell.must_raise, claims, trials, waits)
 
     def trials(self, snippet: Snippet, cell: Cell, device: str) -> tuple[Claim, ...]:
         """An exercise with each of its answers; they are tried where a session can be forked."""

@@ -269,7 +269,7 @@ def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = Non
     if cell.is_volatile:
         return normalised(old) == normalised(new)
     exact = is_canonical() if exact is None else exact
-    return not exact and len(old) == len(new) and all(map(_close, old, new))
+    return len(old) == len(new) and all(_alike(*lines, exact=exact) for lines in zip(old, new, strict=True))
 
 
 def normalised(lines: list[str]) -> list[str]:
@@ -318,6 +318,51 @@ def is_canonical() -> bool:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return False
     return bool(re.search(r"\bavx2\b", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
+
+
+def _alike(old: str, new: str, *, exact: bool) -> bool:
+    if old[:1] == new[:1] == "#":
+        return _drawn_alike(old, new)
+    return old == new or (not exact and _close(old, new))
+
+
+def _drawn_alike(old: str, new: str) -> bool:
+    """Whether two lines of figures tell of what looks the same: words alike, places and colours a step or two away.
+
+    What is drawn is rounded when it is told, and rounding has borders: a last digit may move a place by a step.
+    """
+    (said, was), (says, now) = map(_drawn, (old, new))
+    return said == says and all(abs(a - b) <= step for (a, step), (b, _) in zip(was, now, strict=True))
+
+
+def _drawn(line: str) -> tuple[str, list[tuple[float, float]]]:
+    """What a line of a figure says beside its places, ends and colours; and these, each with how far it may be off."""
+    found: list[tuple[float, float]] = []
+
+    def note(match: re.Match[str]) -> str:
+        if place := match["place"]:
+            found.extend((float(end), PERCENT) for end in place.split(","))
+        elif ends := match["ends"]:
+            low, high = map(float, ends.split(" … "))
+            found.extend((end, abs(high - low) * PERCENT / 100) for end in (low, high))
+        elif colour := match["colour"]:
+            found.extend((int(colour[k : k + 2], 16), SHADES) for k in (0, 2, 4))
+        else:
+            return match[0]
+        return "…"
+
+    return DRAWN.sub(note, line), found
+
+
+PERCENT, SHADES = 2, 4
+"""How far something drawn may be off: in percent of the axes, and of 255 shades of a colour."""
+
+DRAWN = re.compile(
+    r"""'(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | \#(?P<colour>[0-9a-f]{6})\b
+    | (?<=\s)(?: (?P<place>-?\d+,-?\d+)(?!\S) | (?P<ends>-?[\d.]+(?:e[-+]\d+)?\s…\s-?[\d.]+(?:e[-+]\d+)?) )""",
+    re.X,
+)
+"""What a line of a figure quotes, and the numbers that may be off."""
 
 
 def _close(old: str, new: str) -> bool:

@@ -112,6 +112,10 @@ class Snippet:
         """The cells that exist in the session of `device`."""
         return tuple(cell for cell in self.cells if cell.runs_on(device))
 
+    def rehearsed_on(self, device: str) -> tuple[Cell, ...]:
+        """The cells that exist there, and those that the CPU's session can rehearse for a device that is not here."""
+        return tuple(c for c in self.cells if c.runs_on(device) or (device == "cpu" and DEVICES[c.home].rehearses))
+
 
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree of some code; None where it is no Python, or nests deeper than Python reads."""

@@ -33,6 +33,8 @@ class Device:
     """The values of `facts`, given torch or None, in a session; raises LookupError, saying why, where it is not."""
     forks: bool = False
     """Whether a fork of a session can go on using it."""
+    rehearses: bool = False
+    """Whether fake tensors can stand for its own where it is not."""
     internal: bool = False
     """Whether it is for the engine's own tests, and named to nobody."""
 
@@ -87,6 +89,7 @@ CUDA = Device(
     facts=("gpu", "driver", "float32"),
     makers=("NVIDIA", "AMD", "Tesla", "GeForce"),
     probe=_probe_cuda,
+    rehearses=True,
 )
 
 TEST = Device(

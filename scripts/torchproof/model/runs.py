@@ -19,9 +19,11 @@ __all__ = [
     "Measured",
     "Message",
     "Output",
+    "Rehearsed",
     "Run",
     "Running",
     "Seen",
+    "Slip",
     "Started",
     "Step",
     "Stopped",
@@ -52,6 +54,8 @@ class Step:
     claims: tuple[Claim, ...] = ()
     trials: tuple[Claim, ...] = ()
     """What to try before it, each by itself."""
+    is_waiting: bool = False
+    """Whether it exists on another device only; it is rehearsed, and does not run."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +275,17 @@ class Died:
 
 
 @dataclass(frozen=True)
+class Slip:
+    """What is certain to go wrong with a cell that waits for its device."""
+
+    message: str
+    line: int = 0
+    """Of the cell, counted from 1."""
+    claim: str = ""
+    """The source of the claim below the cell that it is about, if it is about one."""
+
+
+@dataclass(frozen=True)
 class Run:
     """What one session did."""
 
@@ -287,6 +302,8 @@ class Run:
     names: dict[str, tuple[Use, ...]] = field(default_factory=dict)
     """What the cells use of torch, as far as it is known whose it is."""
     shapes: tuple[Seen, ...] = ()
+    slips: dict[str, tuple[Slip, ...]] = field(default_factory=dict)
+    """What is wrong with each cell that waits for its device."""
 
     @property
     def seconds(self) -> float:
@@ -308,6 +325,14 @@ class Running:
     """A cell begins; its `CellRun` follows."""
 
     slug: str
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A cell of another device was read, and played on fake tensors."""
+
+    slug: str
+    slips: tuple[Slip, ...]
 
 
 @dataclass(frozen=True)
@@ -337,4 +362,4 @@ class Ended:
     """Exit status; below 0, the signal that killed it."""
 
 
-Message = Started | Running | CellRun | Stopped | Done | Ended
+Message = Started | Running | CellRun | Rehearsed | Stopped | Done | Ended

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from ..model import wire
-from ..model.runs import CellRun, Died, Done, Ended, Job, Message, Run, Running, Started, Stopped
+from ..model.runs import CellRun, Died, Done, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
 from .environment import ENVIRONMENT, INHERITED, OTHER
 
 __all__ = ["Zygote"]
@@ -76,7 +76,9 @@ class Zygote:
         if done is None:
             return Run(died=_cause(messages))
         cells = {message.slug: message for message in messages if isinstance(message, CellRun)}
-        return Run(cells, None, done.versions, done.provenance, done.files, done.modules, done.names, done.shapes)
+        slips = {message.slug: message.slips for message in messages if isinstance(message, Rehearsed)}
+        told = (done.versions, done.provenance, done.files, done.modules, done.names, done.shapes)
+        return Run(cells, None, *told, slips)
 
     def close(self) -> None:
         """Stop the process and every session in it."""

@@ -32,6 +32,7 @@ from . import figures
 from .capture import Capture
 from .facts import Tracker
 from .names import Namer
+from .rehearsal import Rehearsal
 from .shapes import Shapes
 
 __all__ = ["MEMORY", "run_job"]
@@ -50,6 +51,9 @@ def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
     job: Job = wire.load(reader.readline())
     session = Session(job, writer)
     for step in job.steps:
+        if step.is_waiting:
+            session.rehearse(step)
+            continue
         result = session.run(step)
         session.send(result)
         if result.error is not None and not step.must_raise:
@@ -81,6 +85,7 @@ class Session:
         self.tracker = Tracker(self.namespace)
         self.namer = Namer(self.namespace, self.file)
         self.shapes = Shapes(job.asked, job.text)
+        self.rehearsal = Rehearsal(self.namespace, self.file, job.steps)
         lines = job.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(job.text), None, lines, self.file)
         self._set_limits()
@@ -127,6 +132,11 @@ class Session:
             time.perf_counter() - start,
             self.tracker.take(),
         )
+
+    def rehearse(self, step: Step) -> None:
+        """Say what is certain to go wrong with a cell that only another device runs; it leaves no trace here."""
+        if self._forks:
+            self.send(self.rehearsal.run(step, self.flags))
 
     def send(self, message: Message) -> None:
         self.writer.write(wire.dump(message).encode() + b"\n")
