@@ -92,7 +92,7 @@ def foreign(nodes) -> set[str]:
 # --- how large --------------------------------------------------------------------------------------------------------
 
 SIZES = {
-    "core": 5000,
+    "core": 5600,
     "show": 1230,
     **{f"builders/{path.name}": 300 for path in MODULES if room_of(path) == "builders"},
 }
@@ -106,6 +106,8 @@ old idioms and of the tutorials 20, the door to importing 20, whose the names of
 session knows the types, whether a recording is signed 80, what only editors take for a cell 15,
 what a page may not write, for it would hide a cell or pass for an output, 130,
 what a reader sees of figures and how it is compared 125, cells rehearsed that wait for a GPU 330.
+What a hostile snippet could do takes 420: rights that it gives up, its own channel, neighbours that run again, processes
+and threads that it leaves, looking without running its code, and sweeping up after what was killed.
 What is shown needs 20 for history and tables of errors, 115 for the page of versions, 60 for states by the
 line and who shares by then, 35 for their values, 45 for the names of torch in cells and their links."""
 

@@ -67,6 +67,17 @@ HARMFUL = {
         NO_MEMORY,
     ),
     "connects": ("import socket\nsocket.create_connection(('192.0.2.1', 80))", "snippets run without a network"),
+    "leaves-children": (
+        "import subprocess\nchildren = [subprocess.Popen(['sleep', '900']) for _ in range(5)]\nprint('done')",
+        "the session was stopped in the cell 'deed': it leaves a process behind (sleep)",
+    ),
+    "leaves-a-daemon": (
+        "import os, time\nread, write = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        os.write(write, b'.')\n        time.sleep(900)\n    os._exit(0)\n"
+        "os.wait()\nassert os.read(read, 1)\nprint('done')",
+        "it leaves a process behind (a copy of the session)",
+    ),
+    "forks-and-runs-on": ("import os\nos.fork()\nprint('twice')", "os.fork in it made a second session"),
 }
 """Chapter: the last cell's code, and what the check says about it."""
 
@@ -91,16 +102,6 @@ HARMLESS = {
     "leaves-threads": (
         "import threading, time\nfor _ in range(5):\n    threading.Thread(target=time.sleep, args=(900,)).start()\n"
         "print('done')",
-        ["| done"],
-    ),
-    "leaves-children": (
-        "import subprocess\nchildren = [subprocess.Popen(['sleep', '900']) for _ in range(5)]\nprint('done')",
-        ["| done"],
-    ),
-    "leaves-a-daemon": (
-        "import os, time\nread, write = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
-        "        os.write(write, b'.')\n        time.sleep(900)\n    os._exit(0)\n"
-        "os.wait()\nassert os.read(read, 1)\nprint('done')",
         ["| done"],
     ),
     "changes-its-folder": ("import os\nos.chdir('/')\nprint('done')", ["| done"]),
@@ -444,14 +445,6 @@ def test_a_spawned_session_that_crashes_is_told_as_a_forked_one(zygote, spawning
     died = play(spawning, crash).died
 
     assert died == play(zygote, crash).died == Died("the session was killed by SIGSEGV", "", "cell-1")
-
-
-def test_a_session_that_kills_the_zygote_is_the_only_one_lost(short):
-    lost = play(short, "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(20)")
-    following = play(short, "print('here')")
-
-    assert str(lost.died) == "the session was lost in the cell 'cell-1': its zygote was killed"
-    assert (following.died, lines_by_cell(following)) == (None, {"cell-1": ["| here"]})
 
 
 # --- limits ---

@@ -880,6 +880,22 @@ def test_the_verification_page_counts_states_and_names_machines(chapter):
     assert "1 cell of 1 chapter wait for a GPU run" in chapter.read("site/v/index.html")
 
 
+def test_what_a_machine_calls_itself_is_no_markup(chapter):
+    name = "<b onclick=x>GPU</b> | `c` [a](javascript:x) *i* _u_ &amp; :smile: http://e.invalid"
+    plugins = "plugins: [search, markdown-exec: { languages: [python] }]\n"
+    chapter.replace("mkdocs.yml", "markdown_extensions:", f"{plugins}markdown_extensions:")
+    chapter.write("docs/v.md", "# V\n\n" + "".join(map(GENERATED.format, ("chapters", "recordings"))))
+    chapter.rerecord(gpu=name)
+
+    shown = chapter.shown()
+    row = [cell.text for cell in parse_html(chapter.read("site/v/index.html")).all("tr")[-1].all("td")]
+
+    assert row[2] == name
+    assert len(row) == 7
+    assert not [tag for tag in shown.all("b") if "onclick" in tag.attributes]
+    assert "<b onclick" not in chapter.read("site/v/index.html") + chapter.read("site/a/b/index.html")
+
+
 def test_the_check_without_a_device_counts_what_waits(chapter):
     chapter.replace("snippets/a/b.py", "w = z * 2", "w = z * 2 + 0")
     done = chapter.run("torchproof", "check")

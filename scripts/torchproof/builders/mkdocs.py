@@ -9,8 +9,6 @@ import hashlib
 import json
 import posixpath
 import re
-import shutil
-import tempfile
 import textwrap
 from html import escape, unescape
 from pathlib import Path
@@ -24,6 +22,7 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
+from ..files import Temporary
 from ..model.devices import DEVICES
 from ..show.page import Drift
 from .build import Build, build_of, complaint, is_serving
@@ -44,10 +43,11 @@ class TorchproofPlugin(BasePlugin):
     """Registered as `torchproof` in `plugins:` of mkdocs.yml, before `mkdocs-jupyter`."""
 
     def on_startup(self, **_: Any) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="torchproof-"))
+        self.temporary = Temporary()
+        self.folder = Path(self.temporary.path)
 
     def on_shutdown(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.temporary.close()
 
     @stops
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:

@@ -70,6 +70,8 @@ class Job:
     """Where it runs: its working folder, of its own."""
     root: str = ""
     """The project's folder."""
+    is_fenced: bool = False
+    """Whether the kernel is to keep it from writing elsewhere."""
     seed: int | None = None
     """Where unseeded random streams start, if not where they start by themselves."""
     asked: tuple[int, ...] = ()

@@ -32,10 +32,11 @@ def error_text(error: BaseException) -> str:
         kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
     )
     try:
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-    except Exception:
-        message = f"<unprintable {kind.__name__} object>"
-    lines = [f"{name}: {message}" if message else name, *map(str, getattr(error, "__notes__", []))]
+        message = error.msg if issubclass(kind, SyntaxError) else str(error)
+        notes = [*map(str, getattr(error, "__notes__", []))]
+    except BaseException:
+        message, notes = f"<unprintable {kind.__name__} object>", []
+    lines = [f"{name}: {message}" if message else name, *notes]
     return clean("\n".join(lines)).rstrip("\n")
 
 

@@ -14,7 +14,7 @@ __all__ = ["dump", "load"]
 
 def dump(value: Any) -> str:
     """A dataclass of this room, as one line of JSON."""
-    return json.dumps(value, default=_fields)
+    return _encode(value)
 
 
 def load(text: str | bytes) -> Any:
@@ -24,8 +24,8 @@ def load(text: str | bytes) -> Any:
         ValueError: it is something else.
     """
     try:
-        return _read(json.loads(text))
-    except (KeyError, TypeError) as error:
+        return _read(_decode(text.decode() if isinstance(text, bytes) else text))
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not written by torchproof: {error!r}") from None
 
 
@@ -42,6 +42,9 @@ def _read(value: Any) -> Any:
     fields = {name: _read(part) for name, part in value.items()}
     return CLASSES[fields.pop("_")](**fields) if "_" in fields else fields
 
+
+_encode, _decode = json.JSONEncoder(default=_fields).encode, json.JSONDecoder().decode
+"""Bound here, so that a session whose cells replace `json.dumps` is still understood."""
 
 CLASSES = {
     kind.__name__: kind

@@ -10,12 +10,14 @@ import io
 import os
 import sys
 import tempfile
+import threading
+import weakref
 from collections.abc import Callable
 
 from ..model.runs import Output
 from ..model.text import visible
 
-__all__ = ["LIMIT", "Capture"]
+__all__ = ["LIMIT", "Capture", "out_of_reach"]
 
 LIMIT = 100_000
 """Characters that one cell may print."""
@@ -31,9 +33,15 @@ class Capture:
         self.parts: list[list[str]] = []
         """Mark and text of each piece."""
         self.size = 0
+        self.earlier: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        """Threads that were there when the cell began."""
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         self.files = {"|": _redirect(1), "!": _redirect(2)}
         sys.stdout, sys.stderr = Stream(self, "|", 1), Stream(self, "!", 2)
+
+    def begin(self) -> None:
+        """A cell begins."""
+        self.earlier = weakref.WeakSet({*threading.enumerate()} - {threading.main_thread()})
 
     def add(self, mark: str, text: str) -> None:
         """Append to the output, joining what follows on from the same source."""
@@ -49,6 +57,8 @@ class Capture:
 
     def drain(self) -> None:
         """Collect what was written past Python: by C, C++ or a child process."""
+        if os.getpid() != self.pid:  # a copy by os.fork, which reads where the session does
+            return
         _flush_c()
         for mark, file in self.files.items():
             while chunk := os.read(file, LIMIT):
@@ -79,6 +89,8 @@ class Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if os.getpid() == self.capture.pid:
+            if self.capture.earlier and threading.current_thread() in self.capture.earlier:
+                self.capture.give_up("a thread that a cell above started prints in it; join the thread in its own cell")
             self.capture.drain()
             self.capture.add(self.mark, text)
         else:  # a forked child: its memory is not ours, its descriptors are
@@ -93,13 +105,30 @@ def _redirect(descriptor: int) -> int:
     with contextlib.suppress(OSError):  # Windows keeps open files
         os.unlink(path)
     os.dup2(writer, descriptor)
-    return reader
+    os.close(writer)
+    return out_of_reach(reader)
+
+
+def out_of_reach(descriptor: int) -> int:
+    """Move a descriptor up, where nobody who closes or reuses the low ones finds it."""
+    if fcntl is None:
+        return descriptor
+    highest = min(1024, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, highest - 16)
+    os.close(descriptor)
+    return moved
 
 
 def _flush_c() -> None:
     if _libc is not None:
         _libc.fflush(None)
 
+
+try:
+    import fcntl
+    import resource
+except ImportError:  # Windows
+    fcntl = None
 
 try:
     _libc = ctypes.CDLL(None)

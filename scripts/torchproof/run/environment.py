@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from functools import cache
 
-__all__ = ["ENVIRONMENT", "INHERITED", "OTHER", "cores", "distributions", "installed", "version_of"]
+__all__ = ["BROKEN", "ENVIRONMENT", "INHERITED", "OTHER", "TOKEN", "cores", "distributions", "installed", "version_of"]
 
 ENVIRONMENT = {
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -34,6 +34,12 @@ INHERITED = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "SY
 
 OTHER = {"PYTHONHASHSEED": "1", "MALLOC_PERTURB_": "165", "TZ": "UTC-14"}
 """What the second run of an accept changes, so that hash order, fresh memory and the date show."""
+
+TOKEN = 32
+"""Bytes that begin each line of a session, and that only the host and the session know."""
+
+BROKEN = 86
+"""Exit status of a session that cannot even say what is wrong."""
 
 
 def cores() -> int:

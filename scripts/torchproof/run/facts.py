@@ -1,17 +1,21 @@
 """Facts: the state of every tensor and array that a statement created, rebound or changed.
 
 Only what is discrete is a fact (shape, dtype, strides, sharing, who has a gradient); values are kept beside them.
-This module runs inside the session and looks, without touching: it starts no operation and keeps nothing alive.
+This module runs inside the session and looks, without touching: it starts no operation and keeps nothing alive,
+and no code of the cells runs, whatever their classes and modes put in the place of torch's own attributes.
 """
 
+import contextlib
 import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from ..model.runs import Fact, Values
 from . import values
+from .values import asked, is_library
 
 __all__ = ["Tracker"]
 
@@ -29,6 +33,10 @@ class Tracker:
 
     def changes(self, statement: int) -> list[Fact]:
         """Facts about the names that changed since the last call: by the cell's statement of that number."""
+        with _no_modes():
+            return self._changes(statement)
+
+    def _changes(self, statement: int) -> list[Fact]:
         named = dict(self._named())
         now = {name: _state(name, value) for name, value in named.items()}
         facts = []
@@ -60,7 +68,7 @@ class Tracker:
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         for name, value in list(self.namespace.items()):
-            if not name.startswith("_") and (_is_tensor(value) or _is_array(value)):
+            if type(name) is str and not name.startswith("_") and (_is_tensor(value) or _is_array(value)):
                 yield _on_one_line(name), value
 
 
@@ -71,65 +79,101 @@ def _on_one_line(name: str) -> str:
 
 def _is_tensor(value: Any) -> bool:
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
+    return torch is not None and issubclass(type(value), torch.Tensor)
 
 
 def _is_array(value: Any) -> bool:
     numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.ndarray) and value.dtype != object
+    return numpy is not None and issubclass(type(value), numpy.ndarray) and asked(value).dtype != object
+
+
+@contextlib.contextmanager
+def _no_modes() -> Iterator[None]:
+    """Keep `__torch_function__`, of classes and of modes, from being asked."""
+    torch = sys.modules.get("torch")
+    with torch._C.DisableTorchFunction() if torch else contextlib.nullcontext():
+        yield
+
+
+def _no_dispatch(value: Any) -> Any:
+    """While it lasts, a `__torch_dispatch__` of the cells is not asked: what needs it raises RuntimeError."""
+    own = next((cls for cls in type(value).__mro__ if "__torch_dispatch__" in vars(cls)), None)
+    return contextlib.nullcontext() if own is None or is_library(own) else _refusal()()
+
+
+@cache
+def _refusal() -> type:
+    """A mode stands before every class."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Refusal(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            raise RuntimeError(f"{func} is the class's own")
+
+    return Refusal
 
 
 def _state(name: str, value: Any) -> tuple:
     """A weak reference to the object, its fact without who shares, and what else makes it look changed."""
     if _is_array(value):
         return weakref.ref(value), _fact_of_array(name, value), _memory(value)
-    grad = _grad(value)
-    seen_grad = None if grad is None else (id(grad), _version(grad))
-    return weakref.ref(value), _fact_of_tensor(name, value), _memory(value), _version(value), seen_grad
+    with _no_dispatch(value):
+        grad = _grad(value)
+        seen_grad = None if grad is None else (id(grad), _version(grad))
+        return weakref.ref(value), _fact_of_tensor(name, value), _memory(value), _version(value), seen_grad
 
 
 def _version(tensor: Any) -> int | None:
     try:
-        return tensor._version
+        return asked(tensor)._version
     except RuntimeError:  # inference tensors do not count
         return None
 
 
 def _grad(tensor: Any) -> Any:
     """The tensor's `.grad`, without the warning that reading it on a non-leaf gives."""
+    tensor = asked(tensor)
     return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
 
 
 def _sizes(name: str, value: Any) -> Fact:
     """What every tensor and array has: class, dtype and shape."""
-    dtype = "".join(str(value.dtype).removeprefix("torch.").split())  # a structured one has blanks
+    dtype = "".join(str(asked(value).dtype).removeprefix("torch.").split())  # a structured one has blanks
     return Fact(0, name, _on_one_line(type(value).__name__), dtype, _shape(value))
 
 
 def _shape(value: Any) -> tuple[int | str, ...]:
     """The sizes; of a nested tensor, a symbol where its parts differ."""
     try:
-        return tuple(size if type(size) is int else str(size) for size in value.shape)
-    except RuntimeError:  # the older layout of nested tensors tells none
-        return ("?",) * value.dim()
+        return tuple(size if type(size) is int else str(size) for size in asked(value).shape)
+    except RuntimeError:  # the older layout of nested tensors tells none, and a class of the cells is not asked
+        return ("?",) * _dimensions(value)
+
+
+def _dimensions(value: Any) -> int:
+    try:
+        return asked(value).dim()
+    except RuntimeError:
+        return 1
 
 
 def _fact_of_array(name: str, array: Any) -> Fact:
-    order = "contiguous" if array.flags.c_contiguous else "not contiguous"
-    return replace(_sizes(name, array), strides=array.strides, in_bytes=True, order=order)
+    answers = asked(array)
+    order = "contiguous" if answers.flags.c_contiguous else "not contiguous"
+    return replace(_sizes(name, array), strides=answers.strides, in_bytes=True, order=order)
 
 
-def _fact_of_tensor(name: str, tensor: Any) -> Fact:
-    fact = _sizes(name, tensor)
+def _fact_of_tensor(name: str, value: Any) -> Fact:
+    fact, tensor = _sizes(name, value), asked(value)
     try:
         fact = replace(fact, device=str(tensor.device), **_layout(tensor))
         if tensor.requires_grad:
             made_by = {"leaf": True} if tensor.is_leaf else {"grad_fn": tensor.grad_fn.name()}
             fact = replace(fact, requires_grad=True, retains_grad=tensor.retains_grad, **made_by)
-        grad = _grad(tensor)
+        grad = _grad(value)
         return fact if grad is None else replace(fact, grad=_sizes("", grad).sizes)
     except (RuntimeError, NotImplementedError):  # a tensor inside a transform has no state of its own
-        return replace(_sizes(name, tensor), layout="opaque")
+        return replace(_sizes(name, value), layout="opaque")
 
 
 def _layout(tensor: Any) -> dict[str, Any]:
@@ -163,18 +207,23 @@ def _sharing(name: str, value: Any, named: dict[str, Any]) -> dict[str, tuple[st
 def _memory(value: Any) -> tuple[str, int, int]:
     """Device and byte range of the memory behind a tensor (its storage) or an array (its outermost base)."""
     if _is_array(value):
-        while _is_array(value.base):
-            value = value.base
-        low, high = sys.modules["numpy"].lib.array_utils.byte_bounds(value)
-        return "cpu", low, high if value.size else low
-    if hasattr(value, "fake_mode"):  # a FakeTensor warns when asked for its memory, of which it has none
-        return str(value.device), 0, 0
+        numpy = sys.modules["numpy"]
+        while _is_array(base := asked(value).base):
+            value = base
+        plain = value if type(value) is numpy.ndarray else numpy.ndarray.view(value, numpy.ndarray)
+        low, high = numpy.lib.array_utils.byte_bounds(plain)
+        return "cpu", low, high if plain.size else low
+    answers, device = asked(value), "unknown"
     try:
-        storage = value.untyped_storage()
-        start = storage.data_ptr()
+        with _no_dispatch(value):
+            device = str(answers.device)
+            if type(value).__name__ == "FakeTensor":  # which warns when asked for its memory, of which it has none
+                return device, 0, 0
+            storage = answers.untyped_storage()
+            start = storage.data_ptr()
     except (RuntimeError, NotImplementedError):  # sparse, meta, functorch: no memory of its own to look at
-        return str(value.device), 0, 0
-    return str(value.device), start, start + storage.nbytes() if start else start
+        return device, 0, 0
+    return device, start, start + storage.nbytes() if start else start
 
 
 def _overlap(a: tuple[str, int, int], b: tuple[str, int, int]) -> bool:

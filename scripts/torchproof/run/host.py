@@ -1,12 +1,13 @@
 """The host's side of the zygote: start it, hand it jobs, listen to each session, end those that take too long.
 
-It talks to the zygote over a socket: for each session it passes one end of a fresh socket pair,
-the session speaks lines of JSON on it (`session.py`), and when the process has ended the zygote adds its exit status.
+It talks to the zygote over a socket: for each session it passes the ends of two fresh socket pairs. On one the session
+speaks lines of JSON (`session.py`), each after a token, so that whatever else is written there is no message;
+on the other, which no session has, the zygote says which process it is and, when that has ended, its exit status.
 """
 
 import contextlib
 import os
-import shutil
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,19 +15,25 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
 
+from ..files import Temporary, fingerprints
 from ..model import wire
 from ..model.runs import CellRun, Died, Done, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
-from .environment import ENVIRONMENT, INHERITED, OTHER
+from . import landlock
+from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN
 
 __all__ = ["Zygote"]
 
 PATIENCE = 10
 """A session's limit is CPU time, which a busy machine does not use up; by the clock it may take so many times that."""
+
+SLACK = 10
+"""Seconds that the zygote has to say that a session has ended, once it was killed."""
+
+LONGEST = 1 << 28
+"""Bytes of a message; a session's longest hold figures, of some megabytes."""
 
 
 class Zygote:
@@ -41,10 +48,12 @@ class Zygote:
         self.seconds = seconds
         self.other = other
         self.fork = fork
+        self.is_fenced = landlock.is_there()
+        """Whether the kernel keeps sessions from writing; else the project is looked at before and after."""
         self.lock = threading.Lock()
         self.process: subprocess.Popen | None = None
         self.control: socket.socket | None = None
-        self.folder = ""
+        self.folder: Temporary | None = None
 
     def start(self) -> None:
         """Start the process if it is not running; returns at once, while it imports."""
@@ -59,24 +68,39 @@ class Zygote:
             self._make_folder()
 
     def run(self, job: Job) -> Run:
-        """Run one job; where it did not come to its end, `died` says why."""
+        """Run one job; where it did not come to its end, `died` says why.
+
+        One whose zygote is killed or stopped runs again in a zygote of its own: who did that is lost there too.
+        """
+        run = self._run(job)
+        if not run.died or run.died.what != LOST:
+            return run
+        alone = Zygote(self.root, self.seconds, other=self.other)
+        alone.is_fenced = self.is_fenced
+        try:
+            return alone._run(job)
+        finally:
+            alone.close()
+
+    def _run(self, job: Job) -> Run:
         self.start()
-        with tempfile.TemporaryDirectory(prefix="torchproof-", dir=self.folder, ignore_cleanup_errors=True) as folder:
-            whole = replace(job, folder=folder, root=str(self.root), seed=1 if self.other else None)
-            with self._session() as (stream, process):
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    stream.write(wire.dump(whole).encode() + b"\n")
-                    stream.flush()
-                messages = self._listen(stream)
-                if process is not None and messages:  # spawned: nobody else reads its status
-                    messages.append(Ended(process.wait()))
-        if not messages:
-            return Run(died=Died("no session could start", f": {self._last_words()}"))
-        done = next((message for message in messages if isinstance(message, Done)), None)
-        if done is None:
-            return Run(died=_cause(messages))
-        cells = {message.slug: message for message in messages if isinstance(message, CellRun)}
-        slips = {message.slug: message.slips for message in messages if isinstance(message, Rehearsed)}
+        before = {} if self.is_fenced else fingerprints(self.root)
+        with tempfile.TemporaryDirectory(
+            prefix="torchproof-", dir=self.folder.path, ignore_cleanup_errors=True
+        ) as folder:
+            seed = 1 if self.other else None
+            heard = self._hear(replace(job, folder=folder, root=str(self.root), is_fenced=self.is_fenced, seed=seed))
+        after = {} if self.is_fenced else fingerprints(self.root)
+        if changed := sorted(file for file in {**before, **after} if before.get(file) != after.get(file)):
+            return Run(died=Died("a file of the project was written while the session ran", f": {changed[0]}"))
+        died = _cause(heard)
+        if died and died.what == NONE:
+            return Run(died=replace(died, why=f": {self._last_words()}"))
+        if died:
+            return Run(died=died)
+        done = heard.last(Done)
+        cells = {message.slug: message for message in heard.messages if isinstance(message, CellRun)}
+        slips = {message.slug: message.slips for message in heard.messages if isinstance(message, Rehearsed)}
         told = (done.versions, done.provenance, done.files, done.modules, done.names, done.shapes)
         return Run(cells, None, *told, slips)
 
@@ -88,28 +112,52 @@ class Zygote:
             if self.process is not None:
                 self.process.wait()
             if self.folder:
-                shutil.rmtree(self.folder, ignore_errors=True)
-            self.process = self.control = None
+                self.folder.close()
+            self.process = self.control = self.folder = None
 
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[tuple[IO[bytes], subprocess.Popen | None]]:
-        """A stream to a new session."""
+    def _hear(self, job: Job) -> "_Heard":
+        """Hand a job to a new session, and listen until its process has ended."""
+        token = secrets.token_hex(TOKEN // 2).encode()
         ours, theirs = socket.socketpair()
-        process = None
-        if self.fork:
-            with self.lock, contextlib.suppress(OSError):
-                socket.send_fds(self.control, [b"S"], [theirs.fileno()])
-        else:
-            process = self._popen("spawn", theirs)
-        theirs.close()
-        with ours, ours.makefile("rwb") as stream:
+        status, their_status = socket.socketpair()
+        process = None if self.fork else self._popen("spawn", theirs)
+        with ours, status, status.makefile("rb") as told:
+            with theirs, their_status, self.lock, contextlib.suppress(OSError):
+                heard = _Heard(process or self.process)
+                if self.fork:
+                    socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
+                else:
+                    ours.sendall(token)
             try:
-                yield stream, process
+                self._note(heard, told.readline())
+                with contextlib.suppress(OSError), ours.makefile("rb") as stream:  # the zygote ended before it forked
+                    ours.sendall(wire.dump(job).encode() + b"\n")
+                    for line in iter(lambda: stream.readline(LONGEST), b""):
+                        self._note(heard, line, token)
+                self._note(heard, told.readline())
             finally:
+                heard.ended.set()
                 if process is not None:
                     _kill(process.pid)
                     process.kill()
-                    process.wait()
+                    heard.messages += [Ended(process.wait())] if heard.messages else []
+        return heard
+
+    def _note(self, heard: "_Heard", line: bytes, token: bytes = b"") -> None:
+        """Take in a line: the zygote's, or a session's, which begins with its token."""
+        if not line:
+            return
+        try:
+            message = wire.load(line.removeprefix(token))
+            if not line.startswith(token) or not isinstance(message, Message):
+                raise ValueError("it is no message")
+        except ValueError:
+            message = Stopped("it broke its channel: it wrote to a descriptor that it did not open")
+            _kill(heard.pid)
+        heard.messages.append(message)
+        if isinstance(message, Started):
+            heard.pid = message.pid if self.fork else heard.process.pid
+            threading.Thread(target=self._watch, args=(heard,), daemon=True).start()
 
     def _popen(self, kind: str, channel: socket.socket) -> subprocess.Popen:
         self._make_folder()
@@ -119,12 +167,13 @@ class Zygote:
         try:
             fonts.mkdir(parents=True, exist_ok=True)
         except OSError:  # a tree that cannot be written to
-            fonts = Path(self.folder)
-        environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": self.folder, "MPLCONFIGDIR": str(fonts)}
-        with open(os.path.join(self.folder, "log"), "ab") as log:
+            fonts = Path(self.folder.path)
+        environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "MPLCONFIGDIR": str(fonts)}
+        environment["HOME"] = self.folder.path
+        with open(os.path.join(self.folder.path, "log"), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "torchproof.run.zygote", kind, str(channel.fileno())],
-                cwd=self.folder,
+                cwd=self.folder.path,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -132,55 +181,79 @@ class Zygote:
                 pass_fds=[channel.fileno()],
             )
 
-    def _listen(self, stream: IO[bytes]) -> list[Message]:
-        """A session's messages until its process has ended; none where there was no process."""
-        messages: list[Message] = []
-        ended = threading.Event()
-        with contextlib.suppress(ConnectionResetError):  # the zygote ended before it took the job
-            for line in stream:
-                message = wire.load(line)
-                messages.append(message)
-                if isinstance(message, Started):
-                    threading.Thread(target=self._watch, args=(message.pid, messages, ended), daemon=True).start()
-                elif isinstance(message, Ended):
-                    break
-        ended.set()
-        return messages
-
-    def _watch(self, pid: int, messages: list[Message], ended: threading.Event) -> None:
+    def _watch(self, heard: "_Heard") -> None:
         """Kill a session that takes too long; what a spawned one imported before it started is not its own."""
-        begin, imports = time.monotonic(), _cpu_seconds(pid)
-        while not ended.wait(min(0.5, self.seconds / 4)):
-            if _cpu_seconds(pid) - imports > self.seconds:
-                reason = f"it took more than {self.seconds:g} s of CPU time"
+        begin, imports, halted = time.monotonic(), _cpu_seconds(heard.pid), 0
+        while not heard.ended.wait(min(0.5, self.seconds / 4)):
+            halted = halted + 1 if self.fork and not _goes_on(heard.process.pid) else 0
+            if halted > 1:  # the session killed or stopped it, or a neighbour did
+                break
+            if _cpu_seconds(heard.pid) - imports > self.seconds:
+                heard.messages.append(Stopped(f"it took more than {self.seconds:g} s of CPU time"))
             elif time.monotonic() - begin > self.seconds * PATIENCE:
-                reason = f"it ran longer than {self.seconds * PATIENCE:g} s"
+                heard.messages.append(Stopped(f"it ran longer than {self.seconds * PATIENCE:g} s"))
             else:
                 continue
-            messages.append(Stopped(reason))
-            _kill(pid)
+            _kill(heard.pid)
+            if heard.ended.wait(SLACK):
+                return
+            break
+        else:
             return
+        _kill(heard.pid)
+        heard.process.kill()
 
     def _make_folder(self) -> None:
-        self.folder = self.folder or os.path.realpath(tempfile.mkdtemp(prefix="torchproof-"))
+        self.folder = self.folder or Temporary()
 
     def _last_words(self) -> str:
-        text = Path(self.folder, "log").read_text(encoding="utf-8", errors="replace").strip()
+        text = Path(self.folder.path, "log").read_text(encoding="utf-8", errors="replace").strip()
         return text.rpartition("\n")[2] or "it said nothing"
 
 
-def _cause(messages: list[Message]) -> Died:
-    """Why a session ended early, and in which cell."""
-    last = {type(message): message for message in messages}
-    cell = last[Running].slug if Running in last else ""
-    if Stopped in last:
-        return Died("the session was stopped", f": {last[Stopped].reason}", cell)
-    if Ended not in last:
-        return Died("the session was lost", ": its zygote was killed", cell)
-    status = last[Ended].status
-    if status < 0:
-        return Died(f"the session was killed by {signal.Signals(-status).name}", "", cell)
-    return Died("the session ended itself", f", with exit status {status}", cell)
+LOST, NONE = "the session was lost", "no session could start"
+
+
+@dataclass
+class _Heard:
+    """What was heard of a session."""
+
+    process: subprocess.Popen
+    """The zygote that it was asked of; a spawned session's own process."""
+    messages: list[Message] = field(default_factory=list)
+    pid: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def last(self, kind: type[Message]) -> Message | None:
+        return next((message for message in reversed(self.messages) if isinstance(message, kind)), None)
+
+
+def _cause(heard: _Heard) -> Died | None:
+    """Why a session ended early, and in which cell; None where it came to its end."""
+    if not heard.messages:
+        status = heard.process.poll()
+        return Died(LOST if status is not None and status <= 0 else NONE, ": its zygote was killed")
+    cell = running.slug if (running := heard.last(Running)) else ""
+    if stopped := heard.last(Stopped):
+        return Died("the session was stopped", f": {stopped.reason}", cell)
+    if heard.last(Done):
+        return None
+    ended = heard.last(Ended)
+    if ended is None:
+        return Died(LOST, ": its zygote was killed", cell)
+    if ended.status == BROKEN:
+        return Died("the session broke its channel, or the engine in it", "", cell)
+    if ended.status < 0:
+        return Died(f"the session was killed by {signal.Signals(-ended.status).name}", "", cell)
+    return Died("the session ended itself", f", with exit status {ended.status}", cell)
+
+
+def _goes_on(zygote: int) -> bool:
+    """Whether a process is neither dead nor stopped; True where the system does not say."""
+    try:
+        return Path(f"/proc/{zygote}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "TtZX"
+    except OSError:
+        return not Path("/proc/self/stat").exists()
 
 
 def _cpu_seconds(session: int) -> float:

@@ -15,7 +15,7 @@ import typing
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
 from ..model.runs import Step, Use
@@ -131,7 +131,7 @@ class Namer:
     def _instance(self, made: Any) -> Thing | None:
         """An instance of a class: one that the session holds, whose members are known."""
         held = (value for value in list(self.namespace.values()) if type(value) is made)
-        return Thing(made, next(held, ...)) if isinstance(made, type) else None
+        return Thing(made, next(held, ...)) if _is(made, type) else None
 
     def _pass(self, call: ast.Call, scope: Scope) -> None:
         """Note the types of what is passed to a function of the cells, or to such a module's `forward`."""
@@ -150,11 +150,12 @@ class Namer:
         """The first line of the cells' function that a call of it runs, 0 for others; and what is passed of itself."""
         if thing is None:
             return 0, 0
-        is_function = isinstance(thing.value, FunctionType)
-        name = "__init__" if isinstance(thing.value, type) else "forward"
-        kind = thing.value if isinstance(thing.value, type) else thing.kind
-        code = getattr(thing.value if is_function else _member(kind, name), "__code__", None)
-        is_ours = isinstance(code, CodeType) and code.co_filename == self.file
+        is_function = _is(thing.value, FunctionType)
+        name = "__init__" if _is(thing.value, type) else "forward"
+        kind = thing.value if _is(thing.value, type) else thing.kind
+        called = thing.value if is_function else _member(kind, name)
+        code = called.__code__ if _is(called, FunctionType) else None
+        is_ours = code is not None and code.co_filename == self.file
         return (code.co_firstlineno, int(not is_function)) if is_ours else (0, 0)
 
     def _bindings(self, target: ast.expr, thing: Thing | None) -> Scope:
@@ -204,7 +205,7 @@ class Namer:
         for where in (held, *(held.get(part, {}) for part in ("_modules", "_parameters", "_buffers"))):
             if type(where) is dict and name in where:
                 return Thing(type(where[name]), where[name])
-        kind = thing.value if isinstance(thing.value, type) else thing.kind
+        kind = thing.value if _is(thing.value, type) else thing.kind
         if (found := _member(kind, name)) is not None:
             return Thing(type(found), found)
         return _hinted(next((hints[name] for cls in kind.__mro__ if name in (hints := _hints(cls))), None))
@@ -213,7 +214,7 @@ class Namer:
         if held is None or _is_tensor(held.kind):
             return Thing(_tensor()) if held else None
         value = held.value
-        if modules := _held(value).get("_modules"):
+        if modules := _modules(value):
             value = list(modules.values())
         if isinstance(key, ast.Constant) and type(value) in (list, tuple, dict):
             try:
@@ -245,14 +246,14 @@ class Namer:
     def _returned(self, call: ast.Call, scope: Scope) -> Thing | None:
         """What a call returns, where torch or the cells say so."""
         function = self._of(call.func, scope)
-        if function is None or isinstance(function.value, type):
+        if function is None or _is(function.value, type):
             return function and Thing(function.value)
         if (line := self._called(function)[0]) in self.functions:
             self._pass(call, scope)
             return self._result(self.functions[line], function)
         value = function.value
-        if not isinstance(value, FunctionType | BuiltinFunctionType | MethodDescriptorType):
-            modules = _held(value).get("_modules")
+        if not _is(value, FunctionType, BuiltinFunctionType, MethodDescriptorType):
+            modules = _modules(value)
             if _is_named(function.kind, "Sequential") and modules:
                 function = Thing(type(last := list(modules.values())[-1]), last)
             value = _member(function.kind, "forward")
@@ -264,7 +265,7 @@ class Namer:
         if line in self.results:
             return self.results[line]
         self.results[line] = None  # for one that calls itself
-        inner = self._inside(function, {} if isinstance(of.value, FunctionType) else {"self": of})
+        inner = self._inside(function, {} if _is(of.value, FunctionType) else {"self": of})
         values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value]
         things = [self._of(value, inner) for value in values]
         kinds = {thing.kind if thing else None for thing in things}
@@ -278,15 +279,15 @@ class Namer:
         """torch's name of what is used; empty where it is not torch's, or nobody knows."""
         if isinstance(node, ast.Name):
             value = self.namespace.get(node.id) if node.id in self.imported and node.id not in scope else None
-            return _public(value) if isinstance(value, type | FunctionType | BuiltinFunctionType) else ""
+            return _public(value) if _is(value, type, FunctionType, BuiltinFunctionType) else ""
         thing = self._of(node.value, scope)
         if thing is None or node.attr.startswith("_"):
             return ""
-        if isinstance(thing.value, ModuleType):
+        if _is(thing.value, ModuleType):
             name = f"{thing.value.__name__}.{node.attr}"
-            is_there = not isinstance(vars(thing.value).get(node.attr, thing.value), ModuleType)
+            is_there = not _is(vars(thing.value).get(node.attr, thing.value), ModuleType)
             return name if name.startswith("torch.") and "._" not in name and is_there else ""
-        classes = (thing.value if isinstance(thing.value, type) else thing.kind).__mro__
+        classes = (thing.value if _is(thing.value, type) else thing.kind).__mro__
         owners = [place for place, cls in enumerate(classes) if _has(cls, node.attr)]
         if not owners or not _is_torch(classes[owners[0]].__module__):
             return ""
@@ -342,15 +343,28 @@ def _held(value: Any) -> dict[str, Any]:
         return {}
 
 
+def _modules(value: Any) -> dict[str, Any]:
+    """What a module of torch is made of."""
+    modules = _held(value).get("_modules")
+    return modules if type(modules) is dict else {}
+
+
+def _is(value: Any, *kinds: type) -> bool:
+    """Whether an object is of one of these types; `isinstance` would ask the object for its class, too."""
+    return issubclass(type(value), kinds)
+
+
 def _hints(value: Any) -> dict[str, Any]:
     """The annotations of a class or a function."""
-    found = vars(value).get("__annotations__") if isinstance(value, type) else None
-    found = value.__annotations__ if isinstance(value, FunctionType) else found
+    found = vars(value).get("__annotations__") if _is(value, type) else None
+    found = value.__annotations__ if _is(value, FunctionType) else found
     return found if isinstance(found, dict) else {}  # the class of modules has a descriptor there
 
 
 def _hinted(hint: Any) -> Thing | None:
     """What an annotation of torch says, where it says a tensor, a module or a tuple."""
+    if not _is(hint, type, str) and type(hint).__module__ not in ("types", "typing"):
+        return None
     if typing.get_origin(hint) is tuple:
         return Thing(tuple, ..., tuple(map(_hinted, typing.get_args(hint))))
     nn = sys.modules["torch"].nn
@@ -363,8 +377,10 @@ def _says(function: Any) -> Thing | None:
     """What a function of torch says that it returns."""
     if hint := _hints(function).get("return"):
         return _hinted(hint)
-    head = (getattr(function, "__doc__", None) or "").strip().partition("\n")[0]
-    if isinstance(function, MethodDescriptorType) and not head:  # of relu only the function is described
+    if not _is(function, FunctionType, BuiltinFunctionType, MethodDescriptorType):
+        return None
+    head = (function.__doc__ or "").strip().partition("\n")[0]
+    if _is(function, MethodDescriptorType) and not head:  # of relu only the function is described
         return _says(vars(sys.modules["torch"].nn.functional).get(function.__name__))
     return Thing(_tensor()) if re.search(r"-> (Long|Bool)?Tensor$|^Returns a new Tensor", head) else None
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from ..files import settings
+from ..files import settings, sweep
 from ..model.runs import Job, Run
 from .cache import Cache
 from .host import Zygote
@@ -21,6 +21,7 @@ class Runner:
         `cached` says whether runs are answered from the cache, and kept there; by default kept always, and answered
         unless `CI` is set.
         """
+        sweep()
         self.cache = Cache(root)
         self.reads = not os.environ.get("CI") if cached is None else cached
         self.writes = cached is not False and not other

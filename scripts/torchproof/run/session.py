@@ -2,6 +2,7 @@
 
 The process is a fork of the zygote (or a fresh interpreter where there is no fork).
 It reads one job as a line of JSON and writes one line for each cell, so that a crash costs the rest and no more.
+A cell can do anything to this process. What it does to the engine in it ends the session, with a reason.
 It needs the standard library; torch, numpy and matplotlib only where a cell does.
 """
 
@@ -14,22 +15,26 @@ import linecache
 import multiprocessing
 import os
 import shutil
+import socket
 import sys
-import time
+import tempfile
 import traceback
 import types
 import warnings
 from functools import reduce
 from operator import or_
-from typing import IO, Any
+from time import perf_counter
+from typing import Any
 
 from ..model import wire
 from ..model.devices import DEVICES
 from ..model.drawings import measure
 from ..model.runs import CellRun, Claim, Done, Job, Measured, Message, Running, Step, Stopped
 from ..model.text import clean, error_text, visible
-from . import figures
-from .capture import Capture
+from . import figures, landlock, workers
+from .capture import Capture, out_of_reach
+from .children import Children
+from .environment import BROKEN
 from .facts import Tracker
 from .names import Namer
 from .rehearsal import Rehearsal
@@ -46,36 +51,41 @@ FILES = 64 << 20
 FUTURES = reduce(or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
 
 
-def run_job(reader: IO[bytes], writer: IO[bytes]) -> None:
-    """Run the job that `reader` brings; ends the process."""
-    job: Job = wire.load(reader.readline())
-    session = Session(job, writer)
-    for step in job.steps:
-        if step.is_waiting:
-            session.rehearse(step)
-            continue
-        result = session.run(step)
-        session.send(result)
-        if result.error is not None and not step.must_raise:
-            break
-    modules = sorted({name.partition(".")[0] for name in sys.modules})
-    names = session.namer.uses()
-    opened = tuple(sorted(session.opened))
-    session.send(Done(_versions(), session.provenance, opened, tuple(modules), names, session.shapes.seen()))
-    os._exit(0)
+def run_job(connection: socket.socket, token: bytes, *first: Message) -> None:
+    """Say `first`, and run the job that comes over the connection; ends the process."""
+    try:
+        session = Session(connection, token, first)
+        try:
+            session.run_all()
+        except BaseException as error:
+            session.give_up(f"the cell, or one above it, broke what observes it: {error_text(error)}")
+        _exit(0)
+    finally:  # the channel is broken too
+        _exit(BROKEN)
+
+
+_exit = os._exit
+"""Bound here, as what a cell may replace."""
 
 
 class Session:
     """The state that the cells of one snippet share."""
 
-    def __init__(self, job: Job, writer: IO[bytes]) -> None:
-        self.writer = writer
+    def __init__(self, connection: socket.socket, token: bytes, first: tuple[Message, ...]) -> None:
+        self.token = token
+        self.pid = os.getpid()
+        self.send_all = socket.socket(fileno=out_of_reach(connection.detach())).sendall
+        for message in first:
+            self.send(message)
+        job: Job = wire.load(_line(self.send_all.__self__))
+        self.steps = job.steps
         self.file = job.file
         self.device = DEVICES[job.device]
         self.flags = 0
         self.opened: set[str] = set()
         os.chdir(job.folder)
         os.environ.update(TMPDIR=job.folder, HOME=job.folder)
+        tempfile.tempdir = None
         for device in DEVICES.values():
             os.environ.update(device.hide if device is not self.device else {})
         sys.argv = [self.file]
@@ -89,20 +99,42 @@ class Session:
         lines = job.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(job.text), None, lines, self.file)
         self._set_limits()
+        if job.is_fenced:
+            landlock.restrict_writes([job.folder])
         if job.seed is not None:
             _seed(job.seed)
         self.capture = Capture(self.give_up)
+        self.children = Children()
+        self.follows: tuple[Any, Any] = (None, None)
+        """What cells have set to follow their code: it follows nothing of the engine's."""
         self.provenance = self._probe()
         warnings.showwarning = self._show_warning
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
         with contextlib.suppress(RuntimeError, ValueError):  # where there is no fork, spawn
             multiprocessing.set_start_method("fork", force=True)
-        sys.addaudithook(_guard(job.root, self.opened))
+        sys.addaudithook(_guard(job, self.opened))
+
+    def run_all(self) -> None:
+        """Run the cells, as far as the first that raises and must not."""
+        for step in self.steps:
+            if step.is_waiting:
+                self.rehearse(step)
+                continue
+            result = self.run(step)
+            self.send(result)
+            if result.error is not None and not step.must_raise:
+                break
+        modules = sorted({name.partition(".")[0] for name in sys.modules})
+        names = self.namer.uses()
+        opened = tuple(sorted(self.opened))
+        self.send(Done(_versions(), self.provenance, opened, tuple(modules), names, self.shapes.seen()))
 
     def run(self, step: Step) -> CellRun:
         """Run one cell and then evaluate what pages claim under it."""
-        start = time.perf_counter()
+        start = perf_counter()
         self.send(Running(step.slug))
+        self.children.begin()
+        self.capture.begin()
         tried = [result for trial in step.trials if self._forks for result in self._tried(trial)]
         facts, drawn = [], ()
         line, raised, number = 1, 0, 0
@@ -121,6 +153,8 @@ class Session:
             self.capture.drain()
             self.capture.add("x", error_text(error))
             figures.discard()
+        if wrong := self.children.settle():
+            self.give_up(wrong)
         return CellRun(
             step.slug,
             tuple(self.capture.take()),
@@ -129,7 +163,7 @@ class Session:
             number if raised else 0,
             raised,
             (*tried, *self._measure_claims(step.claims if not raised or step.must_raise else ())),
-            time.perf_counter() - start,
+            perf_counter() - start,
             self.tracker.take(),
         )
 
@@ -139,14 +173,14 @@ class Session:
             self.send(self.rehearsal.run(step, self.flags))
 
     def send(self, message: Message) -> None:
-        self.writer.write(wire.dump(message).encode() + b"\n")
-        self.writer.flush()
+        """Tell the host; a line begins with what no cell knows, so that what cells write is no message."""
+        self.send_all(b"%b %b\n" % (self.token, wire.dump(message).encode()))
 
     def give_up(self, reason: str) -> None:
         """End this session, saying why."""
-        if os.getpid() == self.capture.pid:
+        if os.getpid() == self.pid:
             self.send(Stopped(reason))
-        os._exit(3)
+        _exit(3)
 
     def _probe(self) -> dict[str, str]:
         """torch, and where this session runs; names the device to the cells, as `TORCHPROOF_DEVICE`."""
@@ -173,8 +207,13 @@ class Session:
         self.flags |= code.co_flags & FUTURES
         before = self.namer.before(statement)
         try:
+            sys.settrace(self.follows[0])
+            sys.setprofile(self.follows[1])
             return eval(code, self.namespace)
         finally:
+            self.follows = sys.gettrace(), sys.getprofile()
+            sys.setprofile(None)
+            sys.settrace(None)
             self.namer.look(step, statement, before)
 
     def _measure_claims(self, claims: tuple[Claim, ...]) -> tuple[Measured, ...]:
@@ -189,6 +228,7 @@ class Session:
             results = tuple(map(self._measure, claims))
             self.capture.take()
             return results
+        threads = workers.release()
         reader, writer = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
@@ -198,11 +238,10 @@ class Session:
                 pipe.write(wire.dump(tuple(map(self._measure, claims))))
             os._exit(0)
         os.close(writer)
-        with open(reader, encoding="utf-8") as pipe:
-            text = pipe.read()
-        os.waitpid(pid, 0)
+        text, is_hung = workers.answer(pid, reader, threads)
         self.capture.take()
-        return wire.load(text) if text else tuple(Measured(claim.kind, claim.source, ENDED) for claim in claims)
+        wrong = HUNG.format(threads - 1) if is_hung else ENDED
+        return wire.load(text) if text else tuple(Measured(claim.kind, claim.source, wrong) for claim in claims)
 
     @property
     def _forks(self) -> bool:
@@ -283,6 +322,12 @@ TRIAL = ".trial"
 """The copy of the working folder, within it."""
 
 ENDED = "ended the process that evaluated it"
+HUNG = "hangs: it is evaluated in a copy of the session, which lacks its {} other threads; compute it in the cell"
+
+
+def _line(connection: socket.socket) -> bytes:
+    with connection.makefile("rb") as stream:
+        return stream.readline()
 
 
 def _truth(value: Any) -> bool | None:
@@ -297,7 +342,7 @@ def _truth(value: Any) -> bool | None:
 
 def _line_of(error: BaseException, file: str, first: int) -> int:
     """Line of the cell, counted from 1, where the error left it; 0 when no frame says so."""
-    if isinstance(error, SyntaxError) and error.filename == file:
+    if type(error) is SyntaxError and error.filename == file:
         return error.lineno or 0
     frames = traceback.walk_tb(error.__traceback__)
     lines = [line for frame, line in frames if frame.f_code.co_filename == file]
@@ -316,12 +361,18 @@ def _seed(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def _guard(root: str, opened: set[str]) -> Any:
-    """An audit hook that keeps the session off the network and notes the project's files it reads."""
+def _guard(job: Job, opened: set[str]) -> Any:
+    """An audit hook that keeps the session off the network and in its folder, and notes the project's files it reads.
+
+    It says so in words; what gets past it, a write of C or of another program, Landlock stops where there is one.
+    """
+    root, writes = job.root, (job.folder + os.sep, *WRITABLE)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str):
             path = os.path.abspath(arguments[0])
+            if arguments[2] & WRITING and not f"{os.path.realpath(path)}/".startswith(writes):
+                raise PermissionError(f"snippets run in a folder of their own, so {path} cannot be written")
             if path.endswith(".pyc"):  # what counts is the source
                 with contextlib.suppress(ValueError):
                     path = importlib.util.source_from_cache(path)
@@ -340,6 +391,9 @@ def _guard(root: str, opened: set[str]) -> Any:
 NOT_READ = (sys.prefix + os.sep, os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
 """Folders below the project's root that are no part of it: the environment, and this engine."""
 
+
+WRITABLE = ("/dev/", "/proc/self/")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 

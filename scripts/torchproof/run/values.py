@@ -12,7 +12,7 @@ from typing import Any
 
 from ..model.runs import Fact
 
-__all__ = ["look", "seen", "text_of"]
+__all__ = ["asked", "is_library", "look", "seen", "text_of"]
 
 WHOLE = 24
 """The most numbers that are shown of a tensor without leaving one out."""
@@ -30,6 +30,28 @@ DTYPES = {"bfloat16": "uint16"}
 """What NumPy calls otherwise than torch."""
 
 
+class _Asked:
+    """A tensor or an array with the attributes that torch and NumPy gave it, not with those of the cells' classes."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __getattr__(self, name: str) -> Any:
+        for cls in type(self.value).__mro__:
+            if is_library(cls) and name in vars(cls):
+                return vars(cls)[name].__get__(self.value, cls)
+        raise AttributeError(name)
+
+
+def asked(value: Any) -> Any:
+    """What to ask about a tensor or an array: itself, unless a cell could have put something in the way."""
+    return value if is_library(type(value)) and not getattr(value, "__dict__", None) else _Asked(value)
+
+
+def is_library(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] in ("torch", "numpy")
+
+
 def look(value: Any, fact: Fact) -> Any:
     """The numbers of a tensor or array as an array over the same memory; None where they cannot be read."""
     numpy = sys.modules.get("numpy")
@@ -38,7 +60,10 @@ def look(value: Any, fact: Fact) -> Any:
     if type(value) is numpy.ndarray:
         return value if value.dtype.char in PLAIN else None
     torch = sys.modules.get("torch")
-    if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter) or value.is_quantized:
+    if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter):
+        return None
+    value = asked(value)
+    if value.is_quantized:
         return None
     try:
         found = _over(numpy, numpy.dtype(DTYPES.get(fact.dtype, fact.dtype)), value, fact)

@@ -16,10 +16,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from ..model import wire
 from ..model.runs import Ended, Started
+from . import landlock
+from .environment import TOKEN
 
 __all__ = ["serve"]
 
@@ -43,43 +47,60 @@ def serve(control: socket.socket) -> None:
     selector.register(control, selectors.EVENT_READ)
     selector.register(woken, selectors.EVENT_READ)
     sessions: dict[int, socket.socket] = {}
+    """By its process, where the host hears of each session's end: no session can write there."""
     while True:
         for key, _ in selector.select():
             if key.fd == woken:
                 os.read(woken, 512)
                 _reap(sessions)
                 continue
-            message, descriptors, *_ = socket.recv_fds(control, 1, 1)
-            if not message:
-                for pid in sessions:
-                    _kill(pid)
-                _sweep(set())
-                shutil.rmtree(Path.cwd(), ignore_errors=True)  # the host may have been killed
-                os._exit(0)
-            connection = socket.socket(fileno=descriptors[0])
-            pid = os.fork()
+            token, descriptors, *_ = socket.recv_fds(control, TOKEN, 2)
+            if not token:
+                _end(sessions)
+            connection, status = (socket.socket(fileno=number) for number in descriptors)
+            try:
+                pid = os.fork()
+            except OSError:  # too many processes, or too little memory: the host hears that nothing started
+                _close(connection, status)
+                continue
             if pid == 0:
-                selector.close()
-                _become_session(connection)
-            sessions[pid] = connection
+                signal.set_wakeup_fd(-1)
+                _close(selector, control, status, *sessions.values())
+                os.close(woken)
+                os.close(wake)
+                _become_session(connection, token)
+            connection.close()
+            sessions[pid] = status
+            _tell(status, Started(pid))
 
 
-def _become_session(connection: socket.socket) -> None:
+def _become_session(connection: socket.socket, token: bytes) -> None:
+    from . import session
+
     os.setsid()
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _adopt_orphans()
     _die_with_parent()
-    _start(connection)
+    session.run_job(connection, token)
 
 
-def _start(connection: socket.socket) -> None:
-    from . import session
+def _end(sessions: Iterable[int]) -> NoReturn:
+    """The host is gone, perhaps killed: take everything along."""
+    for pid in sessions:
+        _kill(pid)
+    _sweep(set())
+    shutil.rmtree(Path.cwd(), ignore_errors=True)
+    os._exit(0)
 
-    stream = connection.makefile("rwb")
-    stream.write(wire.dump(Started(os.getpid())).encode() + b"\n")
-    stream.flush()
-    session.run_job(stream, stream)
+
+def _tell(status: socket.socket, message: Started | Ended) -> None:
+    with contextlib.suppress(OSError):  # the host is gone, or waits no more
+        status.sendall(wire.dump(message).encode() + b"\n")
+
+
+def _close(*opened: socket.socket | selectors.BaseSelector) -> None:
+    for each in opened:
+        each.close()
 
 
 def _reap(sessions: dict[int, socket.socket]) -> None:
@@ -96,8 +117,7 @@ def _reap(sessions: dict[int, socket.socket]) -> None:
             continue  # an orphan of a session that has ended
         _kill(pid)
         _sweep(set(sessions))
-        with contextlib.suppress(OSError):
-            connection.sendall(wire.dump(Ended(os.waitstatus_to_exitcode(status))).encode() + b"\n")
+        _tell(connection, Ended(os.waitstatus_to_exitcode(status)))
         connection.close()
 
 
@@ -126,6 +146,7 @@ def _preload() -> None:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
     importlib.import_module("torchproof.run.session")
+    landlock.is_there()
     if "matplotlib" in sys.modules:
         from . import figures
 
@@ -182,6 +203,9 @@ if __name__ == "__main__":
     if kind == "serve":
         serve(channel)
     else:
+        from . import session
+
         os.setsid()
+        own = channel.recv(TOKEN, socket.MSG_WAITALL)
         _preload()
-        _start(channel)
+        session.run_job(channel, own, Started(os.getpid()))

@@ -1,5 +1,6 @@
 """What was verified, as text and Markdown: a line for each chapter, the counts, the table of all, the recordings."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,7 +107,7 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
     cells: dict[tuple[str, ...], int] = {}
     for recording in made:
         if recording.provenance:
-            facts = (recording.provenance[name] for name in DEVICES[device].provenance)
+            facts = (_literal(recording.provenance[name]) for name in DEVICES[device].provenance)
             word = f"[{recording.word}]({recording.workflow_run})" if recording.is_attested else recording.word
             row = (DEVICES[device].label, *facts, word)
             cells[row] = cells.get(row, 0) + _visible(recording)
@@ -119,6 +120,11 @@ def _recordings_of(device: str, checks: list[ChapterCheck]) -> str:
     head = f"| device | {' | '.join(names)} | recorded | by whom | cells |\n|{' --- |' * (len(names) + 3)} ---: |"
     rows = [f"| {' | '.join(row)} | {count} |" for row, count in sorted(cells.items())]
     return "\n".join([head, *rows, "", text if waiting else f"No cell waits for {DEVICES[device].run}."])
+
+
+def _literal(text: str) -> str:
+    """Text that Markdown leaves as it is: what a machine calls itself is nobody's markup."""
+    return re.sub(r"[^a-zA-Z0-9 .,()·+-]", lambda sign: f"&#{ord(sign[0])};", text)
 
 
 def _recorded_line(snippet: Snippet, made: Recording) -> str:

@@ -1,0 +1,72 @@
+"""Workers: the threads that a session has beside its own, which a fork of it lacks, and waits for.
+
+OpenMP keeps those of a parallel operation (`torch.set_num_threads(2)`), and lets them go when it is asked;
+where others are left, a fork that does nothing at all is taken to hang.
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+from pathlib import Path
+
+__all__ = ["answer", "release"]
+
+PATIENCE = 4
+"""Seconds that a fork may sleep without any work, where the session has threads that it lacks."""
+
+HARD = 2
+"""`omp_pause_hard`."""
+
+
+def release() -> int:
+    """Let OpenMP's threads go; returns how many threads this process has then, 1 where the system does not say."""
+    if _threads() > 1:
+        for library in _libraries():
+            with contextlib.suppress(OSError, AttributeError):  # older than OpenMP 5
+                ctypes.CDLL(library).omp_pause_resource_all(HARD)
+    return _threads()
+
+
+def answer(pid: int, reader: int, threads: int) -> tuple[str, bool]:
+    """What a fork writes, and whether it hung; waits for its end."""
+    parts, idle, worked, is_hung = [], 0, "", False
+    while True:
+        if select.select([reader], [], [], 1 if threads > 1 else None)[0]:
+            parts.append(os.read(reader, 1 << 16))
+            if not parts[-1]:
+                break
+        else:
+            state, used = _work(pid)
+            idle = idle + 1 if state == "S" and used == worked else 0
+            worked = used
+            if idle >= PATIENCE:
+                os.kill(pid, signal.SIGKILL)
+                is_hung = True
+                break
+    os.close(reader)
+    os.waitpid(pid, 0)
+    return b"".join(parts).decode("utf-8") if not is_hung else "", is_hung
+
+
+def _threads() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
+
+
+def _libraries() -> set[str]:
+    """The OpenMP libraries that are loaded."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return {line.split(maxsplit=5)[5] for line in lines if "omp" in line.rpartition("/")[2] and ".so" in line}
+
+
+def _work(pid: int) -> tuple[str, str]:
+    """The state of a process, and the CPU time that it has used, with its children's."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "", ""
+    return fields[0], " ".join(fields[11:15])

@@ -1,0 +1,519 @@
+"""A snippet that attacks the engine changes no file of the project, takes no neighbour with it, and is named."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import processes, wait_for
+from test_isolation import play, started
+from torchproof.compare.transcript import lines_of
+from torchproof.files import sweep, write_whole
+from torchproof.run import landlock
+from torchproof.run.host import Zygote
+
+IS_FENCED = [
+    pytest.param(True, id="Landlock", marks=pytest.mark.skipif(not landlock.is_there(), reason="no Landlock here")),
+    pytest.param(False, id="no Landlock"),
+]
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    """A project of one chapter, and a zygote whose sessions may take five seconds."""
+    root = tmp_path_factory.mktemp("attacked")
+    for file in (
+        "docs/a.md",
+        "snippets/a.py",
+        "snippets/a.cpu.txt",
+        "mkdocs.yml",
+        ".git/config",
+        ".cache/torchproof/x",
+    ):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text("as it was", encoding="utf-8")
+    yield from started(Zygote(root, 5))
+
+
+@pytest.fixture(params=IS_FENCED)
+def zygote(attacked, request):
+    attacked.is_fenced = request.param
+    return attacked
+
+
+@pytest.fixture
+def fenced(attacked):
+    if not landlock.is_there():
+        pytest.skip("no Landlock here")
+    attacked.is_fenced = True
+    return attacked
+
+
+def everything(run):
+    """What a run printed and raised, and how it ended."""
+    return "\n".join([*(line for cell in run.cells.values() for line in lines_of(cell)), str(run.died)])
+
+
+def lines(run, slug="cell-2"):
+    assert run.died is None, run.died
+    return lines_of(run.cells[slug])
+
+
+# --- the project's files ----------------------------------------------------------------------------------------------
+
+WRITES = {
+    "Python": "open({file!r}, 'w').write('forged')",
+    "a child": "import subprocess\nsubprocess.run(['sh', '-c', 'echo forged > \"$1\"', '-', {file!r}])",
+    "C": "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.truncate({file!r}.encode(), 0)\n"
+    "libc.write(libc.open({file!r}.encode(), 1), b'forged', 6)",
+    "a link to it": "import os\nos.symlink({file!r}, 'here')\nopen('here', 'w').write('forged')",
+    "a name in its place": "import os\nopen('new', 'w').write('forged')\nos.rename('new', {file!r})",
+}
+
+
+@pytest.mark.parametrize(
+    "file", ["docs/a.md", "snippets/a.cpu.txt", "mkdocs.yml", ".git/config", ".cache/torchproof/x"]
+)
+@pytest.mark.parametrize("how", WRITES)
+def test_no_session_changes_a_file_of_the_project(fenced, how, file):
+    path = fenced.root / file
+
+    play(fenced, WRITES[how].format(file=str(path)))
+
+    assert path.read_text(encoding="utf-8") == "as it was"
+
+
+@pytest.mark.parametrize("how", ["a child", "C", "a name in its place"])
+def test_where_the_kernel_cannot_keep_it_from_writing_the_session_fails_and_the_file_is_named(attacked, how):
+    attacked.is_fenced = False
+    path = attacked.root / "snippets/a.cpu.txt"
+
+    run = play(attacked, WRITES[how].format(file=str(path)))
+    path.write_text("as it was", encoding="utf-8")
+
+    assert str(run.died) == "a file of the project was written while the session ran: snippets/a.cpu.txt"
+
+
+def test_who_writes_elsewhere_is_told_where_snippets_write(zygote):
+    path = zygote.root / "docs/a.md"
+
+    run = play(zygote, f"open({str(path)!r}, 'a')")
+
+    assert f"PermissionError: snippets run in a folder of their own, so {path} cannot be written" in everything(run)
+    assert path.read_text(encoding="utf-8") == "as it was"
+
+
+def test_a_session_reads_the_project_and_writes_where_it_may(zygote):
+    run = play(
+        zygote,
+        f"""\
+import multiprocessing, os, pathlib, subprocess, tempfile
+import matplotlib.pyplot as plt
+import torch
+print(open({str(zygote.root / "docs/a.md")!r}).read())
+pathlib.Path("deep/down").mkdir(parents=True)
+pathlib.Path("deep/down/file").write_text("x")
+os.rename("deep/down/file", "file")
+with tempfile.NamedTemporaryFile() as file, tempfile.TemporaryDirectory() as folder:
+    file.write(b"x")
+open(os.devnull, "w").write("x")
+subprocess.run(["sh", "-c", "echo x > /dev/null; echo child > \\"$HOME/child\\""], check=True)
+block = multiprocessing.shared_memory.SharedMemory(create=True, size=64)
+block.close()
+block.unlink()
+queue = multiprocessing.Queue()
+worker = multiprocessing.Process(target=queue.put, args=(torch.ones(3).tolist(),))
+worker.start()
+print(queue.get())
+worker.join()
+plt.plot([1, 2]);
+""".replace("import multiprocessing,", "import multiprocessing, multiprocessing.shared_memory,"),
+        "print(sorted(os.listdir()))",
+    )
+
+    assert [line for line in lines(run, "cell-1") if line[0] == "|"] == ["| as it was", "| [1.0, 1.0, 1.0]"]
+    assert lines(run) == ["| ['child', 'deep', 'file']"]
+
+
+# --- the zygote -------------------------------------------------------------------------------------------------------
+
+
+def with_neighbour(zygote, deed):
+    """The runs of an attack and of a session that runs beside it."""
+    beside = []
+    sleep = "open('here', 'w').close()\nimport time\ntime.sleep(4)\nprint('neighbour')"
+    thread = threading.Thread(target=lambda: beside.append(play(zygote, sleep)))
+    thread.start()
+    assert wait_for(lambda: list(Path(zygote.folder.path).glob("*/here")) if zygote.folder else None)
+    attack = play(zygote, deed)
+    thread.join()
+    return attack, beside[0]
+
+
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGSTOP", "SIGTERM"])
+def test_who_attacks_the_zygote_is_named_and_its_neighbour_comes_out_as_ever(zygote, signal):
+    deed = f"import os, signal, time\nos.kill(os.getppid(), signal.{signal})\ntime.sleep(6)"
+
+    begin = time.monotonic()
+    attack, beside = with_neighbour(zygote, deed)
+
+    if zygote.is_fenced and landlock.abi() >= 6:
+        assert "PermissionError: [Errno 1] Operation not permitted" in everything(attack)
+    else:
+        assert str(attack.died) == "the session was lost in the cell 'cell-1': its zygote was killed"
+    assert lines(beside, "cell-1") == ["| neighbour"]
+    assert lines(play(zygote, "print('here')"), "cell-1") == ["| here"]
+    assert time.monotonic() - begin < 600
+
+
+def test_a_session_has_no_descriptor_of_its_neighbours_or_of_the_zygote(zygote):
+    count = """\
+import os
+opened = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+print([os.readlink(path).partition(":")[0] for path in opened if os.path.islink(path)].count("socket"))
+"""
+
+    found, _ = with_neighbour(zygote, count)
+
+    assert lines(found, "cell-1") == ["| 1"], "its own channel"
+
+
+# --- the channel ------------------------------------------------------------------------------------------------------
+
+CHANNEL = "it broke its channel: it wrote to a descriptor that it did not open"
+ALL = "import os\nfor number in range(3, 1100):\n    try:\n        os.write(number, {})\n    except OSError:\n        pass\n"
+FORGED = '{"_": "CellRun", "slug": "cell-1", "outputs": [{"_": "Output", "mark": "|", "text": "forged"}]}\n'
+
+
+@pytest.mark.parametrize("data", [b"{}\n", b"\xff\xfe\n", b"\n", FORGED.encode(), b"x" * 5000 + b"\n"])
+def test_what_a_cell_writes_to_the_channel_is_no_message_and_is_told(zygote, data):
+    run = play(zygote, ALL.format(data))
+
+    assert str(run.died) == f"the session was stopped in the cell 'cell-1': {CHANNEL}"
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "import json\njson.dumps = json.loads = json.JSONEncoder.encode = lambda *a, **k: 'x'",
+        "import os\nos.closerange(3, 900)",
+        "import os\nfor number in range(3, 21):\n    os.dup2(2, number)",
+        "import os\nos._exit = None",
+        "import time, socket\ntime.perf_counter = socket.socket = None",
+        "import builtins\nbuiltins.print = builtins.open = None",
+        "class Loud:\n    def __del__(self): raise ValueError('late')\nkept = Loud()\ndel kept",
+        "import gc, sys\nsys.setrecursionlimit(120)",
+    ],
+)
+def test_what_a_cell_replaces_or_closes_changes_no_message(zygote, deed):
+    run = play(zygote, "said = print", deed, "said('here')")
+
+    assert lines(run, "cell-3") == ["| here"]
+
+
+@pytest.mark.parametrize(
+    ("deed", "says"),
+    [
+        (
+            "import os\nos.closerange(3, 2000)",
+            "the session broke its channel, or the engine in it in the cell 'cell-2'",
+        ),
+        ("import builtins\nbuiltins.len = builtins.tuple = None", "in the cell 'cell-"),
+        ("import sys\nsys.modules[1] = None", "broke what observes it"),
+    ],
+)
+def test_a_cell_that_breaks_the_engine_in_its_session_is_one_problem(zygote, deed, says):
+    run = play(zygote, "1", deed, "print('here')")
+
+    assert says in str(run.died)
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+COUNTING = """\
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+asked = []
+
+class Function(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        asked.append(function)
+        print("function", function)
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+    @property
+    def shape(self):
+        print("shape")
+        return 1 / 0
+
+    def is_contiguous(self):
+        print("contiguous")
+
+class Wrapper(torch.Tensor):
+    @staticmethod
+    def __new__(cls, inner, policy):
+        told = {"dispatch_sizes_strides_policy": policy, "dispatch_device": True, "dispatch_layout": True}
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, **told)
+
+    def __init__(self, inner, policy):
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        asked.append(function)
+        print("dispatch", function)
+        return args[0].inner.shape
+
+class FunctionMode(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        asked.append(function)
+        print("mode", function)
+        return function(*args, **(kwargs or {}))
+
+class DispatchMode(TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        asked.append(function)
+        print("mode", function)
+        return function(*args, **(kwargs or {}))
+
+class Odd:
+    def __getattr__(self, name):
+        print("attribute", name)
+        raise AttributeError(name)
+
+    @property
+    def __class__(self):
+        print("class")
+        return torch.Tensor
+
+    def __eq__(self, other):
+        print("equal")
+        return True
+
+    def __bool__(self):
+        print("true")
+        return True
+
+    __hash__ = None
+
+import numpy
+
+class Array(numpy.ndarray):
+    @property
+    def dtype(self):
+        print("dtype")
+
+    @property
+    def __array_interface__(self):
+        print("interface")
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (
+            "x = torch.ones(2, 3).as_subclass(Function)",
+            ["~ 1 x         Function float32[2, 3]  strides (3, 1)  contiguous"],
+        ),
+        ("x = Wrapper(torch.ones(2), 'sizes')", ["~ 1 x         Wrapper float32[?]  layout opaque"]),
+        ("x = Wrapper(torch.ones(2), 'strides')", ["~ 1 x         Wrapper float32[2]  layout opaque"]),
+        ("x = torch.ones(2)\nx.untyped_storage = x.is_contiguous = lambda *_, **__: print('mine')", None),
+        ("mode = FunctionMode().__enter__()", []),
+        ("mode = DispatchMode().__enter__()", []),
+        ("x = torch.ones(2)\nmode = FunctionMode()\nmode.__enter__();", None),
+        ("x = torch.ones(2)\nmode = DispatchMode()\nmode.__enter__();", None),
+        ("x = Odd()", []),
+        ("x = [Odd()]\nx[0].y if False else 0;", []),
+        ("def f(a: Odd()) -> Odd(): return 1\nx = f(2)", None),
+        ("class Holds:\n    forward = Odd()\n    y = Odd()\nx = Holds()\nx.y;", []),
+        ("x = numpy.ones(3).view(Array)", ["~ 1 x         Array float64[3]  strides (8,)  in bytes  contiguous"]),
+        ("class Loud(Exception):\n    def __str__(self): raise KeyboardInterrupt\nx = Loud()", []),
+    ],
+)
+def test_looking_at_what_a_cell_made_runs_none_of_its_code(fenced, made, shown):
+    run = play(fenced, COUNTING, made, "1;", "said = len(asked)\nsaid")
+
+    if shown is not None:
+        assert [" ".join(line.split()) for line in lines(run)] == [" ".join(line.split()) for line in shown]
+    assert not [line for line in lines(run) if line[0] == "|"]
+    assert lines(run, "cell-3") == []
+    assert lines(run, "cell-4") == ["= 0"]
+
+
+def test_what_follows_a_cells_code_follows_nothing_of_the_engines(fenced):
+    follow = "def follow(frame, event, argument):\n    seen.append(frame.f_code.co_name)\n    return follow\n"
+    start = f"import sys\nseen = []\n{follow}sys.settrace(follow)"
+
+    run = play(
+        fenced, start, "import torch\nx = torch.ones(2)", "sys.settrace(None)\nprint('changes' in seen, 'look' in seen)"
+    )
+
+    assert lines(run, "cell-3") == ["| False False"]
+
+
+# --- threads and processes --------------------------------------------------------------------------------------------
+
+
+def test_a_proof_after_a_parallel_operation_is_evaluated(fenced):
+    cell = "import torch\ntorch.set_num_threads(2)\nx = torch.ones(5_000_000)\ntotal = x.sum()"
+    proofs = ["bool(torch.ones(5_000_000).sum() == total)", "torch.get_num_threads() == 2"]
+
+    run = play(fenced, cell, proofs={"cell-1": proofs})
+
+    assert [proof.problem for proof in run.cells["cell-1"].proofs] == ["", ""]
+
+
+def test_a_proof_that_waits_for_a_thread_of_its_session_is_told_so(fenced):
+    cell = """\
+import threading
+lock, held = threading.Lock(), threading.Event()
+
+def hold():
+    with lock:
+        held.set()
+        threading.Event().wait()
+
+thread = threading.Thread(target=hold, daemon=True)
+thread.start()
+held.wait()
+"""
+    run = play(fenced, cell, "print('goes on')", proofs={"cell-1": ["lock.acquire()"]})
+
+    assert [proof.problem for proof in run.cells["cell-1"].proofs] == [
+        "hangs: it is evaluated in a copy of the session, which lacks its 1 other threads; compute it in the cell"
+    ]
+    assert lines(run) == ["| goes on"]
+
+
+LEFT = {
+    "os.fork\nos.fork()": "os.fork in it made a second session",
+    "os.fork\nif os.fork() == 0:\n    raise SystemExit": "os.fork in it made a second session",
+    "os.fork\nfor _ in range(3):\n    os.fork()": "os.fork in it made a second session",
+    "Popen\nchild = subprocess.Popen(['sleep', '60'])": "it leaves a process behind (sleep)",
+    "Popen\nsubprocess.Popen(['sh', '-c', 'setsid sleep 60 &']).wait()": "it leaves a process behind (sleep)",
+    "Process\nchild = multiprocessing.Process(target=time.sleep, args=(60,))\nchild.start()": "(a copy of the session)",
+}
+
+
+@pytest.mark.parametrize("deed", LEFT)
+def test_what_outlives_its_cell_is_told_with_the_cell(zygote, deed):
+    imports = "import multiprocessing, os, subprocess, threading, time\n"
+
+    run = play(zygote, "print('here')", imports + deed.partition("\n")[2], "print('below')")
+
+    assert str(run.died).startswith("the session was stopped in the cell 'cell-2': ")
+    assert LEFT[deed] in str(run.died)
+
+
+def test_a_thread_that_prints_after_its_cell_is_told(zygote):
+    start = "import threading\nnext_cell = threading.Event()\n"
+    start += "thread = threading.Thread(target=lambda: (next_cell.wait(), print('late')))\nthread.start()"
+
+    run = play(zygote, start, "next_cell.set()\nthread.join()")
+
+    assert str(run.died).endswith("a thread that a cell above started prints in it; join the thread in its own cell")
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "child = os.fork()\nif child == 0:\n    os._exit(0)\nos.waitpid(child, 0);",
+        "subprocess.Popen(['true']);",
+        "subprocess.Popen(['sleep', '0.3']);",
+        "with multiprocessing.Pool(2) as pool:\n    pool.map(abs, [1])",
+        "pool = multiprocessing.Pool(2)\npool.map(abs, [1]);",
+        "child = multiprocessing.Process(target=time.sleep, args=(60,), daemon=True)\nchild.start()",
+        "context = multiprocessing.get_context('spawn')\nqueue = context.SimpleQueue();",
+        "rows = iter(torch.utils.data.DataLoader(range(8), num_workers=2))\nnext(rows);",
+        "thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)\nthread.start()",
+    ],
+)
+def test_workers_that_end_with_their_cell_or_with_the_session_are_nothing_to_tell(zygote, deed):
+    imports = "import multiprocessing, os, subprocess, threading, time\nimport torch\n"
+
+    run = play(zygote, imports + deed, "print('below')")
+
+    assert lines(run) == ["| below"]
+
+
+# --- what a killed run leaves -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path
+
+
+KILLED = "import os, subprocess, sys, time\nfrom torchproof.files import Temporary\nfolder = Temporary()\n{}\n"
+KILLED += "print(folder.path, flush=True)\ntime.sleep(60)"
+
+
+def leave(temporary, more="", *, kill=True):
+    """A process that holds a temporary folder, and the folder; perhaps it is killed."""
+    code = KILLED.format(more)
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ | {"HOME": "/"})
+    folder = Path(holder.stdout.readline().decode().strip())
+    assert folder.parent == temporary.resolve()
+    if kill:
+        holder.kill()
+        holder.wait()
+    return holder, folder
+
+
+def test_the_next_run_takes_away_what_a_killed_one_left_and_what_runs_in_it(temporary):
+    _, folder = leave(temporary, "subprocess.Popen(['sleep', '900'], cwd=folder.path, start_new_session=True)")
+    left = processes(str(folder))
+
+    sweep()
+
+    assert left
+    assert wait_for(lambda: not processes(str(folder)))
+    assert os.listdir(temporary) == []
+
+
+def test_what_a_living_run_holds_stays(temporary):
+    holder, folder = leave(temporary, kill=False)
+
+    sweep()
+
+    assert folder.exists()
+    holder.kill()
+    holder.wait()
+
+
+@pytest.mark.parametrize("name", ["torchproof-abc_def1", "other-1_1_x", "torchproof-1_1_x.txt"])
+def test_what_nobody_of_ours_made_stays(temporary, name):
+    (temporary / name).mkdir()
+
+    sweep()
+
+    assert os.listdir(temporary) == [name]
+
+
+def test_a_folder_whose_lock_another_process_holds_stays_whatever_its_name_says(temporary):
+    holder, folder = leave(
+        temporary, "os.rename(folder.path, folder.path.replace(str(os.getpid()), '4194305'))", kill=False
+    )
+    sweep()
+
+    assert len(os.listdir(temporary)) == 1
+    holder.kill()
+    holder.wait()
+
+
+def test_half_written_drafts_of_killed_runs_go_when_the_file_is_written(tmp_path):
+    (tmp_path / ".a.txt.4194305.77").write_text("half", encoding="utf-8")
+
+    write_whole(tmp_path / "a.txt", "whole")
+
+    assert os.listdir(tmp_path) == ["a.txt"]
