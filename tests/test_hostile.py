@@ -501,9 +501,7 @@ def test_what_nobody_of_ours_made_stays(temporary, name):
 
 
 def test_a_folder_whose_lock_another_process_holds_stays_whatever_its_name_says(temporary):
-    holder, folder = leave(
-        temporary, "os.rename(folder.path, folder.path.replace(str(os.getpid()), '4194305'))", kill=False
-    )
+    holder, _ = leave(temporary, "os.rename(folder.path, folder.path.replace(str(os.getpid()), '4194305'))", kill=False)
     sweep()
 
     assert len(os.listdir(temporary)) == 1

@@ -67,6 +67,8 @@ class Settings:
 
     time_limit: float = 60.0
     """CPU time that a session may take, in seconds."""
+    attested_by: str = ""
+    """The workflow whose signed recordings count as attested; empty where none does."""
     wrong: str = ""
     """What is wrong with the file, and the way out; empty when nothing is. What it says does not count then."""
 
@@ -84,12 +86,16 @@ def settings(root: Path) -> Settings:
         return Settings(wrong=f"cannot be read: {error}; `[tool.torchproof]` is a table of TOML")
     if read.wrong:
         return Settings(wrong=read.wrong)
-    if not isinstance(said, dict) or set(said) - {"time-limit"}:
-        return Settings(wrong=f"says {said!r} of `tool.torchproof`; it is a table, and holds `time-limit` alone")
+    if not isinstance(said, dict) or set(said) - {"time-limit", "attested-by"}:
+        wrong = f"says {said!r} of `tool.torchproof`; it is a table, and holds `time-limit` and `attested-by` alone"
+        return Settings(wrong=wrong)
     limit = said.get("time-limit", Settings.time_limit)
     if type(limit) not in (int, float) or not 0 < limit < float("inf"):
         return Settings(wrong=f"says {limit!r} of `time-limit`; it is a number of seconds above 0")
-    return Settings(float(limit))
+    signer = said.get("attested-by", "")
+    if not isinstance(signer, str):
+        return Settings(wrong=f"says {signer!r} of `attested-by`; it is a workflow, owner/repository/path")
+    return Settings(float(limit), signer)
 
 
 def names(folder: Path, suffix: str) -> list[str]:
