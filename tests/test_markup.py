@@ -31,6 +31,7 @@ TYPED = {
     "a pre of capitals": ("<PRE>tensor([1, 2])</PRE>", HTML),
     "a samp in a sentence": ("It is <samp>3</samp>.", HTML),
     "a code in a sentence": ("It is <code>tensor([1, 2])</code>.", HTML),
+    "a key with an output": ("It printed <kbd>tensor([1])</kbd>.", HTML),
     "a proof as HTML": ('It holds: <code class="proof">1 == 2</code>.', HTML),
     "a value as HTML": ('It is <span class="value">7</span>.', HTML),
     "a verified line": ('<p class="tp-verified">99 outputs compared</p>', HTML),

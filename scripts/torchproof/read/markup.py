@@ -104,7 +104,7 @@ FRONT_ONLY = "does not belong between these lines of dashes: no HTML, no fence, 
 HTML = re.compile(r"<[a-zA-Z/!?](?:[^<>]*>|!?--|\w*)")
 PLAIN = re.compile(
     r"<(?:https?://|mailto:)[^<>\s]*>|<[\w.+-]+@[\w.-]+>|<class '[\w.]+'>|<br ?/?>|<a id=\"[\w.-]+\"></a>"
-    r"|<(kbd|sub|sup)>[^<>`]*</\1>"
+    r"|<(kbd|sub|sup)>[^<>`(\[]{1,20}</\1>"
     r'|^<div class="(?:tp-sheet|grid|grid cards)" markdown>$|^</div>$'
 )
 """HTML that hides nothing and shows no output, and what only looks like HTML."""
