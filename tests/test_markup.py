@@ -113,6 +113,7 @@ HIDING = {
     "a footnote": (f"[^1]: words\n\n    {INDENTED}", "stands in indented code"),
     "a tab": (f'=== "A"\n\n    {INDENTED}', "is a tab, and a tab hides what it holds"),
     "a box of two blanks": (f'!!!  warning "x"\n\n    {INDENTED}', "opens no box"),
+    "a box indented by two": ('  !!! warning "x"\n\n      ' + CELL.replace("\n", "\n      "), "opens no box"),
     "a box without a kind": (f'!!! "x"\n\n    {INDENTED}', "opens no box"),
     "a box of other quotes": (f"!!! warning “x”\n\n    {INDENTED}", "opens no box"),
     "a box that hides": (f'!!! md-toggle "x"\n\n    {INDENTED}', "opens no box"),

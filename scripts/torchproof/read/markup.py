@@ -114,7 +114,7 @@ HARMLESS = re.compile(r"#(?!cell-|error-)[\w.:-]+|\.md-button(?:--primary)?")
 TICKED = re.compile("`[^`]*`")
 MATHS = re.compile(r"(?<![\\$\w])\$(?:\\.|[^$\\])+\$")
 BOX, TAB = re.compile(r" *(?:!!!|\?\?\?)"), re.compile(r' *===[!+]*\s*"')
-OPENS = re.compile(rf' *(?:!!!|\?\?\?\+?) (?:{"|".join(BOXES)}|quote)(?: inline)?(?: end)?(?: +".*")? *$')
+OPENS = re.compile(rf'(?: {{4}})*(?:!!!|\?\?\?\+?) (?:{"|".join(BOXES)}|quote)(?: inline)?(?: end)?(?: +".*")? *$')
 TYPED = re.compile(r'[\w+#.-]*(?: hl_lines="[\d -]*")?$')
 OUTPUT = re.compile(
     r"^[ \t>]*(?:[|=] )?(?:tensor\([-\d\[(]|torch\.Size\(|Traceback \(most recent|>>>|In \[\d*\]:|Out\[\d*\]:)", re.M
