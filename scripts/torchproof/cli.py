@@ -325,14 +325,14 @@ def _chosen(site: Site, expressions: list[str]) -> list[str]:
 
 def _static(site: Site, expressions: list[str], names: list[str]) -> list[Problem]:
     """What is wrong before anything runs: with the chosen chapters, or, if all are chosen, with anything."""
-    found = [problem for problem in site.problems if not expressions or problem.chapter in names]
+    found = site.problems
     try:
         from .builders.maths import wrong_formulas
     except ImportError:  # a machine that records has no builder
-        return found
-    return found + [
-        problem for problem in wrong_formulas(site) if any(part in problem.path for part in expressions or [""])
-    ]
+        pass
+    else:
+        found = [*found, *wrong_formulas(site)]
+    return [problem for problem in found if not expressions or problem.chapter in names]
 
 
 def _side(title: str, lines: list[str]) -> None:

@@ -8,6 +8,7 @@ TeX that math-core does not know, or that is not whole, fails the build at its l
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 from markdown import Extension, Markdown
@@ -60,7 +61,8 @@ def wrong_formulas(site: Site) -> Iterator[Problem]:
             try:
                 rendered(found[0].strip("$"), display=found[0].startswith("$$"))
             except ValueError as error:
-                yield _wrong(found[0], page.file, text, error)
+                chapter = name if name in site.snippets else ""
+                yield replace(_wrong(found[0], page.file, text, error), chapter=chapter)
 
 
 @cache

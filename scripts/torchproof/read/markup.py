@@ -104,7 +104,7 @@ FRONT_ONLY = "does not belong between these lines of dashes: no HTML, no fence, 
 HTML = re.compile(r"<[a-zA-Z/!?](?:[^<>]*>|!?--|\w*)")
 PLAIN = re.compile(
     r"<(?:https?://|mailto:)[^<>\s]*>|<[\w.+-]+@[\w.-]+>|<class '[\w.]+'>|<br ?/?>|<a id=\"[\w.-]+\"></a>"
-    r"|<(kbd|sub|sup)>[^<>`]*</\1>"
+    r"|<(kbd|sub|sup)>[^<>`(\[]{1,20}</\1>"
     r'|^<div class="(?:tp-sheet|grid|grid cards)" markdown>$|^</div>$'
 )
 """HTML that hides nothing and shows no output, and what only looks like HTML."""
@@ -114,7 +114,7 @@ HARMLESS = re.compile(r"#(?!cell-|error-)[\w.:-]+|\.md-button(?:--primary)?")
 TICKED = re.compile("`[^`]*`")
 MATHS = re.compile(r"(?<![\\$\w])\$(?:\\.|[^$\\])+\$")
 BOX, TAB = re.compile(r" *(?:!!!|\?\?\?)"), re.compile(r' *===[!+]*\s*"')
-OPENS = re.compile(rf' *(?:!!!|\?\?\?\+?) (?:{"|".join(BOXES)}|quote)(?: inline)?(?: end)?(?: +".*")? *$')
+OPENS = re.compile(rf'(?: {{4}})*(?:!!!|\?\?\?\+?) (?:{"|".join(BOXES)}|quote)(?: inline)?(?: end)?(?: +".*")? *$')
 TYPED = re.compile(r'[\w+#.-]*(?: hl_lines="[\d -]*")?$')
 OUTPUT = re.compile(
     r"^[ \t>]*(?:[|=] )?(?:tensor\([-\d\[(]|torch\.Size\(|Traceback \(most recent|>>>|In \[\d*\]:|Out\[\d*\]:)", re.M
