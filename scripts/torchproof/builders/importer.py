@@ -217,7 +217,7 @@ LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 def _python(source: str, title: str, notes: list[str]) -> str:
     """The code with IPython's own lines as comments, and no line that begins another cell."""
-    lines = re.sub(r"^# %%", "#  %%", source, flags=re.M).split("\n")
+    lines = re.sub(r"^(\s*#)\s*%%", r"\1 cell: %%", source, flags=re.M).split("\n")
     if _parses(source):
         return "\n".join(lines)
     for number, line in enumerate(lines):
