@@ -84,21 +84,39 @@ class Project:
 
     def run(self, *command: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
         """Run a command of the environment that the tests run in; its output is text, stderr included."""
-        # pytest's and the caller's CI must not decide what a test means
-        inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS")}
-        if nursery.VARIABLE in os.environ:
-            path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
-            inherited["PYTHONPATH"] = os.pathsep.join(path)
         return subprocess.run(
             [str(BIN / command[0]), *command[1:]],
             cwd=cwd or self.root,
-            env=inherited | {"NO_MKDOCS_2_WARNING": "1"} | environment,
+            env=self._environment() | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=900,  # a busy machine is slow
             check=False,
         )
+
+    def kill_at(self, seconds: float, *command: str, **environment: str) -> None:
+        """Run a command, and kill it so many seconds later, unless it has ended."""
+        with subprocess.Popen(
+            [str(BIN / command[0]), *command[1:]],
+            cwd=self.root,
+            env=self._environment() | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _environment(self) -> dict[str, str]:
+        """What commands of the environment of the tests get."""
+        # pytest's and the caller's CI must not decide what a test means
+        inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS")}
+        if nursery.VARIABLE in os.environ:
+            path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
+            inherited["PYTHONPATH"] = os.pathsep.join(path)
+        return inherited | {"NO_MKDOCS_2_WARNING": "1"}
 
 
 @pytest.fixture(scope="session")

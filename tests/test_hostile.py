@@ -1,6 +1,7 @@
 """A snippet that attacks the engine changes no file of the project, takes no neighbour with it, and is named."""
 
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -184,7 +185,7 @@ print([os.readlink(path).partition(":")[0] for path in opened if os.path.islink(
 
 # --- the channel ------------------------------------------------------------------------------------------------------
 
-CHANNEL = "it broke its channel: it wrote to a descriptor that it did not open"
+CHANNEL = "it broke its channel: it wrote to a descriptor of the engine, or replaced a part of it"
 ALL = "import os\nfor number in range(3, 1100):\n    try:\n        os.write(number, {})\n    except OSError:\n        pass\n"
 FORGED = '{"_": "CellRun", "slug": "cell-1", "outputs": [{"_": "Output", "mark": "|", "text": "forged"}]}\n'
 
@@ -224,6 +225,8 @@ def test_what_a_cell_replaces_or_closes_changes_no_message(zygote, deed):
         ),
         ("import builtins\nbuiltins.len = builtins.tuple = None", "in the cell 'cell-"),
         ("import sys\nsys.modules[1] = None", "broke what observes it"),
+        ("import torchproof.run.facts as facts\nfacts.Tracker.changes = lambda *_: [1, 2]", "it broke its channel"),
+        ("import torchproof.model.wire as wire\nwire.dump = lambda _: '[1, 2]'", "it broke its channel"),
     ],
 )
 def test_a_cell_that_breaks_the_engine_in_its_session_is_one_problem(zygote, deed, says):
@@ -515,3 +518,47 @@ def test_half_written_drafts_of_killed_runs_go_when_the_file_is_written(tmp_path
     write_whole(tmp_path / "a.txt", "whole")
 
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+COMMANDS = [
+    ("torchproof", "accept"),
+    ("mkdocs", "build", "--quiet"),
+    ("torchproof", "check", "--no-cache"),
+    ("torchproof", "record", "--device", "test"),
+]
+KILLS = int(os.environ.get("TORCHPROOF_KILLS", "8"))
+CELLS = "# %% One\nprint({0})\n\n# %% Two tags=['test']\nprint({0} + 1)\n"
+
+
+def transcripts(project):
+    """The committed lines of each transcript, by file."""
+    files = {path.name: path.read_text(encoding="utf-8") for path in (project.root / "snippets/a").glob("*.txt")}
+    return {name: [line for line in text.splitlines() if line.startswith("| ")] for name, text in files.items()}
+
+
+def test_runs_that_are_killed_at_any_moment_lose_no_transcript_and_leave_nothing(tmp_path, small_site):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    chance = random.Random(0)
+    small_site.write("docs/a/b.md", "# B\n\n```cell\na/b#one\n```\n\n```cell\na/b#two\n```\n")
+    small_site.write("snippets/a/b.py", CELLS.format(0))
+    here = {"TMPDIR": str(temporary)}
+    begin = time.monotonic()
+    for command in (COMMANDS[0], COMMANDS[3]):
+        assert small_site.run(*command, **here).returncode == 0
+    took = (time.monotonic() - begin) / 2
+
+    possible = {"b.cpu.txt": {"| 0"}, "b.test.txt": {"| 0", "| 1"}}
+    for number in range(1, KILLS + 1):
+        small_site.write("snippets/a/b.py", CELLS.format(number))
+        small_site.kill_at(chance.uniform(0, 1.2 * took), *COMMANDS[number % 4], **here)
+        for name, lines in transcripts(small_site).items():
+            possible[name] |= {f"| {number}", f"| {number + 1}"}
+            assert lines
+            assert set(lines) <= possible[name], f"kill {number}: {name} is torn"
+            assert len(lines) == (2 if "test" in name else 1)
+
+    assert small_site.run("torchproof", "accept", **here).returncode == 0
+    assert wait_for(lambda: not processes(str(temporary)))
+    assert os.listdir(temporary) == []
+    assert list((small_site.root / "snippets").rglob(".*")) == []

@@ -149,10 +149,10 @@ class Zygote:
             return
         try:
             message = wire.load(line.removeprefix(token))
-            if not line.startswith(token) or not isinstance(message, Message):
+            if not line.startswith(token) or not wire.is_typed(message, Message):
                 raise ValueError("it is no message")
         except ValueError:
-            message = Stopped("it broke its channel: it wrote to a descriptor that it did not open")
+            message = Stopped("it broke its channel: it wrote to a descriptor of the engine, or replaced a part of it")
             _kill(heard.pid)
         heard.messages.append(message)
         if isinstance(message, Started):
