@@ -248,6 +248,27 @@ def test_accept_replaces_no_transcript_that_cannot_be_read(project):
     assert [problem.path for problem in said] == [TRANSCRIPT]
 
 
+class Full:
+    """A runner on a full disk."""
+
+    def run(self, job):
+        error = (Output("x", "OSError: [Errno 28] No space left on device"),)
+        return Run({step.slug: CellRun(step.slug, error) for step in job.steps})
+
+
+def test_a_full_disk_is_no_drift_and_nothing_to_accept(project):
+    before = project.read(TRANSCRIPT)
+
+    is_changed, said = accept(Site.read(project.root), Full(), Full(), "a/b")
+
+    assert not is_changed
+    assert project.read(TRANSCRIPT) == before
+    assert {problem.message for problem in said} == {
+        f"the cell '{slug}' found no room: OSError: [Errno 28] No space left on device; free some, or set TMPDIR to another disk"
+        for slug in ("row-plus-column", "sizes-that-never-meet")
+    }
+
+
 def test_accept_writes_a_transcript_anew_that_holds_a_merge_conflict(project):
     project.write(TRANSCRIPT, f"<<<<<<< HEAD\n{project.read(TRANSCRIPT)}=======\n>>>>>>> other\n")
 
