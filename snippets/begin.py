@@ -78,7 +78,7 @@ def shares(table):
     return table / table.sum()
 
 
-for table in [prices, torch.tensor([[1.0, 3.0], [4.0, 4.0], [9.0, 1.0]]), torch.ones(2, 2)]:
+for table in [prices, torch.tensor([[1.0, 3.0], [4.0, -2.0], [9.0, 1.0]]), torch.ones(2, 2)]:
     expected = torch.stack([row / row.sum() for row in table])
     torch.testing.assert_close(shares(table), expected)
 
@@ -100,6 +100,11 @@ def shares(table):
 # %% Wrong: a row where a column is meant tags=["wrong"]
 def shares(table):
     return table / table.sum(dim=1)
+
+
+# %% Wrong: shares of the sizes tags=["wrong"]
+def shares(table):
+    return torch.nn.functional.normalize(table, p=1, dim=1)
 
 
 # %% Wrong: whole numbers tags=["wrong"]
@@ -142,52 +147,57 @@ def cheapest(table):
 
 
 # %% Exercise: walk down to the bottom tags=["exercise"]
-def bottom(start):
-    """The x where (x - 4) ** 2 + 1 is least, found by steps against the gradient."""
+def bottom(height, start):
+    """The x where height(x) is least, found by steps against the gradient."""
     x = torch.tensor(start, requires_grad=True)
     for _ in range(100):
-        loss = (x - 4) ** 2 + 1
-        loss.backward()
+        height(x).backward()
         with torch.no_grad():
             x -= 0.1 * x.grad
     return x.item()
 
 
 for start in [0.0, 3.0, 10.0]:
-    assert abs(bottom(start) - 4) < 1e-3, (start, round(bottom(start), 3))
+    for place in [4.0, -1.0]:
+        found = bottom(lambda x: (x - place) ** 2 + 1, start)
+        assert abs(found - place) < 1e-3, (start, place, round(found, 3))
 
 
 # %% Solution: walk down to the bottom tags=["solution"]
-def bottom(start):
-    """The x where (x - 4) ** 2 + 1 is least, found by steps against the gradient."""
+def bottom(height, start):
+    """The x where height(x) is least, found by steps against the gradient."""
     x = torch.tensor(start, requires_grad=True)
     for _ in range(100):
         x.grad = None
-        loss = (x - 4) ** 2 + 1
-        loss.backward()
+        height(x).backward()
         with torch.no_grad():
             x -= 0.1 * x.grad
     return x.item()
 
 
-print(round(bottom(10.0), 3))
+print(round(bottom(lambda x: (x - 4) ** 2 + 1, 10.0), 3))
+
+
+# %% Wrong: the place of one valley tags=["wrong"]
+def bottom(height, start):
+    return 4.0
 
 
 # %% Wrong: up the hill tags=["wrong"]
-def bottom(start):
+def bottom(height, start):
     x = torch.tensor(start, requires_grad=True)
     for _ in range(100):
         x.grad = None
-        ((x - 4) ** 2 + 1).backward()
+        height(x).backward()
         with torch.no_grad():
             x += 0.1 * x.grad
     return x.item()
 
 
 # %% Wrong: a single step tags=["wrong"]
-def bottom(start):
+def bottom(height, start):
     x = torch.tensor(start, requires_grad=True)
-    ((x - 4) ** 2 + 1).backward()
+    height(x).backward()
     with torch.no_grad():
         x -= 0.1 * x.grad
     return x.item()

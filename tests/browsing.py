@@ -38,6 +38,7 @@ class Web(http.server.ThreadingHTTPServer):
     """The site as GitHub Pages serves it: below /torchproof/, compressed, 404.html for what is not there."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
@@ -61,6 +62,7 @@ class Web(http.server.ThreadingHTTPServer):
 
 class Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         status, body, kind = self.server.body(self.path)
@@ -70,8 +72,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        with contextlib.suppress(ConnectionError):  # the browser has moved on
-            self.wfile.write(body)
+        if self.command != "HEAD":
+            with contextlib.suppress(ConnectionError):  # the browser has moved on
+                self.wfile.write(body)
 
     do_HEAD = do_GET
 

@@ -302,6 +302,20 @@ def test_another_torch_in_the_header_is_no_drift_and_accept_keeps_it(accepted):
     assert accepted.read(file).partition("\n")[0] == text.partition("\n")[0]
 
 
+def test_several_parts_of_names_choose_chapters_and_none_is_passed_over(accepted):
+    for name in ("one", "two", "three"):
+        accepted.write(f"snippets/{name}.py", f'# %% Cell of {name}\nprint("{name}")\n')
+        accepted.write(f"docs/{name}.md", f"# Page\n\n```cell\n{name}#cell-of-{name}\n```\n")
+
+    both = accepted.run("torchproof", "accept", "-k", "one", "-k", "two")
+    unknown = accepted.run("torchproof", "check", "-k", "a/b", "-k", "twoo")
+
+    assert "2 transcripts written" in both.stdout
+    assert not (accepted.root / "snippets/three.cpu.txt").exists()
+    assert (unknown.returncode, unknown.stdout.count("\n")) == (2, 1)
+    assert "no chapter's name contains 'twoo'" in unknown.stdout
+
+
 def test_todays_date_is_refused(accepted):
     before = accepted.read("snippets/a/b.cpu.txt")
     # a clock that shows the same day in every session: time zones alone would show that it is one

@@ -164,7 +164,7 @@ by_library = F.scaled_dot_product_attention(query, key, value, is_causal=True)
 print(torch.allclose(attention(query, key, value), by_library, atol=1e-6))
 
 # %% [markdown]
-# The gradients agree too, in both float sizes and other shapes, and so does a mask of your own in the place of `is_causal`.
+# The gradients agree too, in `float32` and `float64` and other shapes, and so does a mask of your own in the place of `is_causal`.
 
 # %% The gradients agree too tags=["hide-input"]
 cases = 0
@@ -442,7 +442,7 @@ plt.show()
 
 # %% [markdown]
 # The order stays, the differences change: towards 0 the most likely takes all, as in `argmax`, and with a high temperature all become equal.
-# So let it write 32 openings of 50 characters at four temperatures, and ask how many of the words are words of the text.
+# So let it write 50 characters behind each of 32 line breaks, at four temperatures, and ask how many of the words are words of the text.
 # (The page shows what came out in this build; a processor that rounds differently can draw other words.)
 
 # %% Bolder, and less often a word tags=["volatile"]

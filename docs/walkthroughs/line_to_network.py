@@ -5,6 +5,8 @@
 # A straight line through a few measurements answers that (*linear regression*), and finding the line takes the four things that training a large network repeats: a guess, a loss, a gradient, a step.
 # Then a rubber band takes the spring's place, a line fits badly, and a network has to learn where to bend.
 #
+# If you came for a program to copy: [a line in twelve lines](../start.md#twelve-lines-that-learn), [the same line with `nn` and `optim`](#the-same-with-nn-and-optim), [a whole program with training, test, saving and loading](../training/loop.md).
+#
 # ## Eleven measurements
 #
 # The measurements are made up, by a rule that you know: 12 cm without a load, 3 cm more for each newton, and an error of half a centimetre or so.
@@ -229,7 +231,7 @@ plt.show()
 
 # %% [markdown]
 # Each step now follows the sum of all gradients since the start, like a ball that rolls in a bowl without friction: through the lowest point, up the other side, and back.
-# In the last fifty steps it has come no nearer: `max(swings[100:]) - min(swings[100:]) > 1.9`{.proof}.
+# In the last fifty steps it swings as far as in the first, to a fiftieth: `abs(max(swings[100:]) - min(swings[100:]) - max(swings[:50]) + min(swings[:50])) < 0.02`{.proof}.
 #
 # ## The same with nn and optim
 #
@@ -459,7 +461,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # It draws your line (`torch.allclose(hand(fine), two_bends(fine))`{.proof}), and has less than half the loss of the best straight one (`mse_loss(hand(x_held), y_held) < mse_loss(line_held, y_held) / 2`{.proof}).
-# Each of the two hidden units brings one bend; the weights say where it lies and how sharp it is.
+# Each of the two hidden units brings one bend; weights and biases say where it lies and how sharp it is.
 # You need not choose them: they are numbers like slope and rest, and the loop can find them.
 #
 # ## A network learns the curve

@@ -344,7 +344,7 @@ strip = torch.cat([picture, *shown], dim=2)
 show(strip[:, ::2, ::2], "as it was, flip, transposed, rot90")
 
 # %% [markdown]
-# Transposing is not turning: the third picture is the fourth, upside down (`torch.equal(versions["transposed"], versions["rot90, 1"].flip(1))`{.proof}).
+# Transposing is not turning: the third picture is the fourth with its rows in reverse order (`torch.equal(versions["transposed"], versions["rot90, 1"].flip(1))`{.proof}).
 #
 # NumPy has negative strides, so there a quarter turn is a view.
 

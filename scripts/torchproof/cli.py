@@ -118,7 +118,7 @@ def record(root: Path, options: argparse.Namespace) -> int:
 def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -> int:
     """Compare with the recordings of a device, or make them anew: one session at a time, for they share the device."""
     site, device = Site.read(root), options.device
-    names = [name for name in _chosen(site, options.k) if device in site.recordings.get(name, {}) or name == options.k]
+    names = [name for name in _chosen(site, options.k) if device in site.recordings.get(name, {}) or name in options.k]
     written: list[str] = []
 
     def checked(name: str) -> Outcome:
@@ -251,6 +251,25 @@ def claims(root: Path, options: argparse.Namespace) -> int:
     return 0
 
 
+def import_(root: Path, options: argparse.Namespace) -> int:
+    """Turn a notebook, a script or a page with Python fences into a page and a snippet."""
+    from .builders.importer import import_file  # needs jupytext
+
+    try:
+        made = import_file(root, options.file, options.name)
+    except (OSError, ValueError) as error:
+        print(error)
+        return 2
+    for note in made.notes:
+        print(note)
+    print(f"{', '.join(made.files)} written")
+    if made.stored:
+        print(f"{len(made.changed)} of {many(made.stored, 'cell')} no longer give what the file stores")
+    shows = f"torchproof check -k {made.name} shows what differs; " if made.stored else ""
+    print(f"{shows}torchproof accept -k {made.name} takes what comes out here")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     """Long: it lists every option."""
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
@@ -266,15 +285,21 @@ def _parser() -> argparse.ArgumentParser:
         ("explain", explain),
         ("claims", claims),
         ("notebooks", notebooks),
+        ("import", import_),
     ):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
         sub.set_defaults(command=command)
         if name == "explain":
             sub.add_argument("cell", help="chapter#cell, as pages embed it")
+        elif name == "import":
+            sub.add_argument("file", type=Path, help="x.ipynb, x.py or x.md")
+            sub.add_argument("name", nargs="?", default="", help="the chapter's (default: the file's)")
         elif name == "claims":
             sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
         else:
-            sub.add_argument("-k", default="", metavar="EXPR", help="only chapters whose name contains EXPR")
+            sub.add_argument(
+                "-k", action="append", default=[], metavar="EXPR", help="only chapters whose name contains an EXPR"
+            )
         if name == "notebooks":
             sub.add_argument("folder", type=Path, help="where to write them")
         if name == "record":
@@ -298,17 +323,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _chosen(site: Site, expression: str) -> list[str]:
-    names = [name for name in site.snippets if expression in name]
-    if not names:
-        print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, site.snippets)}")
-        sys.exit(2)
-    return names
+def _chosen(site: Site, expressions: list[str]) -> list[str]:
+    """The chapters whose names contain one of the expressions, each of which must be of use."""
+    for expression in expressions or [""]:
+        if not any(expression in name for name in site.snippets):
+            print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, site.snippets)}")
+            sys.exit(2)
+    return [name for name in site.snippets if not expressions or any(part in name for part in expressions)]
 
 
-def _static(site: Site, expression: str, names: list[str]) -> list[Problem]:
+def _static(site: Site, expressions: list[str], names: list[str]) -> list[Problem]:
     """What is wrong before anything runs: with the chosen chapters, or, if all are chosen, with anything."""
-    return [problem for problem in site.problems if not expression or problem.chapter in names]
+    return [problem for problem in site.problems if not expressions or problem.chapter in names]
 
 
 def _side(title: str, lines: list[str]) -> None:

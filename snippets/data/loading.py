@@ -283,10 +283,10 @@ for workers in (0, 2):
     stream = DataLoader(SharedStream(), batch_size=3, num_workers=workers)
     print([batch.tolist() for batch in stream])
 
-# %% What a worker raises, your loop raises
+# %% A worker's error arrives in your loop
 try:
-    list(DataLoader([1, 0], collate_fn=lambda batch: 1 / batch[0], num_workers=1))
-except ZeroDivisionError as error:
+    list(DataLoader([b"\xff"], collate_fn=lambda batch: batch[0].decode(), num_workers=1))
+except RuntimeError as error:
     print(str(error).splitlines()[0])
 
 # %% A script without a guard tags=["raises-exception"]

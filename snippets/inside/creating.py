@@ -235,6 +235,7 @@ def sixteen_terabytes():
 
 assert bytes_of(lambda: nn.Linear(3, 2)) == 32
 assert bytes_of(lambda: nn.Linear(3, 2, dtype=torch.float64)) == 64
+assert bytes_of(lambda: nn.BatchNorm1d(4)) == 32
 assert bytes_of(sixteen_terabytes) == 16 * 10**12
 
 
@@ -247,6 +248,7 @@ def bytes_of(make):
 
 assert bytes_of(lambda: nn.Linear(3, 2)) == 32
 assert bytes_of(lambda: nn.Linear(3, 2, dtype=torch.float64)) == 64
+assert bytes_of(lambda: nn.BatchNorm1d(4)) == 32
 assert bytes_of(sixteen_terabytes) == 16 * 10**12
 
 
@@ -260,6 +262,12 @@ def bytes_of(make):
 def bytes_of(make):
     with torch.device("meta"):
         return sum(4 * p.numel() for p in make().parameters())
+
+
+# %% Wrong: whatever is saved tags=["wrong"]
+def bytes_of(make):
+    with torch.device("meta"):
+        return sum(t.nbytes for t in make().state_dict().values())
 
 
 # %% Wrong: without the biases tags=["wrong"]

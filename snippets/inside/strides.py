@@ -65,7 +65,7 @@ cases = {
     "block.mT": block.mT,
 }
 for name, case in cases.items():
-    print(f"{name:16}{case.stride()!s:12}{merges(case, 0)!s:6}{merges(case, 1)}")
+    print(f"{name:17}{case.stride()!s:12}{merges(case, 0)!s:6}{merges(case, 1)}")
 
 
 # %% The rule against view itself

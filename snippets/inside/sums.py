@@ -38,7 +38,7 @@ def length(x):
     return x.square().sum().sqrt()
 
 
-for x in (torch.tensor([3.0, -4.0]), torch.tensor([3e20, 4e20]), torch.tensor([3e-30, 4e-30]), torch.zeros(2)):
+for x in (torch.tensor([-3.0, -4.0]), torch.tensor([3e20, 4e20]), torch.tensor([3e-30, 4e-30]), torch.zeros(2)):
     expected = torch.linalg.vector_norm(x, dtype=torch.float64).float()
     torch.testing.assert_close(length(x), expected, rtol=1e-5, atol=0)
 
@@ -52,7 +52,7 @@ def length(x):
     return largest * (x / largest).square().sum().sqrt()
 
 
-for x in (torch.tensor([3.0, -4.0]), torch.tensor([3e20, 4e20]), torch.tensor([3e-30, 4e-30]), torch.zeros(2)):
+for x in (torch.tensor([-3.0, -4.0]), torch.tensor([3e20, 4e20]), torch.tensor([3e-30, 4e-30]), torch.zeros(2)):
     expected = torch.linalg.vector_norm(x, dtype=torch.float64).float()
     torch.testing.assert_close(length(x), expected, rtol=1e-5, atol=0)
 
@@ -63,9 +63,17 @@ def length(x):
     return largest * (x / largest).square().sum().sqrt()
 
 
-# %% Wrong: the sign of the largest tags=["wrong"]
+# %% Wrong: the largest with its sign tags=["wrong"]
 def length(x):
-    largest = x.amax().clamp(min=1)
+    largest = x.amax()
+    if largest == 0:
+        return largest
+    return largest * (x / largest).square().sum().sqrt()
+
+
+# %% Wrong: no less than one tags=["wrong"]
+def length(x):
+    largest = x.abs().amax().clamp(min=1)
     return largest * (x / largest).square().sum().sqrt()
 
 

@@ -251,6 +251,7 @@ assert share_a_number(grid, turned)
 assert share_a_number(grid, window)
 assert not share_a_number(grid, grid.clone()), "equal numbers in other places"
 assert not share_a_number(grid[:, 0], grid[:, 1]), "one storage, other places"
+assert not share_a_number(board[:, 0], board[:, 1]), "and equal numbers"
 
 
 # %% Solution: do they share a number? tags=["solution"]
@@ -271,6 +272,11 @@ def share_a_number(a, b):
 # %% Wrong: equal numbers tags=["wrong"]
 def share_a_number(a, b):
     return bool(torch.isin(a, b).any())
+
+
+# %% Wrong: equal numbers in one storage tags=["wrong"]
+def share_a_number(a, b):
+    return shares(a, b) and bool(torch.isin(a, b).any())
 
 
 # %% Wrong: the places of a copy tags=["wrong"]

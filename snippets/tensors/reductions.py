@@ -331,8 +331,8 @@ def topk_accuracy(votes, truth, k):
 
 
 # %% Exercise: a mean that skips padding tags=["exercise"]
-sentences = torch.tensor([[1.0, 9.0, 9.0, 9.0], [5.0, 9.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
-lengths = torch.tensor([2, 1, 0])
+sentences = torch.tensor([[1.0, 9.0, 9.0, 9.0], [5.0, 0.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
+lengths = torch.tensor([2, 2, 0])
 
 
 def masked_mean_spec(t, lengths):
@@ -365,6 +365,12 @@ def masked_mean(t, lengths):
     return (t * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
+# %% Wrong: whatever is not zero tags=["wrong"]
+def masked_mean(t, lengths):
+    kept = t * (torch.arange(t.size(1)) < lengths[:, None])
+    return kept.sum(dim=1) / (kept != 0).sum(dim=1).clamp(min=1)
+
+
 # %% Wrong: nothing divided by nothing tags=["wrong"]
 def masked_mean(t, lengths):
     mask = torch.arange(t.size(1)) < lengths[:, None]
@@ -392,9 +398,8 @@ def group_softmax(x, group, count):
     return e / total[group]
 
 
-strong = goals * 100
-torch.testing.assert_close(group_softmax(goals, team, 4), group_softmax_spec(goals, team))
-torch.testing.assert_close(group_softmax(strong, team, 4), group_softmax_spec(strong, team))
+for x in (goals, 100 * goals, -200 * goals):
+    torch.testing.assert_close(group_softmax(x, team, 4), group_softmax_spec(x, team))
 
 
 # %% Solution: softmax within groups tags=["solution"]
@@ -406,14 +411,20 @@ def group_softmax(x, group, count):
     return e / total[group]
 
 
-strong = goals * 100
-torch.testing.assert_close(group_softmax(goals, team, 4), group_softmax_spec(goals, team))
-torch.testing.assert_close(group_softmax(strong, team, 4), group_softmax_spec(strong, team))
+for x in (goals, 100 * goals, -200 * goals):
+    torch.testing.assert_close(group_softmax(x, team, 4), group_softmax_spec(x, team))
 
 
 # %% Wrong: the largest of all tags=["wrong"]
 def group_softmax(x, group, count):
     e = (x - x.max()).exp()
+    return e / torch.zeros(count).index_add(0, group, e)[group]
+
+
+# %% Wrong: the zeros take part tags=["wrong"]
+def group_softmax(x, group, count):
+    largest = torch.zeros(count).scatter_reduce(0, group, x, "amax")
+    e = (x - largest[group]).exp()
     return e / torch.zeros(count).index_add(0, group, e)[group]
 
 

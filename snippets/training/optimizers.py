@@ -314,6 +314,7 @@ def check_clip(clip):
         (3.0, [[2.0], [4.0, 4.0]]),
         (1.0, [[0.3], [0.0, 0.4]]),
         (1.0, [[0.0], [0.0, 0.0]]),
+        (1.0, []),
     ]:
         mine, theirs = (nn.ParameterList(torch.zeros(len(g)) for g in [*gradients, [0.0]]) for _ in range(2))
         for a, b, g in zip(mine, theirs, gradients):  # the last one gets no gradient
@@ -331,13 +332,21 @@ check_clip(clip)
 def clip(parameters, max_norm):
     """Shrink all gradients by one factor, so that their common norm is `max_norm` at most."""
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    norm = sum(g.square().sum() for g in gradients) ** 0.5
     if norm > max_norm:
         for g in gradients:
             g *= max_norm / norm
 
 
 check_clip(clip)
+
+
+# %% Wrong: no gradient at all is an error tags=["wrong"]
+def clip(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    for g in gradients:
+        g *= max_norm / norm.clamp(min=max_norm)
 
 
 # %% Wrong: always shrunk tags=["wrong"]
