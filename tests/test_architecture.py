@@ -100,7 +100,7 @@ SIZES = {
 measure 200, the command line and pytest as doors 300, watching limits and the cache's dependencies 100, values in
 sentences 60, exercises 110, titles of errors 75, proofs that cannot fail and weak ones 110, the reviewer's list 90,
 cheap forks 15, errors looked up 30, what other versions of torch do otherwise 145, the
-numbers in tensors for the X-ray 130: read from memory, so that no operation starts, files that are no text 85,
+numbers in tensors for the X-ray 130: read from memory, so that no operation starts, files that are no text, and no room for any, 110,
 shapes that comments say 160: the session alone sees those within functions, reports of
 old idioms and of the tutorials 20, the door to importing 20, whose the names of torch in cells are 310: only the
 session knows the types, whether a recording is signed 80, what only editors take for a cell 15,

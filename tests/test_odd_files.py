@@ -4,9 +4,10 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
-from conftest import Project, write_small_site
+from conftest import BIN, Project, write_small_site
 from torchproof.compare.accept import accept
 from torchproof.compare.site import Site
 from torchproof.files import settings
@@ -247,6 +248,27 @@ def test_accept_replaces_no_transcript_that_cannot_be_read(project):
     assert [problem.path for problem in said] == [TRANSCRIPT]
 
 
+class Full:
+    """A runner on a full disk."""
+
+    def run(self, job):
+        error = (Output("x", "OSError: [Errno 28] No space left on device"),)
+        return Run({step.slug: CellRun(step.slug, error) for step in job.steps})
+
+
+def test_a_full_disk_is_no_drift_and_nothing_to_accept(project):
+    before = project.read(TRANSCRIPT)
+
+    is_changed, said = accept(Site.read(project.root), Full(), Full(), "a/b")
+
+    assert not is_changed
+    assert project.read(TRANSCRIPT) == before
+    assert {problem.message for problem in said} == {
+        f"the cell '{slug}' found no room: OSError: [Errno 28] No space left on device; free some, or set TMPDIR to another disk"
+        for slug in ("row-plus-column", "sizes-that-never-meet")
+    }
+
+
 def test_accept_writes_a_transcript_anew_that_holds_a_merge_conflict(project):
     project.write(TRANSCRIPT, f"<<<<<<< HEAD\n{project.read(TRANSCRIPT)}=======\n>>>>>>> other\n")
 
@@ -268,3 +290,42 @@ def test_a_build_ends_with_problems_and_waits_for_no_pipe(project):
     assert "docs/pipe.md:1: is a pipe, a socket or a device, and no file; remove it" in built.stdout
     assert "docs/link.md:1: is a link that leads to no file; mend it, or delete it" in built.stdout
     assert "Traceback" not in built.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "says"),
+    [
+        ("PYTHONIOENCODING=ascii torchproof check", 1, "\\u2026"),
+        ("torchproof check > /dev/full", 2, "torchproof: [Errno 28] No space left on device; see that there is room"),
+        ("TMPDIR=/no/such/folder torchproof check", 1, "docs/a/b.md"),
+    ],
+    ids=["a terminal without UTF-8", "a full disk", "no folder for temporary files"],
+)
+def test_a_report_is_never_a_traceback(project, command, status, says):
+    project.replace(PAGE, "a/b#row-plus-column", "a/b#row…")
+    project.write(SNIPPET, "# no cell, so nothing runs\n")
+
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=project.root,
+        env=os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == status, done.stdout
+    assert says in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_who_reads_no_further_gets_no_traceback(project):
+    project.write(SNIPPET, "# no cell, so nothing runs\n")
+    command = [BIN / "torchproof", "check"]
+    with subprocess.Popen(command, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as done:
+        done.stdout.close()
+
+        said = done.stderr.read()
+
+    assert said == ""

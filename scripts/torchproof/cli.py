@@ -1,6 +1,7 @@
 """The command line: check, accept, record, explain, claims, notebooks."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +37,19 @@ def main(arguments: list[str] | None = None) -> int:
         root = find_root(options.root)
     except FileNotFoundError as error:
         parser.error(str(error))
-    return options.command(root, options)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 spells the rest
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = options.command(root, options)
+        print(end="", flush=True)
+        return status
+    except BrokenPipeError:  # `torchproof check | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"torchproof: {error}; see that there is room, and that it can be written to", file=sys.stderr)
+        return 2
 
 
 def check(root: Path, options: argparse.Namespace) -> int:

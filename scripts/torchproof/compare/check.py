@@ -198,7 +198,10 @@ class Comparison:
             run = self.run.cells.get(cell.slug)
             if run is None:
                 return
-            if run.error is not None and not cell.must_raise:
+            if FULL in (run.error or ""):
+                message = f"the cell '{cell.slug}' found no room: {run.error}; free some, or set TMPDIR to another disk"
+                yield self.about(cell, message, line=run.line)
+            elif run.error is not None and not cell.must_raise:
                 yield self.about(cell, f"the cell '{cell.slug}' raises {run.error}{_way_out(run.error)}", line=run.line)
             elif run.error is None and cell.must_raise:
                 tag = "exercise" if "exercise" in cell.tags else "raises-exception"
@@ -368,6 +371,9 @@ class Comparison:
                 yield self.about(cell, message, diff=diff)
                 return
 
+
+FULL = "[Errno 28]"
+"""What a full disk raises, and no lesson."""
 
 SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|ended the process")
 """What is wrong with a wrong answer itself."""
