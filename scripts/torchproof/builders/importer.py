@@ -106,7 +106,7 @@ def _parts(file: Path, notes: list[str]) -> Iterator[_Code | str]:
     heading, seen = "Start", set()
     for kind, source, stored in _cells(file):
         if kind != "code":
-            if source := source.strip("\n"):
+            if source := _without_html(source.strip("\n")):
                 found = HEADING.findall(source)
                 heading = "".join(found[-1]) if found else heading
                 yield source
@@ -193,6 +193,26 @@ UNDERLINED = re.compile(r"^(\S.*)\n([=\-~^\"*#+])\2{2,} *$", re.M)
 BOX = re.compile(r"^\.\. (note|warning|tip|important)::\n+((?:[ \t]+\S.*\n?|\n(?=[ \t]))+)", re.M)
 LEVEL = {"=": "#", "-": "##", "~": "###", "^": "###"}
 
+
+def _without_html(text: str) -> str:
+    """Links, pictures and emphasis as Markdown; other HTML stays, and the check says what a page may not hold."""
+    for pattern, made in HTML:
+        text = pattern.sub(made, text)
+    return text
+
+
+def _picture(found: re.Match[str]) -> str:
+    said = dict(re.findall(r"""\b(src|alt)=["']([^"']*)""", found[0]))
+    return f"![{said.get('alt', '')}]({said.get('src', '')})"
+
+
+HTML = (
+    (re.compile(r"<img\b[^>]*>"), _picture),
+    (re.compile(r"""<a\b[^>]*?\bhref=["']([^"']*)["'][^>]*>(.*?)</a>""", re.S), r"[\2](\1)"),
+    (re.compile(r"<(b|strong)>(.*?)</\1>", re.S), r"**\2**"),
+    (re.compile(r"<(i|em)>(.*?)</\1>", re.S), r"*\2*"),
+    (re.compile(r"<(code|tt)>([^<`]*)</\1>"), r"`\2`"),
+)
 
 # --- code -------------------------------------------------------------------------------------------------------------
 
