@@ -14,7 +14,7 @@ def code(source, *outputs, count=1):
 
 NOTEBOOK = [
     v4.new_markdown_cell(
-        "Tensors\n=======\n\nWhat they <em>are</em>: <a target='_x' href='https://a.b/c'><img src='x.png' alt='x' width=3></a>"
+        "Tensors\n=======\n\nWhat they <em>are</em>: <a target='_x' href='https://a.b/c'><img src='https://a.b/x.png' alt='x' width=3></a>"
     ),
     code("%matplotlib inline\nimport torch"),
     code(
@@ -75,7 +75,7 @@ def test_a_notebook_becomes_a_page_and_a_snippet_and_the_check_says_what_no_long
     assert "a cell of bash stays in the page" in done.stdout
     assert "1 of 7 cells no longer give what the file stores" in done.stdout
     assert site.read("docs/old_course.md").startswith(
-        "Tensors\n=======\n\nWhat they *are*: [![x](x.png)](https://a.b/c)\n\n```cell\nold_course#tensors\n```\n"
+        "Tensors\n=======\n\nWhat they *are*: [![x](https://a.b/x.png)](https://a.b/c)\n\n```cell\nold_course#tensors\n```\n"
     )
     assert "```bash\nls\n```" in site.read("docs/old_course.md")
     snippet = site.read("snippets/old_course.py")

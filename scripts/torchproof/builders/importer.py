@@ -122,9 +122,10 @@ def _parts(file: Path, notes: list[str]) -> Iterator[_Code | str]:
 
 def _cells(file: Path) -> Iterator[tuple[str, str, tuple[Output, ...] | None]]:
     """Kind, text and stored outputs of each cell."""
-    text, line = read_text(file)
-    if line:
-        raise ValueError(f"{file.name}:{line}: not UTF-8; save the file as UTF-8")
+    read = read_text(file)
+    if read.wrong:
+        raise ValueError(f"{file.name}:{read.line}: {read.wrong}")
+    text = read.text
     if file.suffix == ".md":
         end = 0
         for fence in FENCE.finditer(text):

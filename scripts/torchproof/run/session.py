@@ -96,8 +96,7 @@ class Session:
         self.namer = Namer(self.namespace, self.file)
         self.shapes = Shapes(job.asked, job.text)
         self.rehearsal = Rehearsal(self.namespace, self.file, job.steps)
-        lines = job.text.splitlines(keepends=True)
-        linecache.cache[self.file] = (len(job.text), None, lines, self.file)
+        linecache.cache[self.file] = (len(job.text), None, job.text.splitlines(keepends=True), self.file)
         self._set_limits()
         if job.is_fenced:
             landlock.restrict_writes([job.folder])
