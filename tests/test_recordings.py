@@ -891,7 +891,7 @@ def test_what_a_machine_calls_itself_is_no_markup(chapter):
     row = [cell.text for cell in parse_html(chapter.read("site/v/index.html")).all("tr")[-1].all("td")]
 
     assert row[2] == name
-    assert len(row) == 7
+    assert len(row) == 8
     assert not [tag for tag in shown.all("b") if "onclick" in tag.attributes]
     assert "<b onclick" not in chapter.read("site/v/index.html") + chapter.read("site/a/b/index.html")
 

@@ -269,7 +269,7 @@ def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = Non
     if cell.is_volatile:
         return normalised(old) == normalised(new)
     exact = is_canonical() if exact is None else exact
-    return len(old) == len(new) and all(_alike(*lines, exact=exact) for lines in zip(old, new, strict=True))
+    return not exact and len(old) == len(new) and all(map(_alike, old, new))
 
 
 def normalised(lines: list[str]) -> list[str]:
@@ -320,51 +320,27 @@ def is_canonical() -> bool:
     return bool(re.search(r"\bavx2\b", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
 
 
-def _alike(old: str, new: str, *, exact: bool) -> bool:
-    if old[:1] == new[:1] == "#":
-        return _drawn_alike(old, new, exact=exact)
-    return old == new or (not exact and _close(old, new))
+def _alike(old: str, new: str) -> bool:
+    """Whether two lines say the same where numbers do not come out to the last digit.
 
-
-def _drawn_alike(old: str, new: str, *, exact: bool) -> bool:
-    """Whether two lines of figures tell of what looks the same: words alike, places and colours a step or two away.
-
-    What is drawn is rounded when it is told, and rounding has borders: a last digit may move a place by a step.
-    Where numbers do not come out to the last digit, curves of what was trained run elsewhere: only words are compared.
+    Curves of what was trained run elsewhere there: of what is drawn, only words and counts are compared.
     """
-    (said, was), (says, now) = map(_drawn, (old, new))
-    is_near = all(abs(a - b) <= step for (a, step), (b, _) in zip(was, now, strict=False))
-    return said == says and (is_near or not exact)
+    if old[:1] == new[:1] == "#":
+        return _undrawn(old) == _undrawn(new)
+    return _close(old, new)
 
 
-def _drawn(line: str) -> tuple[str, list[tuple[float, float]]]:
-    """What a line of a figure says beside its places, ends and colours; and these, each with how far it may be off."""
-    found: list[tuple[float, float]] = []
+def _undrawn(line: str) -> str:
+    """What a line of a figure says beside its places, ends and colours."""
+    return DRAWN.sub(lambda found: "…" if found.lastgroup else found[0], line)
 
-    def note(match: re.Match[str]) -> str:
-        if place := match["place"]:
-            found.extend((float(end), PERCENT) for end in place.split(","))
-        elif ends := match["ends"]:
-            low, high = map(float, ends.split(" … "))
-            found.extend((end, abs(high - low) * PERCENT / 100) for end in (low, high))
-        elif colour := match["colour"]:
-            found.extend((int(colour[k : k + 2], 16), SHADES) for k in (0, 2, 4))
-        else:
-            return match[0]
-        return "…"
-
-    return DRAWN.sub(note, line), found
-
-
-PERCENT, SHADES = 2, 4
-"""How far something drawn may be off: in percent of the axes, and of 255 shades of a colour."""
 
 DRAWN = re.compile(
     r"""'(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | \#(?P<colour>[0-9a-f]{6})\b
     | (?<=\s)(?: (?P<place>-?\d+,-?\d+)(?!\S) | (?P<ends>-?[\d.]+(?:e[-+]\d+)?\s…\s-?[\d.]+(?:e[-+]\d+)?) )""",
     re.X,
 )
-"""What a line of a figure quotes, and the numbers that may be off."""
+"""What a line of a figure quotes, and the numbers in it."""
 
 
 def _close(old: str, new: str) -> bool:

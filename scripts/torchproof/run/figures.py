@@ -1,7 +1,7 @@
 """Figures: what a cell left open in pyplot, as SVG that follows the page's colours, and what is plotted, as facts.
 
 Facts are what a reader sees: places in percent of their axes, ends of axes, colours, words. Places and colours are
-rounded and few, so that a line can be reviewed; `compare/transcript.py` lets each be a step or two away.
+rounded and few, so that a line can be reviewed, and the last digits of a number do not count.
 """
 
 import base64
