@@ -7,9 +7,6 @@ shelf = torch.arange(6)
 table = shelf.view(2, 3)
 regrouped = table.view(3, 2)
 turned = table.t()
-print(table)
-print(regrouped)
-print(turned)
 
 # %% Four questions about size
 readings = torch.arange(24).view(2, 3, 4)  # (sensor, day, hour)
