@@ -4,15 +4,29 @@ import torch
 prices = torch.tensor([[2.0, 3.0, 4.0], [1.0, 0.0, 5.0]])
 prices
 
+# %% Number, row, table, stack
+number = torch.tensor(7)
+row = torch.tensor([7, 8])
+table = torch.tensor([[7, 8], [9, 10]])
+stack = torch.tensor([[[7, 8], [9, 10]], [[1, 2], [3, 4]]])
+print(number.ndim, row.ndim, table.ndim, stack.ndim)
+
+# %% Zeros
+torch.zeros(2, 3)
+
+# %% Ones
+torch.ones(3)
+
+# %% Counting
+torch.arange(0, 10, 2)
+
+# %% Chance
+torch.manual_seed(0)
+torch.rand(2, 3)
+
 # %% What a tensor says of itself
 print(prices.shape)
 print(prices.dtype)
-
-# %% Zeros, ones, steps, chance
-torch.manual_seed(0)
-print(torch.zeros(2, 3))
-print(torch.arange(5))
-print(torch.rand(2).shape)
 
 # %% Whole numbers have no mean tags=["raises-exception"]
 torch.tensor([1, 2, 4]).mean()
@@ -25,6 +39,12 @@ print(prices[1, 2])
 # %% Those that pass a test
 print(prices > 2)
 print(prices[prices > 2])
+
+# %% A part is no copy
+whole = torch.zeros(3)
+part = whole[1:]
+part[0] = 7
+print(whole)
 
 # %% A number for all
 prices * 2
@@ -78,9 +98,9 @@ def shares(table):
     return table / table.sum()
 
 
-for table in [prices, torch.tensor([[1.0, 3.0], [4.0, -2.0], [9.0, 1.0]]), torch.ones(2, 2)]:
-    expected = torch.stack([row / row.sum() for row in table])
-    torch.testing.assert_close(shares(table), expected)
+for sample in [prices, torch.tensor([[1.0, 3.0], [4.0, -2.0], [9.0, 1.0]]), torch.ones(2, 2)]:
+    expected = torch.stack([line / line.sum() for line in sample])
+    torch.testing.assert_close(shares(sample), expected)
 
 
 # %% Solution: shares of each row tags=["solution"]

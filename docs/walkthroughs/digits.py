@@ -33,13 +33,21 @@ print(f"{labels[0] = }")
 # Squint, and the 0 is there, with its hole in the middle.
 # The scans were 32 by 32 dots, black or white; each number counts the black ones in a block of 4 by 4, so they go from 0 (`pixels.min() == 0`{.proof}) to 16 (`pixels.max() == 16`{.proof}).
 #
-# In memory it is 65 numbers from one picture to the next (`pixels.stride() == (65, 8, 1)`{.proof}), since scikit-learn read a table whose last column holds the answers (`pixels[:9].as_strided((9,), (65,), 64).equal(labels[:9].double())`{.proof}); the pictures are [a view](../tensors/memory.md) of the other 64.
-#
-# People see better than they read tables, so lay the first forty out as one picture.
+# People see better than they read tables, so let matplotlib draw it.
+
+# %% The zero, drawn
+import matplotlib.pyplot as plt
+
+plt.figure(figsize=(1.6, 1.6))
+plt.imshow(pixels[0], cmap="gray_r")
+plt.axis("off")
+plt.show()
+
+# %% [markdown]
+# Now the first forty, laid out as one picture.
 # Each gets a frame of white, which makes it 10 by 10; four rows of ten of them are 40 by 100 pixels.
 
 # %% Forty pictures in one
-import matplotlib.pyplot as plt
 import torch.nn.functional as F
 
 framed = F.pad(pixels[:40], (1, 1, 1, 1))  # (40, 10, 10)
@@ -98,6 +106,10 @@ print(flat.shape, flat.data_ptr() == x.data_ptr())
 # `x` has the shape that the convolutions below expect: colours would be three channels, grey is one.
 # `flat` takes each picture as 64 numbers in a row.
 # Both read [the same memory](../tensors/memory.md), so there is no second copy.
+#
+# ??? info "65 numbers from one picture to the next"
+#
+#     `pixels` is [a view](../tensors/memory.md), too: scikit-learn read a table of 64 numbers and the answer in each row, so the next picture begins 65 numbers further (`pixels.stride() == (65, 8, 1)`{.proof}).
 #
 # ## Three piles
 #

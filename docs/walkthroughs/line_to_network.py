@@ -77,7 +77,9 @@ loss
 # ## Which way is better
 #
 # Raise the slope by a tiny $d$, and each guess rises by $d$ times its load.
-# Its squared error changes by $2 \cdot \text{error} \cdot \text{load} \cdot d$, and the loss by the mean of these.
+# So its error grows by $\text{load} \cdot d$, and its squared error from $\text{error}^2$ to $(\text{error} + \text{load} \cdot d)^2$.
+# Multiply that out, and the middle term, which comes twice, is $2 \cdot \text{error} \cdot \text{load} \cdot d$; the last one has $d^2$, which is so small for a tiny $d$ that it is dropped.
+# The loss changes by the mean of the middle terms.
 # What stands before the $d$ is the **gradient** of the slope.
 # For the rest, which moves all guesses by the same amount, the load drops out.
 
@@ -127,7 +129,7 @@ print(((rest + slope * load - length) ** 2).mean())
 # The loss fell from `loss.item():.2f`{.value} to `((rest + slope * load - length) ** 2).mean().item():.2f`{.value}.
 #
 # [`no_grad`](../autograd/switches.md#no_grad-nothing-is-written-down) says that the step is no part of the calculation.
-# Without it, `slope -= …` raises, as [the ball](ball.py) shows.
+# Without it, `slope -= …` raises; [The ball](ball.py), another walk-through, shows the error.
 # `slope = slope - …` raises nothing there and then: it puts the result of a subtraction in the place of your marked number (`not (slope - 0.05).is_leaf`{.proof}), `backward` stores no gradient in it, and the next step finds `None`.
 #
 # The next step needs the gradient at the new place.
@@ -193,7 +195,7 @@ best
 #
 # With many more measurements it comes nearer to the truth, provided that their errors are zero on average.
 # Those of `randn` are.
-# The tutorial whose steps this page follows took `rand`, which has no negative numbers.
+# Many examples take `rand`, which has no negative numbers.
 
 # %% Errors that only push up
 torch.manual_seed(0)
@@ -312,17 +314,8 @@ plt.show()
 # %% [markdown]
 # It is a narrow valley.
 # The first step goes to its floor, and the others creep along it.
-# The second derivatives of the loss, a table of two by two, say how it is bent.
-# The two eigenvalues of that table are numbers for two directions: how strongly it is bent where it is flattest, along the valley, and where it is steepest, across.
-
-# %% Thirty-six times as steep across
-curvature = 2 * columns.T @ columns / 11
-flat, steep = torch.linalg.eigvalsh(curvature)
-print(f"{flat:.3f} {steep:.3f}")
-
-# %% [markdown]
-# A step with rate 0.05 removes 0.05 · `steep.item():.3f`{.value}, that is `5 * steep.item():.0f`{.value} %, of what is wrong across the valley, but only 0.05 · `flat.item():.3f`{.value}, that is `5 * flat.item():.1f`{.value} %, of what is wrong along it.
-# A larger rate would be faster along, but not across: at 2 / `steep.item():.3f`{.value} = `2 / steep.item():.4f`{.value}, a step overshoots by as much as was missing.
+# A step with rate 0.05 removes `5 * torch.linalg.eigvalsh(2 * columns.T @ columns / 11)[1].item():.0f`{.value} % of what is wrong across the valley, but only `5 * torch.linalg.eigvalsh(2 * columns.T @ columns / 11)[0].item():.1f`{.value} % of what is wrong along it.
+# A larger rate would be faster along, but across it steps too far.
 
 # %% A little too much is far too much
 for rate in (0.10, 0.11):
@@ -345,10 +338,10 @@ for rate in (0.10, 0.11):
 # %% In standard units the valley is round
 standard = (load - load.mean()) / load.std(correction=0)
 standard_columns = torch.stack([standard, torch.ones(11)], dim=1)
-torch.linalg.eigvalsh(2 * standard_columns.T @ standard_columns / 11)
+print(standard)
 
 # %% [markdown]
-# All directions are equally steep, and with rate 0.5, as 0.5 · 2 is 1, one step removes all that is wrong.
+# All directions are equally steep now, and with rate 0.5 one step removes all that is wrong.
 
 # %% One step instead of five hundred
 line = torch.zeros(2, requires_grad=True)
@@ -361,6 +354,19 @@ with torch.no_grad():
 # %% [markdown]
 # This is the best line, in other units: `torch.allclose(standard_columns @ line, columns @ best)`{.proof}.
 # A network has no such magic rate, but its valleys can be narrow too, and standard units are a cheap way to widen them.
+#
+# ??? info "How narrow the valley is, in numbers"
+#
+#     The second derivatives of the loss, a table of two by two, say how it is bent.
+#     Its two eigenvalues say how strongly along the valley, where it is flattest, and across, where it is steepest.
+#
+#     ```table
+#     with loads in newtons | torch.linalg.eigvalsh(2 * columns.T @ columns / 11)
+#     with loads in standard units | torch.linalg.eigvalsh(2 * standard_columns.T @ standard_columns / 11)
+#     at this rate a step overshoots by as much as was missing | 2 / torch.linalg.eigvalsh(2 * columns.T @ columns / 11)[1]
+#     ```
+#
+#     A step removes the rate times the eigenvalue of what is wrong in its direction: 0.5 · 2 is all of it.
 #
 # ## A rubber band
 #

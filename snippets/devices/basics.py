@@ -3,8 +3,7 @@
 # %% Choose once, then send
 import torch
 
-device = torch.accelerator.current_accelerator(check_available=True)
-device = device or torch.device("cpu")
+device = "cuda" if torch.cuda.is_available() else "cpu"
 model = torch.nn.Linear(3, 1).to(device)
 batch = torch.ones(4, 3).to(device)
 guess = model(batch)
@@ -31,20 +30,25 @@ axes.set_axis_off()
 plt.show()
 
 
-# %% Made there, carried there tags=["cuda"]
+# %% There and back tags=["facts-differ"]
 numbers = torch.tensor([1.0, 2.0, 3.0])
+doubled = numbers.to(device) * 2  # there
+print(doubled.cpu().numpy())  # and back
+print(doubled.sum().item())
+
+
+# %% Nothing to move, nothing copied tags=["facts-differ"]
+moved = numbers.to(device)
+print(f"{numbers.is_cuda = }, {moved.is_cuda = }")
+print(f"{moved is numbers = }")
+
+
+# %% Made there, carried there tags=["cuda"]
 made = torch.tensor([1.0, 2.0, 3.0], device="cuda")
 carried = numbers.to("cuda")
 print(made)
 print(f"{made.is_cuda = }, {carried.is_cuda = }, {numbers.is_cuda = }")
 print(f"{made.get_device() = }, {numbers.get_device() = }")
-
-
-# %% Nothing to move, nothing copied tags=["facts-differ"]
-numbers = torch.tensor([1.0, 2.0, 3.0])
-moved = numbers.to(device)
-print(f"{numbers.is_cuda = }, {moved.is_cuda = }")
-print(f"{moved is numbers = }")
 
 
 # %% The move that nobody kept

@@ -1,8 +1,18 @@
 """Randomness: seeds, generators, shuffles, and how to repeat a run."""
 
-# %% A stream is cut into draws
+# %% A friend gets the same numbers
 import torch
 
+torch.manual_seed(42)
+mine = torch.rand(3)
+more = torch.rand(3)
+torch.manual_seed(42)
+friends = torch.rand(3)
+print(mine)
+print(more)
+print(friends)
+
+# %% A stream is cut into draws
 torch.manual_seed(0)
 stream = torch.rand(6)
 torch.manual_seed(0)
@@ -18,13 +28,6 @@ print(torch.randint(1, 7, (5,)))  # five dice
 print(torch.rand(3))  # from 0 to 1
 print(torch.randperm(5))  # a shuffle
 
-# %% Asking again moves on
-torch.manual_seed(1234)
-again = torch.randn(2, 3)
-second = torch.randn(2, 3)
-print(f"{torch.equal(first, again) = }")
-print(f"{torch.equal(first, second) = }")
-
 # %% Yes or no, and one of three
 torch.manual_seed(1)
 print(torch.rand(5) < 0.3)
@@ -32,6 +35,21 @@ picks = torch.multinomial(torch.tensor([0.1, 0.2, 0.7]), 10, replacement=True)
 print(picks)
 deck = torch.tensor([10, 20, 30, 40])
 print(deck[torch.randperm(len(deck))])
+
+# %% Two generators, two streams
+noise = torch.Generator().manual_seed(0)
+order = torch.Generator().manual_seed(0)
+drawn = torch.rand(3, generator=noise)
+torch.rand(3)
+shuffled = torch.randperm(5, generator=order)
+print(drawn)
+print(shuffled)
+
+# %% One draw more, all others change
+torch.manual_seed(0)
+torch.rand(1)
+print(torch.rand(3))
+print(torch.randperm(5))
 
 # %% One seed, used twice
 torch.manual_seed(0)
@@ -57,21 +75,6 @@ print(three_rows[0])
 
 # %% Dropout takes no generator tags=["raises-exception"]
 torch.nn.functional.dropout(torch.ones(8), generator=torch.Generator())
-
-# %% Two generators, two streams
-noise = torch.Generator().manual_seed(0)
-order = torch.Generator().manual_seed(0)
-drawn = torch.rand(3, generator=noise)
-torch.rand(3)
-shuffled = torch.randperm(5, generator=order)
-print(drawn)
-print(shuffled)
-
-# %% One draw more, all others change
-torch.manual_seed(0)
-torch.rand(1)
-print(torch.rand(3))
-print(torch.randperm(5))
 
 # %% A detour that leaves no trace
 torch.manual_seed(0)

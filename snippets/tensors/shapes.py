@@ -1,39 +1,8 @@
 """Shapes: view, reshape, permute and squeeze, and how to use them without mixing the data."""
 
-# %% From photographs to rows
+# %% One shape, two meanings
 import torch
 
-images = torch.arange(720).view(5, 8, 6, 3)  # (batch, height, width, colour)
-colour_first = images.permute(0, 3, 1, 2)
-rows = colour_first.flatten(1)
-print(colour_first.shape, rows.shape)
-
-# %% Red as each of them sees it tags=["hide-input"]
-import matplotlib.pyplot as plt
-
-letter = torch.tensor(
-    [
-        [1, 1, 1, 1, 1],
-        [1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0],
-        [1, 0, 0, 0, 0],
-        [1, 0, 0, 0, 0],
-    ]
-)
-photo = torch.stack([letter, 0 * letter, 0 * letter], dim=-1)  # (height, width, colour)
-moved = photo.permute(2, 0, 1)
-swapped = photo.transpose(0, 2)
-poured = photo.reshape(3, 5, 5)
-
-red = {"permute(2, 0, 1)": moved, "transpose(0, 2)": swapped, "reshape(3, 5, 5)": poured}
-fig, axes = plt.subplots(1, 3, figsize=(6, 1.6), layout="constrained")
-for ax, (title, colours) in zip(axes, red.items()):
-    ax.imshow(colours[0], cmap="Reds", vmin=-0.3)
-    ax.set_title(title)
-    ax.set_axis_off()
-plt.show()
-
-# %% One shape, two meanings
 shelf = torch.arange(6)
 table = shelf.view(2, 3)
 regrouped = table.view(3, 2)
@@ -89,6 +58,7 @@ turned.reshape(6)[5] = 99
 print(table)
 
 # %% Keep the batch axis
+images = torch.arange(720).view(5, 8, 6, 3)  # (photograph, height, width, colour)
 print(f"{images.flatten().shape = }")
 print(f"{images.flatten(1).shape = }")
 print(f"{images.flatten(1, 2).shape = }")
@@ -118,6 +88,11 @@ by_day = readings.transpose(0, 1)  # (day, sensor, hour)
 rearranged = readings.permute(2, 0, 1)  # (hour, sensor, day)
 print(by_day.shape, rearranged.shape)
 
+# %% From photographs to rows
+colour_first = images.permute(0, 3, 1, 2)
+rows = colour_first.flatten(1)
+print(colour_first.shape, rows.shape)
+
 # %% Moving is not swapping
 sideways = images.transpose(-1, 1)
 print(f"{images.movedim(-1, 1).shape = }")
@@ -142,7 +117,7 @@ readings.permute(2, 0)
 readings.t()
 
 # %% Unpacking checks the axes tags=["raises-exception"]
-batch_size, height, width, colours = photo.shape
+batch_size, height, width, colours = images[0].shape
 
 # %% Six numbers dropped, no error
 clipped = torch.arange(12).resize_(2, 3)
@@ -169,6 +144,31 @@ mixed
 by_sentence = states.transpose(0, 1)  # (sentence, direction, feature)
 joined = by_sentence.flatten(1)  # (sentence, direction * feature)
 joined
+
+# %% Red as each of them sees it tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+letter = torch.tensor(
+    [
+        [1, 1, 1, 1, 1],
+        [1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0],
+    ]
+)
+photo = torch.stack([letter, 0 * letter, 0 * letter], dim=-1)  # (height, width, colour)
+moved = photo.permute(2, 0, 1)
+swapped = photo.transpose(0, 2)
+poured = photo.reshape(3, 5, 5)
+
+red = {"permute(2, 0, 1)": moved, "transpose(0, 2)": swapped, "reshape(3, 5, 5)": poured}
+fig, axes = plt.subplots(1, 3, figsize=(6, 1.6), layout="constrained")
+for ax, (title, colours) in zip(axes, red.items()):
+    ax.imshow(colours[0], cmap="Reds", vmin=-0.3)
+    ax.set_title(title)
+    ax.set_axis_off()
+plt.show()
 
 # %% One colour per sentence
 sentence = torch.arange(3)[:, None].repeat(2, 1, 4)  # (direction, sentence, feature)
