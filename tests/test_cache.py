@@ -138,3 +138,28 @@ def test_the_oldest_entries_go_once_there_are_too_many(tmp_path):
     assert [job.file for job in jobs if kept.load(job)] == ["snippets/3.py", "snippets/4.py", "snippets/5.py"]
     assert len(list(kept.folder.iterdir())) == 4
     assert kept.seconds().keys() == {job.file for job in jobs}, "how long each took is kept"
+
+
+HERE = """
+# %% What this machine has
+import os
+
+if not os.path.exists({flag!r}):
+    raise OSError("no room")
+print(open({flag!r}).read())
+"""
+
+
+def test_what_a_machine_did_once_is_asked_again(small_site, tmp_path):
+    flag = tmp_path / "flag"
+    small_site.write("snippets/a/b.py", small_site.read("snippets/a/b.py") + HERE.format(flag=str(flag)))
+    small_site.write("docs/a/b.md", small_site.read("docs/a/b.md") + "\n```cell\na/b#what-this-machine-has\n```\n")
+    assert "OSError: no room" in small_site.run("torchproof", "check").stdout
+
+    flag.write_text("1")  # what raised and must not is kept nowhere
+    assert "OSError" not in small_site.run("torchproof", "check").stdout
+
+    flag.write_text("2")  # what was kept is mended by whoever runs it without asking the cache
+    assert small_site.run("torchproof", "accept").returncode == 0
+    assert small_site.run("torchproof", "check").returncode == 0
+    assert "| 2" in small_site.read("snippets/a/b.cpu.txt")

@@ -18,13 +18,13 @@ class Runner:
     def __init__(self, root: Path, *, other: bool = False, cached: bool | None = None) -> None:
         """`other` is the second run of an accept: another zygote, another hash seed, no cache.
 
-        `cached` says whether runs are answered from the cache, and kept there; by default kept always, and answered
-        unless `CI` is set.
+        `cached` says whether runs are answered from the cache; by default unless `CI` is set. They are kept there
+        always, so that a run that does not ask the cache also mends it.
         """
         sweep()
         self.cache = Cache(root)
         self.reads = not os.environ.get("CI") if cached is None else cached
-        self.writes = cached is not False and not other
+        self.writes = not other
         self.zygote = Zygote(root, settings(root).time_limit, other=other)
 
     def run(self, job: Job) -> Run:
@@ -33,7 +33,7 @@ class Runner:
         if self.reads and is_cpu and (run := self.cache.load(job)):
             return run
         run = self.zygote.run(job)
-        if self.writes and is_cpu and not run.died:
+        if self.writes and is_cpu and not run.died and not _surprising(job, run):
             self.cache.save(job, run)
         return run
 
@@ -57,3 +57,8 @@ class Runner:
     def close(self) -> None:
         """Stop every session, and the zygote."""
         self.zygote.close()
+
+
+def _surprising(job: Job, run: Run) -> bool:
+    """Whether a cell raised that must not: that may be this machine's doing, a full disk say, and over soon."""
+    return any(run.cells[step.slug].error and not step.must_raise for step in job.steps if step.slug in run.cells)
