@@ -13,6 +13,7 @@ import contextlib
 import importlib.util
 import linecache
 import multiprocessing
+import multiprocessing.util
 import os
 import shutil
 import socket
@@ -111,6 +112,7 @@ class Session:
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
         with contextlib.suppress(RuntimeError, ValueError):  # where there is no fork, spawn
             multiprocessing.set_start_method("fork", force=True)
+        _shorten(job.folder)
         sys.addaudithook(_guard(job, self.opened))
 
     def run_all(self) -> None:
@@ -322,6 +324,23 @@ TRIAL = ".trial"
 
 ENDED = "ended the process that evaluated it"
 HUNG = "hangs: it is evaluated in a copy of the session, which lacks its {} other threads; compute it in the cell"
+
+
+def _shorten(folder: str) -> None:
+    """Let multiprocessing name its sockets by a short path to the folder: one has room for 107 characters.
+
+    Where the system's is longer, a loader's worker cannot hand over what it made, and whoever waits for it hangs.
+    """
+    if not os.path.isdir("/proc/self/fd"):
+        return
+    short = f"/proc/{os.getpid()}/fd/{out_of_reach(os.open(folder, os.O_RDONLY))}"
+
+    def get_temp_dir() -> str:
+        config = multiprocessing.process.current_process()._config
+        config["tempdir"] = config.get("tempdir") or tempfile.mkdtemp(prefix="pymp-", dir=short)
+        return config["tempdir"]
+
+    multiprocessing.util.get_temp_dir = get_temp_dir
 
 
 def _line(connection: socket.socket) -> bytes:
