@@ -136,11 +136,11 @@ def measure(sites: Sites, repeat: int) -> Round:
     """Build everything once, in turn, and run the bare sessions."""
     shutil.rmtree(sites.proof / ".cache", ignore_errors=True)
     cold = _timed(lambda: _build(sites.proof))
-    stored = _stored(sites.proof)
     site = Site.read(sites.proof)
     with Runner(site.root, cached=False) as runner:
         imports = _timed(lambda: runner.run(EMPTY))
         seconds = {name: run.seconds for name, run in _runs(site, runner).items()}
+    stored = _stored(sites.proof)
     short = (lambda: _build(sites.plain)), (lambda: _build(sites.proof)), (lambda: _run(sites.proof, "-c", BARE))
     plain, warm, bare = map(min, zip(*([_timed(build) for build in short] for _ in range(repeat)), strict=True))
     assert stored == _stored(sites.proof), "the warm build ran what the cache held"

@@ -181,9 +181,7 @@ print(reports.counts(), reports.chapters(), reports.environment(), reports.recor
 ```
 """
 
-CURVE = (
-    "# %% A curve\nimport torch\nimport matplotlib.pyplot as plt\n\ngrid = torch.arange(4)\nplt.plot(grid, grid**2);\n"
-)
+CURVE = "# %% A curve\nimport torch\nimport matplotlib.pyplot as plt\n\ngrid = torch.arange(4)\n_ = plt.plot(grid, grid**2)\n"
 
 
 def test_two_builds_of_one_commit_are_the_same_bytes(small_site, tmp_path):

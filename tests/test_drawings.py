@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import Project, commit_transcripts, parse_html, write_small_site
+from torchproof.builders.finished import Marks
 from torchproof.builders.markdown import Stop, show_fence
 from torchproof.model.drawings import Memory, View
 from torchproof.show.drawings import draw
@@ -185,7 +186,7 @@ def test_a_picture_that_fails_is_no_fence_shown_as_text():
             raise ValueError("no such corner")
 
     class Renderer:
-        torchproof = Shown()
+        torchproof, torchproof_marks = Shown(), Marks()
 
     with pytest.raises(Stop, match=r"docs/drawn\.md: the fence `grid` was not rendered: .*no such corner"):
         show_fence("grid", "memory", Renderer())

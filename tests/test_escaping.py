@@ -67,7 +67,7 @@ FIGURE = """\
 import matplotlib.pyplot as plt
 
 _, axes = plt.subplots(figsize=(2, 1))
-axes.set_title({!r}, parse_math=False);
+_ = axes.set_title({!r}, parse_math=False)
 """
 
 HOSTILE_NAME = "<b onclick=alert(1)>&amp;\x02wzxhzdk:0\x03"

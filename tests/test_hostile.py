@@ -131,7 +131,7 @@ worker = multiprocessing.Process(target=queue.put, args=(torch.ones(3).tolist(),
 worker.start()
 print(queue.get())
 worker.join()
-plt.plot([1, 2]);
+_ = plt.plot([1, 2])
 """.replace("import multiprocessing,", "import multiprocessing, multiprocessing.shared_memory,"),
         "print(sorted(os.listdir()))",
     )
@@ -331,18 +331,18 @@ class Array(numpy.ndarray):
         ("x = torch.ones(2)\nx.untyped_storage = x.is_contiguous = lambda *_, **__: print('mine')", None),
         ("mode = FunctionMode().__enter__()", []),
         ("mode = DispatchMode().__enter__()", []),
-        ("x = torch.ones(2)\nmode = FunctionMode()\nmode.__enter__();", None),
-        ("x = torch.ones(2)\nmode = DispatchMode()\nmode.__enter__();", None),
+        ("x = torch.ones(2)\nmode = FunctionMode()\n_ = mode.__enter__()", None),
+        ("x = torch.ones(2)\nmode = DispatchMode()\n_ = mode.__enter__()", None),
         ("x = Odd()", []),
-        ("x = [Odd()]\nx[0].y if False else 0;", []),
+        ("x = [Odd()]\n_ = x[0].y if False else 0", []),
         ("def f(a: Odd()) -> Odd(): return 1\nx = f(2)", None),
-        ("class Holds:\n    forward = Odd()\n    y = Odd()\nx = Holds()\nx.y;", []),
+        ("class Holds:\n    forward = Odd()\n    y = Odd()\nx = Holds()\n_ = x.y", []),
         ("x = numpy.ones(3).view(Array)", ["~ 1 x         Array float64[3]  strides (8,)  in bytes  contiguous"]),
         ("class Loud(Exception):\n    def __str__(self): raise KeyboardInterrupt\nx = Loud()", []),
     ],
 )
 def test_looking_at_what_a_cell_made_runs_none_of_its_code(fenced, made, shown):
-    run = play(fenced, COUNTING, made, "1;", "said = len(asked)\nsaid")
+    run = play(fenced, COUNTING, made, "_ = 1", "said = len(asked)\nsaid")
 
     if shown is not None:
         assert [" ".join(line.split()) for line in lines(run)] == [" ".join(line.split()) for line in shown]
@@ -428,14 +428,14 @@ def test_a_thread_that_prints_after_its_cell_is_told(zygote):
 @pytest.mark.parametrize(
     "deed",
     [
-        "child = os.fork()\nif child == 0:\n    os._exit(0)\nos.waitpid(child, 0);",
-        "subprocess.Popen(['true']);",
-        "subprocess.Popen(['sleep', '0.3']);",
+        "child = os.fork()\nif child == 0:\n    os._exit(0)\n_ = os.waitpid(child, 0)",
+        "_ = subprocess.Popen(['true'])",
+        "_ = subprocess.Popen(['sleep', '0.3'])",
         "with multiprocessing.Pool(2) as pool:\n    pool.map(abs, [1])",
-        "pool = multiprocessing.Pool(2)\npool.map(abs, [1]);",
+        "pool = multiprocessing.Pool(2)\n_ = pool.map(abs, [1])",
         "child = multiprocessing.Process(target=time.sleep, args=(60,), daemon=True)\nchild.start()",
-        "context = multiprocessing.get_context('spawn')\nqueue = context.SimpleQueue();",
-        "rows = iter(torch.utils.data.DataLoader(range(8), num_workers=2))\nnext(rows);",
+        "context = multiprocessing.get_context('spawn')\nqueue = context.SimpleQueue()",
+        "rows = iter(torch.utils.data.DataLoader(range(8), num_workers=2))\n_ = next(rows)",
         "thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)\nthread.start()",
     ],
 )

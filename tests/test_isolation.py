@@ -420,7 +420,7 @@ print(torch.rand(2))
 warnings.warn("careful")
 grid.sum()
 """,
-    "plt.plot([1, 2, 3])\nplt.title('A line');",
+    "plt.plot([1, 2, 3])\n_ = plt.title('A line')",
     "grid.backward()",
 )
 PROOFS = {"cell-1": ["grid.stride() == (0, 1)", "row.numel() == 4", "no_such_name", "not row.requires_grad"]}

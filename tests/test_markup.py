@@ -320,7 +320,7 @@ def test_a_page_whose_template_drops_it_or_that_is_left_out_fails_the_build(smal
 def test_typed_code_says_on_its_page_that_it_was_not_run(site_folder):
     page = parse_html((site_folder / "start/index.html").read_text(encoding="utf-8")).one("article")
 
-    assert [label.text for label in page.all("p.tp-typed")] == ["not run here"] * 4
+    assert [label.text for label in page.all("p.tp-typed")] == ["not run here"] * 5
 
 
 # --- the README -------------------------------------------------------------------------------------------------------

@@ -311,7 +311,7 @@ def test_no_value_is_in_a_transcript(site):
 
 
 def test_the_plugin_takes_the_values_of_a_page_into_one_script(site, tmp_path):
-    page, config = SimpleNamespace(url="states/"), SimpleNamespace(site_dir=str(tmp_path))
+    page, config = SimpleNamespace(url="states/", content=""), SimpleNamespace(site_dir=str(tmp_path))
     html = site.read("site/states/index.html")
 
     without = TorchproofPlugin().on_post_page(html, page=page, config=config)
@@ -328,7 +328,7 @@ def test_the_plugin_takes_the_values_of_a_page_into_one_script(site, tmp_path):
 
 def test_numbers_that_are_others_in_the_next_build_leave_the_page_as_it_is(site, tmp_path):
     html = site.read("site/states/index.html")
-    page, config = SimpleNamespace(url="states/"), SimpleNamespace(site_dir=str(tmp_path))
+    page, config = SimpleNamespace(url="states/", content=""), SimpleNamespace(site_dir=str(tmp_path))
     other = html.replace('data-values="[7.0, 0.0]"', 'data-values="[8.0, 0.0]"')
 
     built = [TorchproofPlugin().on_post_page(each, page=page, config=config) for each in (html, other)]

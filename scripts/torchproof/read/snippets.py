@@ -114,6 +114,8 @@ def _leaves_open(source: str) -> bool:
         ast.parse(source)
     except SyntaxError as error:
         return "triple-quoted" in error.msg
+    except (RecursionError, MemoryError):  # it nests too deep to be read, which is told where it is run
+        return False
     return False
 
 
