@@ -211,7 +211,7 @@ class Zygote:
         return text.rpartition("\n")[2] or "it said nothing"
 
 
-LOST, NONE = "the session was lost", "no session could start"
+LOST, NONE, INTERRUPTED = "the session was lost", "no session could start", "the session was interrupted"
 
 
 @dataclass
@@ -224,6 +224,12 @@ class _Heard:
     pid: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
+    def is_interrupted(self) -> bool:
+        """Whether the zygote ended by Ctrl-C, which a terminal sends to it too: then nothing runs again."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(1) == -signal.SIGINT
+        return False
+
     def last(self, kind: type[Message]) -> Message | None:
         return next((message for message in reversed(self.messages) if isinstance(message, kind)), None)
 
@@ -232,7 +238,8 @@ def _cause(heard: _Heard) -> Died | None:
     """Why a session ended early, and in which cell; None where it came to its end."""
     if not heard.messages:
         status = heard.process.poll()
-        return Died(LOST if status is not None and status <= 0 else NONE, ": its zygote was killed")
+        lost = LOST if status is not None and status <= 0 else NONE
+        return Died(INTERRUPTED if heard.is_interrupted() else lost, ": its zygote was killed")
     cell = running.slug if (running := heard.last(Running)) else ""
     if stopped := heard.last(Stopped):
         return Died("the session was stopped", f": {stopped.reason}", cell)
@@ -240,7 +247,7 @@ def _cause(heard: _Heard) -> Died | None:
         return None
     ended = heard.last(Ended)
     if ended is None:
-        return Died(LOST, ": its zygote was killed", cell)
+        return Died(INTERRUPTED if heard.is_interrupted() else LOST, ": its zygote was killed", cell)
     if ended.status == BROKEN:
         return Died("the session broke its channel, or the engine in it", "", cell)
     if ended.status < 0:
