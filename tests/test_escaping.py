@@ -235,7 +235,9 @@ def drifted(tmp_path_factory):
         server.close()
 
 
-COMMITTED = [text for name, (text, _) in TEXTS.items() if name not in ("surrogates", "carriage returns")]
+COMMITTED = [
+    text for name, (text, _) in TEXTS.items() if name not in ("surrogates", "carriage returns") and "\0" not in text
+]
 """Hostile lines that can stand in a text file as they are."""
 
 

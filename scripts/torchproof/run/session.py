@@ -110,9 +110,7 @@ class Session:
         self.provenance = self._probe()
         warnings.showwarning = self._show_warning
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
-        with contextlib.suppress(RuntimeError, ValueError):  # where there is no fork, spawn
-            multiprocessing.set_start_method("fork", force=True)
-        _shorten(job.folder)
+        _prepare_workers(job.folder)
         sys.addaudithook(_guard(job, self.opened))
 
     def run_all(self) -> None:
@@ -326,11 +324,13 @@ ENDED = "ended the process that evaluated it"
 HUNG = "hangs: it is evaluated in a copy of the session, which lacks its {} other threads; compute it in the cell"
 
 
-def _shorten(folder: str) -> None:
-    """Let multiprocessing name its sockets by a short path to the folder: one has room for 107 characters.
+def _prepare_workers(folder: str) -> None:
+    """Let multiprocessing fork, and name its sockets by a short path to the folder: one has room for 107 characters.
 
     Where the system's is longer, a loader's worker cannot hand over what it made, and whoever waits for it hangs.
     """
+    with contextlib.suppress(RuntimeError, ValueError):  # where there is no fork, spawn
+        multiprocessing.set_start_method("fork", force=True)
     if not os.path.isdir("/proc/self/fd"):
         return
     short = f"/proc/{os.getpid()}/fd/{out_of_reach(os.open(folder, os.O_RDONLY))}"
