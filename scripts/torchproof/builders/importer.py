@@ -5,7 +5,6 @@ Facts and figures, which no notebook stores, are this run's. A line that only IP
 named: what to write instead is the author's to say.
 """
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from ..compare import transcript
 from ..compare.check import check_chapter
 from ..compare.site import Site
 from ..files import read_text, write_whole
-from ..model.cells import slug_of
+from ..model.cells import parsed, slug_of
 from ..model.runs import CellRun, Output
 from ..model.text import clean, plain, shown, visible
 from ..run.environment import installed
@@ -73,7 +72,7 @@ def import_file(root: Path, file: Path, name: str = "") -> Imported:
     codes = [part for part in parts if isinstance(part, _Code)]
     if not codes:
         raise ValueError(f"{file.name} holds no code to run")
-    _write(root, page, "\n\n".join(_prose(part, made.name) for part in parts if _prose(part, made.name)) + "\n")
+    _write(root, page, "\n\n".join(filter(None, (_prose(part, made.name) for part in parts))) + "\n")
     _write(root, snippet, f'"""Imported from {file.name}."""\n\n' + "\n\n".join(map(_cell, codes)) + "\n")
     made.files = [str(page), str(snippet)]
     stored = {slug_of(code.title): code.outputs for code in codes if code.outputs is not None}
@@ -143,7 +142,7 @@ def _cells(file: Path) -> Iterator[tuple[str, str, tuple[Output, ...] | None]]:
     is_gallery = found.metadata.get("jupytext", {}).get("text_representation", {}).get("format_name") == "sphinx"
     for cell in found.cells:
         source = _markdown(cell.source) if is_gallery and cell.cell_type != "code" else cell.source
-        if cell.cell_type == "code" and "%matplotlib inline" in source and is_gallery:
+        if cell.cell_type == "code" and is_gallery:
             source = source.replace("%matplotlib inline", "")  # jupytext's own
         yield cell.cell_type, source, _stored(cell)
 
@@ -180,9 +179,7 @@ WHERE = re.compile(r"^[^\n]*?:\d+: (\w+: [^\n]*)\n(?:  [^\n]*(?:\n|\Z))?", re.M)
 
 def _markdown(text: str) -> str:
     """The commonest of a gallery's reStructuredText as Markdown; the rest stays as it is."""
-    text = re.sub(
-        r"^(\S.*)\n([=\-~^\"*#+])\2{2,} *$", lambda found: f"{LEVEL.get(found[2], '###')} {found[1]}", text, flags=re.M
-    )
+    text = UNDERLINED.sub(lambda found: f"{LEVEL.get(found[2], '###')} {found[1]}", text)
     text = re.sub(r"^[=\-~^*#]{4,} *$\n?", "", text, flags=re.M)
     text = BOX.sub(lambda found: f"!!! {found[1]}\n\n{indent(dedent(found[2]), '    ')}", text)
     text = re.sub(r"`([^`<]+?)\s*<([^>`]+)>`__?", r"[\1](\2)", text)
@@ -239,28 +236,17 @@ LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 def _python(source: str, title: str, notes: list[str]) -> str:
     """The code with IPython's own lines as comments, and no line that begins another cell."""
     lines = re.sub(r"^(\s*#)\s*%%", r"\1 cell: %%", source, flags=re.M).split("\n")
-    if _parses(source):
+    if parsed(source):
         return "\n".join(lines)
     for number, line in enumerate(lines):
         if MAGIC.match(line):
-            indent = line[: len(line) - len(line.lstrip())]
-            lines[number] = f"{indent}# {line.strip()}".replace("# %%", "# cell magic: %%")
+            room = line[: len(line) - len(line.lstrip())]
+            lines[number] = f"{room}# {line.strip()}".replace("# %%", "# cell magic: %%")
             notes.append(f"'{title}': `{line.strip()}` is a comment now: {_instead(line.strip())}")
     source = "\n".join(lines)
-    if not _parses(source):
-        why = (
-            "`await` outside of a function: use asyncio.run" if _parses(source, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT) else ""
-        )
-        notes.append(f"'{title}': no Python{f': {why}' if why else ''}")
+    if not parsed(source):
+        notes.append(f"'{title}': no Python")
     return source
-
-
-def _parses(source: str, flags: int = 0) -> bool:
-    try:
-        compile(source, "<cell>", "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return False
-    return True
 
 
 def _instead(magic: str) -> str:
@@ -286,15 +272,15 @@ def _transcript(root: Path, made: Imported, stored: dict[str, tuple[Output, ...]
     """What the file stored where this run prints otherwise, and this run's lines everywhere else."""
     with Runner(root, cached=False) as runner:
         check = check_chapter(Site.read(root), runner, made.name)
-    blocks = {}
+    lines = {}
     for cell in check.snippet.for_device("cpu"):
         run = check.run.cells.get(cell.slug, CellRun(cell.slug))
         kept = stored.get(cell.slug, run.outputs)
         if _joined(kept) != _joined(run.outputs):
             made.changed.append(cell.slug)
             run = replace(run, outputs=kept)
-        blocks[cell.slug] = transcript.Block(transcript.lines_of(run))
-    return transcript.write(transcript.header(check.snippet, "cpu", check.run.versions or installed()), blocks)
+        lines[cell.slug] = transcript.lines_of(run)
+    return transcript.merge("", check.snippet, lines, check.run.versions or installed())
 
 
 def _joined(outputs: tuple[Output, ...]) -> list[tuple[str, str]]:
