@@ -117,16 +117,20 @@ def read_text(path: Path) -> Text:
         return Text("", NOWHERE if is_link else f"cannot be read ({error.strerror}); make it readable")
     if len(data) > LARGEST:
         return Text("", f"holds more than {LARGEST >> 20} MB; take out what no page needs")
-    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
     if b"\0" in data:
         return Text("", "holds a zero byte, which no text does; save the file as UTF-8", _line(data, data.index(b"\0")))
     try:
-        data.decode("utf-8-sig")
+        text = _lines(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
+        text = _lines(data.decode("utf-8-sig", "replace"))
         return Text(text, "not UTF-8; save the file as UTF-8", _line(data, error.start))
     if conflict := CONFLICT.search(text):
         return Text(text, "holds a merge conflict; resolve it", text.count("\n", 0, conflict.start()) + 1)
     return Text(text)
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _line(data: bytes, place: int) -> int:

@@ -72,9 +72,9 @@ class Site:
         """Transcripts that are no text: nobody would see what accepting replaced."""
         for snippet in self.snippets.values():
             for device in DEVICES:
-                file = snippet.transcript(device)
-                text = read_text(self.root / file) if os.path.lexists(self.root / file) else Text("")
-                if not text.is_read:
+                text = self._transcript(snippet, device)
+                if text and not text.is_read:
+                    file = snippet.transcript(device)
                     problem = Problem(file, text.line, text.wrong, chapter=snippet.name, device=device)
                     what = text.wrong.partition("; ")[0]
                     yield replace(problem, message=f"{what}; delete it, and let `{problem.way_out}` write it anew")
@@ -129,9 +129,12 @@ class Site:
 
     def committed(self, snippet: Snippet, device: str = "cpu") -> str | None:
         """The transcript of a snippet on a device; None where there is none, or one that is no text."""
-        path = self.root / snippet.transcript(device)
-        text = read_text(path) if os.path.lexists(path) else None
+        text = self._transcript(snippet, device)
         return text.text if text and text.is_read else None
+
+    def _transcript(self, snippet: Snippet, device: str) -> Text | None:
+        path = self.root / snippet.transcript(device)
+        return read_text(path) if os.path.lexists(path) else None
 
     def job(self, snippet: Snippet, cells: tuple[Cell, ...], device: str) -> Job:
         """What a session of some of a snippet's cells gets: what runs, or is rehearsed, and what to evaluate after."""
