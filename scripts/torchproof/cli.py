@@ -64,6 +64,7 @@ def check(root: Path, options: argparse.Namespace) -> int:
                 print(line, flush=True)
         return 0
     with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
+        checker.start(names)  # they run while the pages are read
         found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker, names))
         if options.report:
             _report(site, [checker.chapter(name) for name in names], options.report)
