@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from .capture import out_of_reach
+from .processes import stat_of
 
 __all__ = ["Children"]
 
@@ -65,14 +66,7 @@ def _running() -> list[int]:
     for file in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a thread that has ended
             found += [int(pid) for pid in file.read_text().split()]
-    return [pid for pid in found if _state(pid) not in ("Z", "X", "")]
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
+    return [pid for pid in found if stat_of(pid)[:1] not in (["Z"], ["X"], [])]
 
 
 def _name(pid: int) -> str:

@@ -17,7 +17,7 @@ from ..model.runs import Fact, Values
 from . import values
 from .values import asked, is_library
 
-__all__ = ["Tracker"]
+__all__ = ["Tracker", "no_modes"]
 
 
 class Tracker:
@@ -33,7 +33,7 @@ class Tracker:
 
     def changes(self, statement: int) -> list[Fact]:
         """Facts about the names that changed since the last call: by the cell's statement of that number."""
-        with _no_modes():
+        with no_modes():
             return self._changes(statement)
 
     def _changes(self, statement: int) -> list[Fact]:
@@ -88,7 +88,7 @@ def _is_array(value: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _no_modes() -> Iterator[None]:
+def no_modes() -> Iterator[None]:
     """Keep `__torch_function__`, of classes and of modes, from being asked."""
     torch = sys.modules.get("torch")
     with torch._C.DisableTorchFunction() if torch else contextlib.nullcontext():

@@ -23,6 +23,7 @@ from ..model import wire
 from ..model.runs import CellRun, Died, Done, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
 from . import landlock
 from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN
+from .processes import stat_of
 
 __all__ = ["Zygote"]
 
@@ -224,11 +225,12 @@ class _Heard:
     pid: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def is_interrupted(self) -> bool:
-        """Whether the zygote ended by Ctrl-C, which a terminal sends to it too: then nothing runs again."""
+    @property
+    def lost(self) -> str:
+        """What became of it with its zygote: after Ctrl-C, which a terminal sends to both, nothing runs again."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.process.wait(1) == -signal.SIGINT
-        return False
+            return INTERRUPTED if self.process.wait(1) == -signal.SIGINT else LOST
+        return LOST
 
     def last(self, kind: type[Message]) -> Message | None:
         return next((message for message in reversed(self.messages) if isinstance(message, kind)), None)
@@ -237,9 +239,8 @@ class _Heard:
 def _cause(heard: _Heard) -> Died | None:
     """Why a session ended early, and in which cell; None where it came to its end."""
     if not heard.messages:
-        status = heard.process.poll()
-        lost = LOST if status is not None and status <= 0 else NONE
-        return Died(INTERRUPTED if heard.is_interrupted() else lost, ": its zygote was killed")
+        lost, status = heard.lost, heard.process.poll()
+        return Died(lost if status is not None and status <= 0 else NONE, ": its zygote was killed")
     cell = running.slug if (running := heard.last(Running)) else ""
     if stopped := heard.last(Stopped):
         return Died("the session was stopped", f": {stopped.reason}", cell)
@@ -247,7 +248,7 @@ def _cause(heard: _Heard) -> Died | None:
         return None
     ended = heard.last(Ended)
     if ended is None:
-        return Died(INTERRUPTED if heard.is_interrupted() else LOST, ": its zygote was killed", cell)
+        return Died(heard.lost, ": its zygote was killed", cell)
     if ended.status == BROKEN:
         return Died("the session broke its channel, or the engine in it", "", cell)
     if ended.status < 0:
@@ -257,20 +258,17 @@ def _cause(heard: _Heard) -> Died | None:
 
 def _goes_on(zygote: int) -> bool:
     """Whether a process is neither dead nor stopped; True where the system does not say."""
-    try:
-        return Path(f"/proc/{zygote}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "TtZX"
-    except OSError:
-        return not Path("/proc/self/stat").exists()
+    fields = stat_of(zygote)
+    return fields[0] not in "TtZX" if fields else not Path("/proc/self/stat").exists()
 
 
 def _cpu_seconds(session: int) -> float:
     """CPU time of a session's processes, those included that have ended; 0 where the system does not say (no /proc)."""
     ticks = 0
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # ended meanwhile
-            fields = file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                ticks += sum(map(int, fields[11:15]))  # own and waited-for children's, in user and system mode
+    for folder in Path("/proc").glob("[0-9]*"):
+        fields = stat_of(int(folder.name))
+        if fields and int(fields[3]) == session:
+            ticks += sum(map(int, fields[11:15]))  # own and waited-for children's, in user and system mode
     return ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
 
 

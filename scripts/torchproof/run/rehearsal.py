@@ -15,17 +15,18 @@ import shutil
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 from ..model import wire
+from ..model.cells import parsed
 from ..model.drawings import measure
 from ..model.runs import Claim, Rehearsed, Slip, Step
 from ..model.text import error_text, visible
+from . import workers
 
 __all__ = ["Rehearsal"]
 
@@ -51,21 +52,16 @@ class Rehearsal:
 
     def run(self, step: Step, flags: int) -> Rehearsed:
         """Rehearse a cell, and what pages claim below it, in a fork; `flags` are the session's for `compile`."""
-        reader, writer = os.pipe()
-        os.mkdir(FOLDER)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
-            pid = os.fork()
-        if pid == 0:
+
+        def work(pipe: IO[str]) -> None:
             with suppress(BaseException):
                 _leave_no_trace()
                 for slip in self._slips(step, flags):
-                    os.write(writer, f"{wire.dump(slip)}\n".encode())
-            os._exit(0)
-        os.close(writer)
-        with open(reader, "rb") as pipe:
-            found = [wire.load(line) for line in pipe]
-        os.waitpid(pid, 0)
+                    pipe.write(f"{wire.dump(slip)}\n")
+                    pipe.flush()
+
+        os.mkdir(FOLDER)
+        found = [wire.load(line) for line in workers.forked(work)[0].splitlines()]
         shutil.rmtree(FOLDER, ignore_errors=True)
         self.earlier.append((step, {name: id(value) for name, value in self.namespace.items()}))
         return Rehearsed(step.slug, tuple(dict.fromkeys(found)))
@@ -248,10 +244,7 @@ CLASHES = re.compile(
 
 
 def _parsed(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except SyntaxError:
-        return ast.Module([], [])
+    return parsed(source) or ast.Module([], [])
 
 
 def _bound(tree: ast.AST) -> set[str]:

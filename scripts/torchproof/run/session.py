@@ -227,20 +227,12 @@ class Session:
             results = tuple(map(self._measure, claims))
             self.capture.take()
             return results
-        threads = workers.release()
-        reader, writer = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
-            pid = os.fork()
-        if pid == 0:
-            with open(writer, "w", encoding="utf-8") as pipe:
-                pipe.write(wire.dump(tuple(map(self._measure, claims))))
-            os._exit(0)
-        os.close(writer)
-        text, is_hung = workers.answer(pid, reader, threads)
+        text, lacked = workers.forked(lambda pipe: pipe.write(wire.dump(tuple(map(self._measure, claims)))))
         self.capture.take()
-        wrong = HUNG.format(threads - 1) if is_hung else ENDED
-        return wire.load(text) if text else tuple(Measured(claim.kind, claim.source, wrong) for claim in claims)
+        if text and not lacked:
+            return wire.load(text)
+        wrong = HUNG.format(lacked) if lacked else ENDED
+        return tuple(Measured(claim.kind, claim.source, wrong) for claim in claims)
 
     @property
     def _forks(self) -> bool:

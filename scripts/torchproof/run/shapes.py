@@ -13,6 +13,8 @@ import sys
 from typing import Any
 
 from ..model.runs import Seen
+from .facts import no_modes
+from .values import asked
 
 __all__ = ["Shapes"]
 
@@ -98,10 +100,10 @@ def _call(line: int, value: ast.expr) -> ast.Call:
 
 def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:
     """The shape of a tensor or array, or of each in a tuple or list; a tuple of whole numbers is one; else none."""
-    if isinstance(value, tuple) and value and all(type(size) is int for size in value):
+    if issubclass(type(value), tuple) and value and all(type(size) is int for size in value):
         return (tuple(value),)
-    parts = value if isinstance(value, tuple | list) else (value,)
+    parts = value if issubclass(type(value), tuple | list) else (value,)
     torch, numpy = (sys.modules.get(name) for name in ("torch", "numpy"))
     kinds = (*([torch.Tensor] if torch else []), *([numpy.ndarray] if numpy else []))
-    with torch._C.DisableTorchFunctionSubclass() if torch else contextlib.nullcontext():
-        return tuple(tuple(map(int, part.shape)) for part in parts if isinstance(part, kinds))
+    with no_modes():
+        return tuple(tuple(map(int, asked(part).shape)) for part in parts if issubclass(type(part), kinds))

@@ -1,5 +1,7 @@
 """Workers: the threads that a session has beside its own, which a fork of it lacks, and waits for.
 
+`forked` works in such a fork, and brings back what that writes.
+
 OpenMP keeps those of a parallel operation (`torch.set_num_threads(2)`), and lets them go when it is asked;
 where others are left, a fork that does nothing at all is taken to hang.
 """
@@ -9,9 +11,14 @@ import ctypes
 import os
 import select
 import signal
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
-__all__ = ["answer", "release"]
+from .processes import stat_of
+
+__all__ = ["forked"]
 
 PATIENCE = 4
 """Seconds that a fork may sleep without any work, where the session has threads that it lacks."""
@@ -20,7 +27,23 @@ HARD = 2
 """`omp_pause_hard`."""
 
 
-def release() -> int:
+def forked(work: Callable[[IO[str]], None]) -> tuple[str, int]:
+    """What `work` writes in a copy of this process, and, where that hung, how many threads it lacked; else 0."""
+    threads = _release()
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
+        pid = os.fork()
+    if pid == 0:
+        with open(writer, "w", encoding="utf-8") as pipe:
+            work(pipe)
+        os._exit(0)
+    os.close(writer)
+    text, is_hung = _answer(pid, reader, threads)
+    return text, threads - 1 if is_hung else 0
+
+
+def _release() -> int:
     """Let OpenMP's threads go; returns how many threads this process has then, 1 where the system does not say."""
     if _threads() > 1:
         for library in _libraries():
@@ -29,7 +52,7 @@ def release() -> int:
     return _threads()
 
 
-def answer(pid: int, reader: int, threads: int) -> tuple[str, bool]:
+def _answer(pid: int, reader: int, threads: int) -> tuple[str, bool]:
     """What a fork writes, and whether it hung; waits for its end."""
     parts, idle, worked, is_hung = [], 0, "", False
     while True:
@@ -47,7 +70,7 @@ def answer(pid: int, reader: int, threads: int) -> tuple[str, bool]:
                 break
     os.close(reader)
     os.waitpid(pid, 0)
-    return b"".join(parts).decode("utf-8") if not is_hung else "", is_hung
+    return b"".join(parts).decode("utf-8"), is_hung
 
 
 def _threads() -> int:
@@ -65,8 +88,5 @@ def _libraries() -> set[str]:
 
 def _work(pid: int) -> tuple[str, str]:
     """The state of a process, and the CPU time that it has used, with its children's."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return "", ""
+    fields = stat_of(pid) or [""]
     return fields[0], " ".join(fields[11:15])
