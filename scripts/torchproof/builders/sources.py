@@ -51,7 +51,7 @@ def place(site: Site, at: str) -> tuple[str, str]:
     if name not in titles:
         raise ValueError(f"{page.file} shows no '{name}'; {did_you_mean(name, titles)}")
     link = f"../{page.file.removeprefix('docs/')}#{anchor}"
-    title = f"{page.title.partition(':')[0]}: {titles[name]}" if titles[name] != page.title else page.title
+    title = f"{page.short_title}: {titles[name]}" if titles[name] != page.title else page.title
     return title.replace("|", r"\|"), link
 
 
