@@ -230,7 +230,8 @@ def predict(model, batch):
 
 
 first, last = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
-judged = nn.Sequential(nn.Sequential(first, nn.Dropout(0.5)), nn.Linear(1, 1), last)
+lower = nn.Sequential(first, nn.Dropout(0.5))
+judged = nn.Sequential(lower, nn.Linear(1, 1), last)
 first.eval()  # somebody froze this layer's statistics
 modes = [layer.training for layer in judged.modules()]
 rows = torch.arange(20.0)[:, None]
