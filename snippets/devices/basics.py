@@ -19,7 +19,7 @@ for left, name, parts in [(0, "CPU", "memory of the computer"), (3.4, "GPU", "me
     axes.add_patch(plt.Rectangle((left, 0), 1.8, 1, alpha=0.2))
     axes.text(left + 0.9, 0.78, name, ha="center", weight="bold")
     axes.text(left + 0.9, 0.5, parts, ha="center", size="small")
-there, back = {"arrowstyle": "->"}, {"arrowstyle": "<-"}
+there, back = {"arrowstyle": "->", "color": "C0"}, {"arrowstyle": "<-", "color": "C0"}
 for height, arrow, call in [(0.65, there, 'x.to("cuda")'), (0.2, back, "x.cpu(), x.item()")]:
     axes.annotate("", (3.3, height), (1.9, height), arrowprops=arrow)
     axes.text(2.6, height + 0.08, call, ha="center", size="small", family="monospace")
