@@ -8,10 +8,10 @@ import base64
 import io
 import math
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..model.raw import library
 from ..model.runs import Figure
 
 __all__ = ["STYLE", "discard", "take"]
@@ -37,7 +37,7 @@ STYLE = {
 
 def take() -> list[Figure]:
     """Close the open figures and return what is plotted on each, and its picture."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
+    pyplot = library("matplotlib.pyplot")
     if pyplot is None:
         return []
     figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
@@ -48,7 +48,7 @@ def take() -> list[Figure]:
 
 def discard() -> None:
     """Close the open figures."""
-    if pyplot := sys.modules.get("matplotlib.pyplot"):
+    if pyplot := library("matplotlib.pyplot"):
         pyplot.close("all")
 
 
