@@ -62,6 +62,22 @@ TYPED = {
         "is markup in a text of this fence",
     ),
     "a fence that shows its source": ('```python exec="true" source="above"\nx\n```', OPTIONS),
+    **{
+        f"a fence that changes the build: {code}": (f'```python exec="true"\n{code}\n```', "does more than report")
+        for code in (
+            "from torchproof.compare import transcript",
+            "import torchproof.reports as reports",
+            "from torchproof import reports\nreports.counts = reports.chapters",
+            "from torchproof import reports\nsetattr(reports, 'counts', 1)",
+            "from torchproof import reports\nreports.summary.__dict__['counts'] = 1",
+            "from torchproof import reports\nreports.build_of().runner.close()",
+            "from torchproof import reports\ndel reports.counts",
+            "from torchproof import reports\n@reports.counts\ndef f(): pass",
+            "print(reports.counts().replace('2', '9'))",
+            "exec('1')",
+            "__import__('os')",
+        )
+    },
     "a fence that hands markup on": (
         '```python exec="true"\nprint(reports.errors("a/b", {"x": "<samp>3</samp>"}))\n```',
         "`<samp>` is markup in a text of this fence",
