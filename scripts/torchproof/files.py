@@ -170,11 +170,10 @@ def fingerprints(root: Path, *, rights: bool = False) -> dict[str, tuple[int, ..
     found = {}
     for path in (os.path.join(folder, file) for folder, _, files in folders for file in files if "." in file):
         with contextlib.suppress(OSError):  # taken away meanwhile
-            state = os.lstat(path)
-            if path not in WRITTEN and not stat.S_ISDIR(state.st_mode):
-                told = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-                told = (state.st_mode, state.st_uid, state.st_gid) if rights else told
-                found[path.removeprefix(f"{root}{os.sep}")] = told
+            s = os.lstat(path)
+            if path not in WRITTEN and not stat.S_ISDIR(s.st_mode):
+                told = (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
+                found[path.removeprefix(f"{root}{os.sep}")] = (s.st_mode, s.st_uid, s.st_gid) if rights else told
     return found
 
 

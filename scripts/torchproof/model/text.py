@@ -1,7 +1,6 @@
 """Text as it may be shown: nothing invisible in it, and errors without what torch says about its own sources."""
 
 import re
-import unicodedata
 from textwrap import shorten
 
 from .raw import exact, full_name, own_name
@@ -87,5 +86,4 @@ def _spell(match: re.Match[str]) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "␡"
-    assert unicodedata.category(match[0])[0] in "CZ", match[0]
     return f"⟨U+{code:04X}⟩"

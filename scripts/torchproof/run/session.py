@@ -79,7 +79,8 @@ class Session:
         self.token = token
         self.pid = os.getpid()
         self.send_all = socket.socket(fileno=out_of_reach(connection.detach())).sendall
-        job: Job = wire.load(_line(self.send_all.__self__))
+        with self.send_all.__self__.makefile("rb") as stream:
+            job: Job = wire.load(stream.readline())
         self.steps = job.steps
         self.file = job.file
         self.device = DEVICES[job.device]
@@ -334,11 +335,6 @@ def _prepare_workers(folder: str) -> None:
         return config["tempdir"]
 
     multiprocessing.util.get_temp_dir = get_temp_dir
-
-
-def _line(connection: socket.socket) -> bytes:
-    with connection.makefile("rb") as stream:
-        return stream.readline()
 
 
 def _truth(value: Any) -> bool | None:
