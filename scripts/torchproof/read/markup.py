@@ -35,8 +35,8 @@ def wrong_prose(text: str, bare: str) -> Iterator[str]:
         yield f'`{text.strip()}` opens no box; write `!!! warning "Title"`, or for warning one of {", ".join(BOXES)}'
     if TAB.match(text):
         yield f"`{text.strip()}` is a tab, and a tab hides what it holds; write headings"
-    if "](javascript:" in bare.lower():
-        yield "a link leads to a script; let it lead to a page"
+    if script := SCRIPT.search(bare):
+        yield f"`{script[0]}` leads to what no file holds; let it lead to a page, or to a picture in a file"
 
 
 def wrong_code(text: str) -> str:
@@ -131,8 +131,10 @@ BOX, TAB = re.compile(r" *(?:!!!|\?\?\?)"), re.compile(r' *===[!+]*\s*"')
 OPENS = re.compile(rf'(?: {{4}})*(?:!!!|\?\?\?\+?) (?:{"|".join(BOXES)}|quote)(?: inline)?(?: end)?(?: +".*")? *$')
 TYPED = re.compile(r'[\w+#.-]*(?: hl_lines="[\d -]*")?$')
 OUTPUT = re.compile(
-    r"^[ \t>]*(?:[|=] )?(?:tensor\([-\d\[(]|torch\.Size\(|Traceback \(most recent|>>>|In \[\d*\]:|Out\[\d*\]:)", re.M
+    r"(?m)^[\s>]*(?:[|=] )?(?:tensor\((?:[-\d\[(]|nan|inf)|array\([-\d\[]|(?:torch\.)?Size\(|Traceback \(most recent"
+    r"|>>>|In ?\[\d*\]:|Out ?\[\d*\]:)"
 )
+SCRIPT = re.compile(r"\](?:\(|:)\s*<?\s*(?:javascript|vbscript|data):", re.I)
 COMMENT = re.compile(r"<!--(?!-?>)(?:(?!--!>|<!|-->).)*-->", re.S)
 MARK = re.compile(r"^[\s>]*(?:```|~~~)", re.M)
 FRONT = re.compile(r"---[ \t]*\n(?P<yaml>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
