@@ -180,6 +180,29 @@ ODD = {
 }
 
 
+HIDDEN = {
+    "line": lambda axes, is_seen: axes.plot([1, 2], visible=is_seen),
+    "bars": lambda axes, is_seen: axes.bar([1, 2], [1, 2], visible=is_seen),
+    "dots": lambda axes, is_seen: axes.scatter([1, 2], [1, 2], visible=is_seen),
+    "image": lambda axes, is_seen: axes.imshow([[1, 2]], visible=is_seen),
+    "words": lambda axes, is_seen: axes.text(0.5, 0.5, "words", visible=is_seen),
+    "words of the figure": lambda axes, is_seen: axes.figure.text(0.5, 0.5, "words", visible=is_seen),
+    "legend": lambda axes, is_seen: (axes.plot([1, 2], label="a"), axes.legend().set_visible(is_seen)),
+    "axes": lambda axes, is_seen: axes.set_visible(is_seen),
+    "axes within axes": lambda axes, is_seen: axes.inset_axes([0.1, 0.1, 0.5, 0.5], visible=is_seen).plot([1, 2]),
+    "table": lambda axes, is_seen: axes.table([["1"]]).set_visible(is_seen),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_is_not_drawn_is_not_said(name, drawn):
+    assert drawn(lambda _, axes: HIDDEN[name](axes, True)) != drawn(lambda _, axes: HIDDEN[name](axes, False))
+
+
+def test_a_table_says_its_words(drawn):
+    assert "#   table '1', '2'" in drawn(lambda _, axes: axes.table([["1"], ["2"]]))
+
+
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.filterwarnings("ignore")
 def test_whatever_is_plotted_has_facts_that_stay(name, drawn):

@@ -96,7 +96,46 @@ def test_where_the_kernel_cannot_keep_it_from_writing_the_session_fails_and_the_
     run = play(attacked, WRITES[how].format(file=str(path)))
     path.write_text("as it was", encoding="utf-8")
 
-    assert str(run.died) == "a file of the project was written while the session ran: snippets/a.cpu.txt"
+    assert str(run.died) == "a file of the project was changed while the session ran: snippets/a.cpu.txt"
+
+
+CHANGES = {
+    "mode": "os.chmod({0!r}, 0)",
+    "mode of a descriptor": "os.fchmod(os.open({0!r}, os.O_RDONLY), 0)",
+    "times": "os.utime({0!r}, (1, 1))",
+    "owner": "os.chown({0!r}, 1, 1)",
+    "attributes": "os.setxattr({0!r}, 'user.mark', b'1')",
+    "a copy": "shutil.copymode('here', {0!r})",
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_who_changes_what_the_kernel_does_not_guard_is_told_where_snippets_write(zygote, how):
+    path = zygote.root / "docs/a.md"
+    before = path.stat()
+
+    run = play(zygote, f"import os, shutil\nopen('here', 'w').close()\n{CHANGES[how].format(str(path))}")
+
+    assert "PermissionError: snippets run in a folder of their own, so " in everything(run)
+    assert path.stat() == before
+
+
+def test_a_session_changes_modes_and_times_of_its_own_files(zygote):
+    change = "import os, shutil\nopen('a', 'w').close()\nos.chmod('a', 0o600)\nos.utime('a', (1, 1))\n"
+
+    run = play(zygote, f"{change}os.fchmod(os.open('a', os.O_RDONLY), 0o644)\n_ = shutil.copy2('a', 'b')", "print(1)")
+
+    assert lines(run) == ["| 1"]
+
+
+def test_a_mode_that_was_changed_past_python_fails_the_session(fenced):
+    path = fenced.root / "snippets/a.cpu.txt"
+    path.chmod(0o644)
+
+    run = play(fenced, f"import ctypes\nctypes.CDLL(None).chmod({str(path).encode()!r}, 0o600)")
+    path.chmod(0o644)
+
+    assert str(run.died) == "a file of the project was changed while the session ran: snippets/a.cpu.txt"
 
 
 def test_who_writes_elsewhere_is_told_where_snippets_write(zygote):
@@ -224,7 +263,7 @@ def test_what_a_cell_replaces_or_closes_changes_no_message(zygote, deed):
             "the session broke its channel, or the engine in it in the cell 'cell-2'",
         ),
         ("import builtins\nbuiltins.len = builtins.tuple = None", "in the cell 'cell-"),
-        ("import sys\nsys.modules[1] = None", "broke what observes it"),
+        ("import torchproof.run.names as names\nnames.Namer.uses = None", "broke what observes it"),
         ("import torchproof.run.facts as facts\nfacts.Tracker.changes = lambda *_: [1, 2]", "it broke its channel"),
         ("import torchproof.model.wire as wire\nwire.dump = lambda _: '[1, 2]'", "it broke its channel"),
     ],
@@ -233,6 +272,43 @@ def test_a_cell_that_breaks_the_engine_in_its_session_is_one_problem(zygote, dee
     run = play(zygote, "1", deed, "print('here')")
 
     assert says in str(run.died)
+
+
+OUT = """\
+import sys
+frame = sys._getframe()
+while not hasattr(frame.f_locals.get("self"), "send_all"):
+    frame = frame.f_back
+session = frame.f_locals["self"]
+from torchproof.model.runs import CellRun, Output, Run
+{}
+session.send(Run())
+import os
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["", "session.send(CellRun('cell-1'))", "session.send(CellRun('cell-2'))\nsession.send(CellRun('cell-1'))"],
+    ids=["no cell", "too few", "in another order"],
+)
+def test_a_session_that_ends_before_all_cells_have_run_is_not_believed(zygote, told):
+    run = play(zygote, OUT.format(told), "print('never ran')")
+
+    assert str(run.died) == "the session told of other cells than it was given; it broke its channel"
+
+
+@pytest.mark.parametrize("away", ["del sys.modules['torch']", "sys.modules['torch'] = None"])
+def test_what_a_cell_takes_out_of_sys_modules_was_imported_all_the_same(fenced, away):
+    cell = f"import sys\nimport torch\nimport wave\nx = torch.ones(2)\n{away}"
+
+    run = play(fenced, cell, "y = x.reshape(2, 1)\ndel wave")
+
+    assert run.died is None
+    assert {"torch", "wave", "numpy"} <= set(run.modules)
+    assert "torch" in run.versions
+    assert len(run.cells["cell-2"].facts) == 1
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -351,6 +427,132 @@ def test_looking_at_what_a_cell_made_runs_none_of_its_code(fenced, made, shown):
     assert lines(run, "cell-4") == ["= 0"]
 
 
+ARMED = """\
+import gc
+import types
+import numpy
+import torch
+
+armed, asked = [], []
+
+def ask(what):
+    if armed:
+        asked.append(what)
+        print(what)
+
+class Nosy(type):
+    def __getattribute__(cls, name):
+        ask(name)
+        return super().__getattribute__(name)
+
+    def __instancecheck__(cls, value):
+        ask("instance")
+        return True
+
+    def __subclasscheck__(cls, value):
+        ask("subclass")
+        return True
+
+    def __eq__(cls, other):
+        ask("equal")
+        return True
+
+    __hash__ = type.__hash__
+
+class Asking:
+    def __getattribute__(self, name):
+        ask(name)
+        return super().__getattribute__(name)
+
+    def __len__(self):
+        ask("length")
+        return 1
+
+    def __iter__(self):
+        ask("iteration")
+        return iter([1])
+
+    def __eq__(self, other):
+        ask("equal")
+        return True
+
+    def __hash__(self):
+        ask("hash")
+        return 1
+
+    def __str__(self):
+        ask("text")
+        return "text"
+
+    __format__ = lambda self, how: str(self)
+
+class Meta(Nosy, type(torch.Tensor)): pass
+class Metered(torch.Tensor, metaclass=Meta): pass
+class MeteredArray(numpy.ndarray, metaclass=Nosy): pass
+class Plain(metaclass=Nosy): pass
+class Liar(torch.Tensor):
+    __module__ = "torch"
+    shape = property(lambda self: ask("shape"))
+class Liars(torch.Tensor):
+    __module__ = Asking()
+class Tuple(Asking, tuple): pass
+class List(Asking, list): pass
+class Text(Asking, str): pass
+class Module(Asking, types.ModuleType): pass
+class Dict(Asking, dict): pass
+class Shown:
+    def __repr__(self): return Text("shown")
+class Loud(Exception):
+    __traceback__ = property(lambda self: ask("traceback"))
+def documented(x): return x
+documented.__doc__ = Asking()
+class Wrapper(torch.Tensor):
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(cls, (2,), dispatch_sizes_strides_policy="sizes")
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        ask(function)
+        return (2,)
+loud, held = Loud("here"), Plain()
+held.__dict__ = Dict()
+module = Module("module")
+gc.collect()
+"""
+
+QUIET = """\
+import torch
+x = torch.ones(2)
+x, y = torch.ones(2).as_subclass(Metered), armed.append(1)
+x, y = numpy.ones(2).view(MeteredArray), armed.append(1)
+x, y = torch.ones(2).as_subclass(Liar), armed.append(1)
+x, y = torch.ones(2).as_subclass(Liars), armed.append(1)
+x, y = Plain(), armed.append(1)
+x, y = Plain, armed.append(1)
+x, y = (Tuple([2, 3]), armed.append(1))[0], 1  # (2, 3)
+x, y = (List([torch.ones(2)]), armed.append(1))[0], 1  # (2,)
+x = (Tuple([2, 3]), armed.append(1))[0]  # (2, 3)
+x = (List([torch.ones(2)]), armed.append(1))[0]  # (2,)
+x = (Wrapper(torch.ones(2)), armed.append(1))[0]  # (2,)
+x, y = held, armed.append(1) or held
+x, y = module, armed.append(1) or (lambda: module.x)
+x, y = documented, armed.append(1) or (lambda: documented(1).y)
+x, y = globals().update({Text("z"): torch.ones(2)}), armed.append(1)
+x, y = gc.callbacks.append(lambda *_: ask("collection")), armed.append(1)
+armed.append(1) or Shown()
+armed.append(1); raise loud
+"""
+
+
+@pytest.mark.parametrize("deed", QUIET.splitlines()[1:])
+def test_looking_at_a_value_asks_no_class_and_no_metaclass(fenced, deed):
+    run = play(fenced, ARMED, f"{deed}\n_ = 1" if deed[0] == "x" else deed, "_ = armed.clear()", "asked")
+
+    assert [line for line in lines(run) if line[0] == "|"] == []
+    assert "raise" in deed or lines(run, "cell-4")[-1:] == ["= []"]
+
+
 def test_what_follows_a_cells_code_follows_nothing_of_the_engines(fenced):
     follow = "def follow(frame, event, argument):\n    seen.append(frame.f_code.co_name)\n    return follow\n"
     start = f"import sys\nseen = []\n{follow}sys.settrace(follow)"
@@ -397,6 +599,10 @@ held.wait()
 
 
 LEFT = {
+    "timer\nimport signal\nsignal.signal(signal.SIGALRM, lambda *_: print('late'))\nsignal.alarm(60)": "leaves a timer",
+    "timer\nimport signal\n_ = signal.setitimer(signal.ITIMER_REAL, 60, 60)": "leaves a timer",
+    "timer\nimport signal\n_ = signal.setitimer(signal.ITIMER_VIRTUAL, 60)": "leaves a timer",
+    "timer\nimport signal\nsignal.setitimer(signal.ITIMER_PROF, 60)\nsignal.getitimer = None": "leaves a timer",
     "os.fork\nos.fork()": "os.fork in it made a second session",
     "os.fork\nif os.fork() == 0:\n    raise SystemExit": "os.fork in it made a second session",
     "os.fork\nfor _ in range(3):\n    os.fork()": "os.fork in it made a second session",
@@ -437,6 +643,7 @@ def test_a_thread_that_prints_after_its_cell_is_told(zygote):
         "context = multiprocessing.get_context('spawn')\nqueue = context.SimpleQueue()",
         "rows = iter(torch.utils.data.DataLoader(range(8), num_workers=2))\n_ = next(rows)",
         "thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)\nthread.start()",
+        "import signal\n_ = signal.alarm(60)\n_ = signal.alarm(0)",
     ],
 )
 def test_workers_that_end_with_their_cell_or_with_the_session_are_nothing_to_tell(zygote, deed):

@@ -56,12 +56,44 @@ TYPED = {
     "a box of our class": ('!!! tp-output "Output"\n\n    3', "opens no box"),
     "a cell with options": ('```cell title="x"\na/b#row-plus-column\n```', "is no cell; let `cell` stand alone"),
     "a cell of a capital": ("```Cell\na/b#row-plus-column\n```", "is no cell; let `cell` stand alone"),
+    **{
+        f"a link to {link}": (link, "leads to what no file holds")
+        for link in (
+            "[a](javascript:alert(1))",
+            "[a]( JavaScript:alert(1))",
+            "[a](vbscript:x)",
+            "[a](<data:text/html,x>)",
+            "![output](data:image/png;base64,iVBORw0KGgo=)",
+            "[a][b]\n\n[b]: javascript:alert(1)",
+            "![output][b]\n\n[b]: data:image/svg+xml,x",
+        )
+    },
+    **{
+        f"a text that shows {shown}": (f"```text\n{shown}\n```", "looks like what a session shows")
+        for shown in ("array([9, 9])", "tensor(nan)", "Size([9])", "In[1]:", "\u00a0tensor([9])")
+    },
     "a fence that prints what was typed": ('```python exec="true"\nprint(f"{3}")\n```', PRINTS),
     "a fence that prints a fence": (
         '```python exec="true"\nprint("```text\\n3\\n```")\n```',
         "is markup in a text of this fence",
     ),
     "a fence that shows its source": ('```python exec="true" source="above"\nx\n```', OPTIONS),
+    **{
+        f"a fence that changes the build: {code}": (f'```python exec="true"\n{code}\n```', "does more than report")
+        for code in (
+            "from torchproof.compare import transcript",
+            "import torchproof.reports as reports",
+            "from torchproof import reports\nreports.counts = reports.chapters",
+            "from torchproof import reports\nsetattr(reports, 'counts', 1)",
+            "from torchproof import reports\nreports.summary.__dict__['counts'] = 1",
+            "from torchproof import reports\nreports.build_of().runner.close()",
+            "from torchproof import reports\ndel reports.counts",
+            "from torchproof import reports\n@reports.counts\ndef f(): pass",
+            "print(reports.counts().replace('2', '9'))",
+            "exec('1')",
+            "__import__('os')",
+        )
+    },
     "a fence that hands markup on": (
         '```python exec="true"\nprint(reports.errors("a/b", {"x": "<samp>3</samp>"}))\n```',
         "`<samp>` is markup in a text of this fence",
@@ -123,7 +155,7 @@ HIDING = {
     "a hidden heading": ("## Title { hidden }", BRACES),
     "a hidden cell of a table": ("| a |\n|---|\n| x { hidden } |", BRACES),
     "a script by attribute": ("[x](y.md){ onclick=alert(1) }", BRACES),
-    "a script by link": ("[x](javascript:document.body.remove())", "a link leads to a script"),
+    "a script by link": ("[x](javascript:document.body.remove())", "leads to what no file holds"),
 }
 
 HEADS = {

@@ -16,9 +16,9 @@ FAILING = {
     "raises": ("1 / 0", "this fence raises ZeroDivisionError: division by zero"),
     "is no Python": ("print(", "this fence raises SyntaxError: '(' was never closed"),
     "asks for no report": ("reports.chapter()", "there is no report 'chapter'; did you mean 'chapters'?"),
-    "ends the process": ("raise SystemExit(0)", "a fence cannot end the build"),
-    "imports torch": ("import torch", "without torch; use a cell, a proof or a table"),
-    "imports a part of torch": ("from torch.nn import Linear", "without torch; use a cell, a proof or a table"),
+    "ends the process": ("raise SystemExit", "a fence cannot end the build"),
+    "imports torch": ("import torch", "`import torch` does more than report"),
+    "imports a part of torch": ("from torch.nn import Linear", "does more than report"),
     "prints a cell": ("print('~~~cell\\na/b#row-plus-column\\n~~~')", "`~~~` is markup in a text of this fence"),
     "prints a proof": ("print('`1 == 1`{.proof}')", "was rendered, but not read by torchproof"),
 }
@@ -144,11 +144,11 @@ def test_a_broken_link_in_what_a_fence_prints_fails_the_strict_build(told, tmp_p
     project = copied(told, tmp_path)
     assert project.run("mkdocs", "build", "--strict").returncode == 0
 
-    project.write("docs/told.md", PAGE.format('print(reports.chapters().replace("a/b.md", "a/c.md"))'))
+    project.write("docs/deep/told.md", PAGE.format("print(reports.chapters())"))  # its links lead from docs/ itself
     built = project.run("mkdocs", "build", "--strict")
 
     assert built.returncode == 1
-    assert re.search(r"told\.md.*a/c\.md", built.stdout), built.stdout
+    assert re.search(r"deep/told\.md.*a/b\.md", built.stdout), built.stdout
 
 
 def test_a_fence_without_exec_is_code(told, tmp_path):

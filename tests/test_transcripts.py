@@ -14,7 +14,6 @@ from torchproof.model.runs import (
     CellRun,
     Claim,
     Died,
-    Done,
     Ended,
     Fact,
     Figure,
@@ -406,7 +405,7 @@ MESSAGES = [
     Running("a"),
     RAN,
     Stopped("it printed"),
-    Done({"python": "3"}, {"torch": "2"}, ("a.txt",), ("torch",), {"a": (Use("torch.Tensor.sum", 1, 7),)}),
+    Run({}, None, {"python": "3"}, {"torch": "2"}, ("a.txt",), ("torch",), {"a": (Use("torch.Tensor.sum", 1, 7),)}),
     Ended(-9),
     Run({"a": RAN}, Died("the session was stopped", ": why", "a"), {"_x": "y"}, {}, ("a",), ()),
 ]

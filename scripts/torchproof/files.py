@@ -3,6 +3,7 @@ folders that end with their owner.
 """
 
 import contextlib
+import fcntl
 import glob
 import os
 import re
@@ -160,16 +161,19 @@ WRITTEN: set[str] = set()
 """What this process wrote so."""
 
 
-def fingerprints(root: Path) -> dict[str, tuple[int, ...]]:
-    """What changes with a page, a snippet, a transcript or a file of settings that anybody else writes."""
-    files = [*root.glob("*.*"), *(path for part in ("docs", "snippets") for path in (root / part).rglob("*"))]
+def fingerprints(root: Path, *, rights: bool = False) -> dict[str, tuple[int, ...]]:
+    """What changes with a page, a snippet, a transcript or a file of settings that anybody else writes.
+
+    With `rights`, what changes when it becomes another's, or others may do other things with it.
+    """
+    folders = [(root, (), os.listdir(root)), *(each for part in ("docs", "snippets") for each in os.walk(root / part))]
     found = {}
-    for path in files:
+    for path in (os.path.join(folder, file) for folder, _, files in folders for file in files if "." in file):
         with contextlib.suppress(OSError):  # taken away meanwhile
-            state = path.lstat()
-            if str(path) not in WRITTEN and not path.is_dir():
-                told = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-                found[path.relative_to(root).as_posix()] = told
+            s = os.lstat(path)
+            if path not in WRITTEN and not stat.S_ISDIR(s.st_mode):
+                told = (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
+                found[path.removeprefix(f"{root}{os.sep}")] = (s.st_mode, s.st_uid, s.st_gid) if rights else told
     return found
 
 
@@ -192,8 +196,6 @@ class Temporary:
 
 def sweep() -> None:
     """Take away the temporary folders of this user's processes that were killed, and what still runs in them."""
-    if fcntl is None:  # Windows
-        return
     for entry in os.scandir(tempfile.gettempdir()):
         named = re.fullmatch(r"torchproof-(\d+)_(\d+)_\w+", entry.name)
         with contextlib.suppress(OSError):  # taken away meanwhile, or another user's
@@ -206,8 +208,6 @@ def sweep() -> None:
 
 def _lock(folder: str) -> int | None:
     """A descriptor that holds the lock of a folder; None where another process has it, or no system would."""
-    if fcntl is None:
-        return None
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -239,9 +239,3 @@ def _end_processes(folder: str) -> None:
             home = f"HOME={folder}".encode() in (process / "environ").read_bytes().split(b"\0")
             if home or f"{os.readlink(process / 'cwd')}/".startswith(f"{folder}/"):
                 os.kill(int(process.name), signal.SIGKILL)
-
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None

@@ -9,7 +9,7 @@ TeX that math-core does not know, or that is not whole, fails the build at its l
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 
 from markdown import Extension, Markdown
 from markdown.inlinepatterns import InlineProcessor
@@ -65,7 +65,7 @@ def wrong_formulas(site: Site) -> Iterator[Problem]:
                 yield replace(_wrong(found[0], page.file, text, error), chapter=chapter)
 
 
-@cache
+@lru_cache(10_000)
 def rendered(tex: str, *, display: bool) -> str:
     """HTML of a formula.
 

@@ -5,7 +5,7 @@ The titles of cells and sections are those of the site, so a page of this can na
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from markdown.extensions.toc import slugify
@@ -61,7 +61,7 @@ def _cells(site: Site, page: Page) -> dict[str, str]:
     return {cell.slug: re.sub(r"([\\`*_\[\]])", r"\\\1", cell.title) for cell in cells if cell}
 
 
-@cache
+@lru_cache(100)
 def _headings(page: Page) -> dict[str, str]:
     """The headings of a page by their anchors."""
     found = {}

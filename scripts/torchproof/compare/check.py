@@ -15,7 +15,7 @@ from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES
 from ..model.pages import Failure, Fence, Page, Proof
 from ..model.problems import Problem
-from ..model.runs import NOT_EVALUATED, CellRun, Job, Measured, Run
+from ..model.runs import CellRun, Job, Measured, Run
 from ..model.text import is_title, title_of
 from ..read.exercises import trials
 from ..read.shapes import shape_comments
@@ -304,8 +304,6 @@ class Comparison:
         for cell in self.cells if self.device == "cpu" else ():
             for code, answer in trials(self.snippet, cell).items() if cell.slug in self.run.cells else ():
                 error = self.run.cells[cell.slug].result("trial", code).problem
-                if error == NOT_EVALUATED:  # where sessions do not fork
-                    continue
                 if "wrong" not in answer.tags and error:
                     message = f"the exercise '{cell.slug}' refuses its own solution '{answer.slug}': {error}"
                     yield self.about(cell, f"{message}\nthe solution put into the exercise must pass its asserts")

@@ -10,7 +10,6 @@ __all__ = [
     "CellRun",
     "Claim",
     "Died",
-    "Done",
     "Ended",
     "Fact",
     "Figure",
@@ -345,18 +344,6 @@ class Stopped:
 
 
 @dataclass(frozen=True)
-class Done:
-    """All cells ran; the fields are those of `Run`."""
-
-    versions: dict[str, str]
-    provenance: dict[str, str]
-    files: tuple[str, ...]
-    modules: tuple[str, ...]
-    names: dict[str, tuple[Use, ...]]
-    shapes: tuple[Seen, ...] = ()
-
-
-@dataclass(frozen=True)
 class Ended:
     """The session's process is gone."""
 
@@ -364,4 +351,5 @@ class Ended:
     """Exit status; below 0, the signal that killed it."""
 
 
-Message = Started | Running | CellRun | Rehearsed | Stopped | Done | Ended
+Message = Started | Running | CellRun | Rehearsed | Stopped | Run | Ended
+"""A `Run` without its cells says that they have all run."""

@@ -1,8 +1,9 @@
 """Text as it may be shown: nothing invisible in it, and errors without what torch says about its own sources."""
 
 import re
-import unicodedata
 from textwrap import shorten
+
+from .raw import exact, full_name, own_name
 
 __all__ = ["clean", "error_text", "is_title", "plain", "shown", "title_of", "visible"]
 
@@ -27,15 +28,12 @@ def error_text(error: BaseException) -> str:
     """Type and message, as Python's last line has them: without C++ frames, and without what a version of Python adds
     to them when it prints ("Did you mean …").
     """
-    kind = type(error)
-    name = (
-        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    name = full_name(type(error))
     try:
-        message = error.msg if issubclass(kind, SyntaxError) else str(error)
-        notes = [*map(str, getattr(error, "__notes__", []))]
+        message = exact(str(error.msg if issubclass(type(error), SyntaxError) else error))
+        notes = [exact(str(note)) for note in getattr(error, "__notes__", [])]
     except BaseException:
-        message, notes = f"<unprintable {kind.__name__} object>", []
+        message, notes = f"<unprintable {own_name(type(error))} object>", []
     lines = [f"{name}: {message}" if message else name, *notes]
     return clean("\n".join(lines)).rstrip("\n")
 
@@ -88,5 +86,4 @@ def _spell(match: re.Match[str]) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "␡"
-    assert unicodedata.category(match[0])[0] in "CZ", match[0]
     return f"⟨U+{code:04X}⟩"

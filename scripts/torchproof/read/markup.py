@@ -9,6 +9,7 @@ What gets past it is found in the finished HTML (`builders/finished.py`).
 import ast
 import re
 from collections.abc import Iterator
+from textwrap import shorten
 
 __all__ = ["BOXES", "EXEC", "FRONT", "OURS", "wrong_code", "wrong_comment", "wrong_fence", "wrong_head", "wrong_prose"]
 
@@ -34,8 +35,8 @@ def wrong_prose(text: str, bare: str) -> Iterator[str]:
         yield f'`{text.strip()}` opens no box; write `!!! warning "Title"`, or for warning one of {", ".join(BOXES)}'
     if TAB.match(text):
         yield f"`{text.strip()}` is a tab, and a tab hides what it holds; write headings"
-    if "](javascript:" in bare.lower():
-        yield "a link leads to a script; let it lead to a page"
+    if script := SCRIPT.search(bare):
+        yield f"`{script[0]}` leads to what no file holds; let it lead to a page, or to a picture in a file"
 
 
 def wrong_code(text: str) -> str:
@@ -62,15 +63,25 @@ def _wrong_call(code: str) -> str:
         tree = ast.parse(code)
     except SyntaxError:
         return ""
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        written = ast.unparse(call.func)
-        for each in call.args if written == "print" else [call] if written.endswith(".write") else ():
-            is_report = isinstance(each, ast.Call) and ast.unparse(each.func).startswith("reports.")
-            if not (is_report or isinstance(each, ast.Constant)):
+    for node in ast.walk(tree):
+        if not _only_reports(node):
+            return f"`{shorten(ast.unparse(node), 60)}` {DOES_MORE}"
+        printed = node.args if isinstance(node, ast.Call) and ast.unparse(node.func) == "print" else ()
+        for each in printed:
+            if not isinstance(each, ast.Call | ast.Constant):
                 return f"`{ast.unparse(each)}` {PRINTS}"
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     marked = (HTML.search(TICKED.sub(" ", text)) or MARK.search(text) for text in texts)
     return next((f"`{found[0].strip()}` {TYPED_MARKUP}" for found in marked if found), "")
+
+
+def _only_reports(node: ast.AST) -> bool:
+    """Whether a part of a fence's code leaves the build as it is: it would run in its process."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return ast.unparse(node) == "from torchproof import reports"
+    if isinstance(node, ast.Call):
+        return bool(CALLED.fullmatch(ast.unparse(node.func)))
+    return not isinstance(node, CHANGING) or isinstance(getattr(node, "ctx", None), ast.Load)
 
 
 def wrong_comment(comment: str) -> str:
@@ -97,6 +108,7 @@ STYLED = (
 )
 UNRUN = "looks like what a session shows, and nothing ran; show a cell, or say it by a value"
 OPTIONS = "has more than a language; a title or a class could make it pass for an output, so leave them out"
+DOES_MORE = "does more than report; such a fence imports `reports` from torchproof, prints, and calls nothing else"
 PRINTS = "is not what this build reports; such a fence prints words, and what `reports.…(…)` returns"
 TYPED_MARKUP = "is markup in a text of this fence; write words and links"
 FRONT_ONLY = "does not belong between these lines of dashes: no HTML, no fence, no template"
@@ -111,14 +123,18 @@ PLAIN = re.compile(
 BRACES = re.compile(r"(?:(?<=[^\s{])|^)\{[^{}]*\}|\{[^{}]*\}(?=\s*(?:\||$))")
 """Where Markdown reads attributes: right behind something, or at the end of a line or of a table's cell."""
 HARMLESS = re.compile(r"#(?!cell-|error-)[\w.:-]+|\.md-button(?:--primary)?")
+CALLED = re.compile(r"print|reports(\.[a-z]\w*)+")
+CHANGING = (ast.Attribute, ast.Subscript, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 TICKED = re.compile("`[^`]*`")
 MATHS = re.compile(r"(?<![\\$\w])\$(?:\\.|[^$\\])+\$")
 BOX, TAB = re.compile(r" *(?:!!!|\?\?\?)"), re.compile(r' *===[!+]*\s*"')
 OPENS = re.compile(rf'(?: {{4}})*(?:!!!|\?\?\?\+?) (?:{"|".join(BOXES)}|quote)(?: inline)?(?: end)?(?: +".*")? *$')
 TYPED = re.compile(r'[\w+#.-]*(?: hl_lines="[\d -]*")?$')
 OUTPUT = re.compile(
-    r"^[ \t>]*(?:[|=] )?(?:tensor\([-\d\[(]|torch\.Size\(|Traceback \(most recent|>>>|In \[\d*\]:|Out\[\d*\]:)", re.M
+    r"(?m)^[\s>]*(?:[|=] )?(?:tensor\((?:[-\d\[(]|nan|inf)|array\([-\d\[]|(?:torch\.)?Size\(|Traceback \(most recent"
+    r"|>>>|In ?\[\d*\]:|Out ?\[\d*\]:)"
 )
+SCRIPT = re.compile(r"\](?:\(|:)\s*<?\s*(?:javascript|vbscript|data):", re.I)
 COMMENT = re.compile(r"<!--(?!-?>)(?:(?!--!>|<!|-->).)*-->", re.S)
 MARK = re.compile(r"^[\s>]*(?:```|~~~)", re.M)
 FRONT = re.compile(r"---[ \t]*\n(?P<yaml>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)

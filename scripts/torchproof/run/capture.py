@@ -4,16 +4,18 @@ What C and C++ write counts too, so descriptors 1 and 2 lead into files;
 every write from Python first collects what has gathered there, which keeps the order.
 """
 
-import contextlib
 import ctypes
+import fcntl
 import io
 import os
+import resource
 import sys
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable
 
+from ..model.raw import exact
 from ..model.runs import Output
 from ..model.text import visible
 
@@ -59,7 +61,7 @@ class Capture:
         """Collect what was written past Python: by C, C++ or a child process."""
         if os.getpid() != self.pid:  # a copy by os.fork, which reads where the session does
             return
-        _flush_c()
+        _flush_c(None)
         for mark, file in self.files.items():
             while chunk := os.read(file, LIMIT):
                 self.add(mark, chunk.decode("utf-8", "replace"))
@@ -88,6 +90,7 @@ class Stream(io.TextIOBase):
         return self.descriptor
 
     def write(self, text: str) -> int:
+        text = exact(text)  # or a TypeError, as of any stream
         if os.getpid() == self.capture.pid:
             if self.capture.earlier and threading.current_thread() in self.capture.earlier:
                 self.capture.give_up("a thread that a cell above started prints in it; join the thread in its own cell")
@@ -102,8 +105,7 @@ def _redirect(descriptor: int) -> int:
     """Lead a descriptor into a nameless file; return another descriptor, which reads it from the start."""
     writer, path = tempfile.mkstemp()
     reader = os.open(path, os.O_RDONLY)
-    with contextlib.suppress(OSError):  # Windows keeps open files
-        os.unlink(path)
+    os.unlink(path)
     os.dup2(writer, descriptor)
     os.close(writer)
     return out_of_reach(reader)
@@ -111,26 +113,10 @@ def _redirect(descriptor: int) -> int:
 
 def out_of_reach(descriptor: int) -> int:
     """Move a descriptor up, where nobody who closes or reuses the low ones finds it."""
-    if fcntl is None:
-        return descriptor
     highest = min(1024, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, highest - 16)
     os.close(descriptor)
     return moved
 
 
-def _flush_c() -> None:
-    if _libc is not None:
-        _libc.fflush(None)
-
-
-try:
-    import fcntl
-    import resource
-except ImportError:  # Windows
-    fcntl = None
-
-try:
-    _libc = ctypes.CDLL(None)
-except (OSError, TypeError):  # Windows
-    _libc = None
+_flush_c = ctypes.CDLL(None).fflush

@@ -6,6 +6,7 @@ Workers of a pool or a loader may live on: they answer when they are asked, and 
 
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from time import monotonic, sleep
@@ -17,6 +18,10 @@ __all__ = ["Children"]
 
 GRACE = 2.0
 """Seconds that a child has to come to its end, after its cell has."""
+
+TIMERS = [getattr(signal, name) for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF") if hasattr(signal, name)]
+left_of = getattr(signal, "getitimer", None)
+"""Bound here, as what a cell may replace."""
 
 COPY = b"a copy"
 """What one says at the end of a cell."""
@@ -51,6 +56,8 @@ class Children:
         with contextlib.suppress(BlockingIOError):
             if os.read(self.reader, len(COPY)) == COPY:
                 return "os.fork in it made a second session, which came to the end of the cell; end a child by os._exit"
+        if any(left_of(timer)[0] for timer in TIMERS):
+            return "it leaves a timer running (signal.alarm or setitimer); stop it in the same cell"
         if left:
             names = ", ".join(sorted({_name(pid) for pid in left}))
             return f"it leaves a process behind ({names}); wait for its end in the same cell"

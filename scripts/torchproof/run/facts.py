@@ -6,18 +6,18 @@ and no code of the cells runs, whatever their classes and modes put in the place
 """
 
 import contextlib
-import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from ..model.raw import is_library, library, members, mro, own_name
 from ..model.runs import Fact, Values
 from . import values
-from .values import asked, is_library
+from .values import asked
 
-__all__ = ["Tracker", "no_modes"]
+__all__ = ["Tracker", "is_array", "is_tensor", "no_dispatch", "no_modes", "shape_of"]
 
 
 class Tracker:
@@ -68,7 +68,7 @@ class Tracker:
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         for name, value in list(self.namespace.items()):
-            if type(name) is str and not name.startswith("_") and (_is_tensor(value) or _is_array(value)):
+            if type(name) is str and not name.startswith("_") and (is_tensor(value) or is_array(value)):
                 yield _on_one_line(name), value
 
 
@@ -77,27 +77,27 @@ def _on_one_line(name: str) -> str:
     return " ".join(name.split())
 
 
-def _is_tensor(value: Any) -> bool:
-    torch = sys.modules.get("torch")
+def is_tensor(value: Any) -> bool:
+    torch = library("torch")
     return torch is not None and issubclass(type(value), torch.Tensor)
 
 
-def _is_array(value: Any) -> bool:
-    numpy = sys.modules.get("numpy")
+def is_array(value: Any) -> bool:
+    numpy = library("numpy")
     return numpy is not None and issubclass(type(value), numpy.ndarray) and asked(value).dtype != object
 
 
 @contextlib.contextmanager
 def no_modes() -> Iterator[None]:
     """Keep `__torch_function__`, of classes and of modes, from being asked."""
-    torch = sys.modules.get("torch")
+    torch = library("torch")
     with torch._C.DisableTorchFunction() if torch else contextlib.nullcontext():
         yield
 
 
-def _no_dispatch(value: Any) -> Any:
+def no_dispatch(value: Any) -> Any:
     """While it lasts, a `__torch_dispatch__` of the cells is not asked: what needs it raises RuntimeError."""
-    own = next((cls for cls in type(value).__mro__ if "__torch_dispatch__" in vars(cls)), None)
+    own = next((cls for cls in mro(type(value)) if "__torch_dispatch__" in members(cls)), None)
     return contextlib.nullcontext() if own is None or is_library(own) else _refusal()()
 
 
@@ -115,9 +115,9 @@ def _refusal() -> type:
 
 def _state(name: str, value: Any) -> tuple:
     """A weak reference to the object, its fact without who shares, and what else makes it look changed."""
-    if _is_array(value):
+    if is_array(value):
         return weakref.ref(value), _fact_of_array(name, value), _memory(value)
-    with _no_dispatch(value):
+    with no_dispatch(value):
         grad = _grad(value)
         seen_grad = None if grad is None else (id(grad), _version(grad))
         return weakref.ref(value), _fact_of_tensor(name, value), _memory(value), _version(value), seen_grad
@@ -139,10 +139,10 @@ def _grad(tensor: Any) -> Any:
 def _sizes(name: str, value: Any) -> Fact:
     """What every tensor and array has: class, dtype and shape."""
     dtype = "".join(str(asked(value).dtype).removeprefix("torch.").split())  # a structured one has blanks
-    return Fact(0, name, _on_one_line(type(value).__name__), dtype, _shape(value))
+    return Fact(0, name, _on_one_line(own_name(type(value))), dtype, shape_of(value))
 
 
-def _shape(value: Any) -> tuple[int | str, ...]:
+def shape_of(value: Any) -> tuple[int | str, ...]:
     """The sizes; of a nested tensor, a symbol where its parts differ."""
     try:
         return tuple(size if type(size) is int else str(size) for size in asked(value).shape)
@@ -178,7 +178,7 @@ def _fact_of_tensor(name: str, value: Any) -> Fact:
 
 def _layout(tensor: Any) -> dict[str, Any]:
     """The fields of a fact that say how its numbers lie in memory."""
-    torch = sys.modules["torch"]
+    torch = library("torch")
     if tensor.layout is not torch.strided or tensor.is_nested:
         return {"layout": str(tensor.layout).removeprefix("torch.")}
     order = "not contiguous"
@@ -206,18 +206,18 @@ def _sharing(name: str, value: Any, named: dict[str, Any]) -> dict[str, tuple[st
 
 def _memory(value: Any) -> tuple[str, int, int]:
     """Device and byte range of the memory behind a tensor (its storage) or an array (its outermost base)."""
-    if _is_array(value):
-        numpy = sys.modules["numpy"]
-        while _is_array(base := asked(value).base):
+    if is_array(value):
+        numpy = library("numpy")
+        while is_array(base := asked(value).base):
             value = base
         plain = value if type(value) is numpy.ndarray else numpy.ndarray.view(value, numpy.ndarray)
         low, high = numpy.lib.array_utils.byte_bounds(plain)
         return "cpu", low, high if plain.size else low
     answers, device = asked(value), "unknown"
     try:
-        with _no_dispatch(value):
+        with no_dispatch(value):
             device = str(answers.device)
-            if type(value).__name__ == "FakeTensor":  # which warns when asked for its memory, of which it has none
+            if own_name(type(value)) == "FakeTensor":  # which warns when asked for its memory, of which it has none
                 return device, 0, 0
             storage = answers.untyped_storage()
             start = storage.data_ptr()

@@ -8,10 +8,10 @@ import base64
 import io
 import math
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ..model.raw import library
 from ..model.runs import Figure
 
 __all__ = ["STYLE", "discard", "take"]
@@ -37,7 +37,7 @@ STYLE = {
 
 def take() -> list[Figure]:
     """Close the open figures and return what is plotted on each, and its picture."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
+    pyplot = library("matplotlib.pyplot")
     if pyplot is None:
         return []
     figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
@@ -48,7 +48,7 @@ def take() -> list[Figure]:
 
 def discard() -> None:
     """Close the open figures."""
-    if pyplot := sys.modules.get("matplotlib.pyplot"):
+    if pyplot := library("matplotlib.pyplot"):
         pyplot.close("all")
 
 
@@ -85,16 +85,24 @@ LOW, HIGH = -99, 199
 def _facts(figure: Any) -> list[str]:
     width, height = figure.get_size_inches()
     title = figure.get_suptitle()
-    words = [*map(_text, figure.texts), figure.get_supxlabel(), figure.get_supylabel()]
+    words = [*map(_text, _seen(figure.texts)), figure.get_supxlabel(), figure.get_supylabel()]
     lines = [_joined(f"figure {width:g} × {height:g} in", repr(title) if title else "")]
     lines += [f"  {line}" for line in [*_quoted("texts", words), *_legends(figure.legends)]]
-    for axes in figure.axes:
+    for axes in _seen(figure.axes):
         titles = {"title": axes.get_title(), "left": axes.get_title("left"), "right": axes.get_title("right")}
         labels = titles | {"x": axes.get_xlabel(), "y": axes.get_ylabel()}
         said = [f"{kind} {text!r}" for kind, text in labels.items() if text]
         lines.append(_joined("axes", *said, "" if axes.axison else "off"))
         lines += [f"  {line}" for line in [_limits(axes), *_ticks(axes), *_plotted(axes)]]
     return lines
+
+
+def _seen(artists: Iterable[Any]) -> Iterator[Any]:
+    """The artists that are drawn, and axes within axes after those that hold them."""
+    for artist in artists:
+        if artist is not None and artist.get_visible():
+            yield artist
+            yield from _seen(getattr(artist, "child_axes", ()))
 
 
 def _limits(axes: Any) -> str:
@@ -125,15 +133,18 @@ def _ticks(axes: Any) -> list[str]:
 
 def _plotted(axes: Any) -> list[str]:
     """One line for each thing drawn on the axes, in drawing order: kind, size, label, colours, places."""
-    facts = [_line(line, axes) for line in axes.lines]
-    facts += [_collection(artist, axes) for artist in axes.collections]
-    facts += [_image(image, axes) for image in axes.images]
-    if patches := list(axes.patches):
+    facts = [_line(line, axes) for line in _seen(axes.lines)]
+    facts += [_collection(artist, axes) for artist in _seen(axes.collections)]
+    facts += [_image(image, axes) for image in _seen(axes.images)]
+    if patches := list(_seen(axes.patches)):
         boxes = [box for patch in patches for box in _boxes([patch.get_path()], patch.get_transform())]
         colours = _colours([patch.get_facecolor() for patch in patches])
         facts.append(_joined(f"{len(patches)} patches", colours, _places(boxes, axes, each=2)))
-    places = _places([_point(text, axes) for text in axes.texts], axes)
-    facts += [_joined(line, places) for line in _quoted("texts", map(_text, axes.texts))]
+    texts = list(_seen(axes.texts))
+    places = _places([_point(text, axes) for text in texts], axes)
+    facts += [_joined(line, places) for line in _quoted("texts", map(_text, texts))]
+    for table in _seen(axes.tables):
+        facts += _quoted("table", (_text(cell.get_text()) for _, cell in sorted(table.get_celld().items())))
     return facts + _legends([axes.get_legend()])
 
 
@@ -183,7 +194,7 @@ def _labelled(fact: str, artist: Any) -> str:
 
 
 def _legends(legends: Iterable[Any]) -> list[str]:
-    return [line for legend in legends if legend for line in _quoted("legend", map(_text, legend.get_texts()))]
+    return [line for legend in _seen(legends) for line in _quoted("legend", map(_text, legend.get_texts()))]
 
 
 def _text(text: Any) -> str:

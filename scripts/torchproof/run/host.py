@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ..files import Temporary, fingerprints
 from ..model import wire
-from ..model.runs import CellRun, Died, Done, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
+from ..model.runs import CellRun, Died, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
 from . import landlock
 from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN
 from .processes import stat_of
@@ -40,15 +40,14 @@ LONGEST = 1 << 28
 class Zygote:
     """Starts the process when the first session needs it, and stops it."""
 
-    def __init__(self, root: Path, seconds: float, *, other: bool = False, fork: bool = hasattr(os, "fork")) -> None:
+    def __init__(self, root: Path, seconds: float, *, other: bool = False) -> None:
         """`seconds` of CPU time is what one session may take.
 
-        `other` runs sessions under another hash seed, random state and memory fill; without `fork`, spawn.
+        `other` runs sessions under another hash seed, random state and memory fill.
         """
         self.root = root
         self.seconds = seconds
         self.other = other
-        self.fork = fork
         self.is_fenced = landlock.is_there()
         """Whether the kernel keeps sessions from writing; else the project is looked at before and after."""
         self.lock = threading.Lock()
@@ -62,11 +61,10 @@ class Zygote:
             if self.process is not None and self.process.poll() is not None:  # killed: by a session, or for memory
                 self.control.close()
                 self.process = self.control = None
-            if self.process is None and self.fork:
+            if self.process is None:
                 self.control, theirs = socket.socketpair()
-                self.process = self._popen("serve", theirs)
+                self.process = self._popen(theirs)
                 theirs.close()
-            self._make_folder()
 
     def run(self, job: Job) -> Run:
         """Run one job; where it did not come to its end, `died` says why.
@@ -85,25 +83,27 @@ class Zygote:
 
     def _run(self, job: Job) -> Run:
         self.start()
-        before = {} if self.is_fenced else fingerprints(self.root)
+        before = fingerprints(self.root, rights=self.is_fenced)
         with tempfile.TemporaryDirectory(
             prefix="torchproof-", dir=self.folder.path, ignore_cleanup_errors=True
         ) as folder:
             seed = 1 if self.other else None
             heard = self._hear(replace(job, folder=folder, root=str(self.root), is_fenced=self.is_fenced, seed=seed))
-        after = {} if self.is_fenced else fingerprints(self.root)
-        if changed := sorted(file for file in {**before, **after} if before.get(file) != after.get(file)):
-            return Run(died=Died("a file of the project was written while the session ran", f": {changed[0]}"))
+        after = fingerprints(self.root, rights=self.is_fenced)
+        files = before.keys() & after if self.is_fenced else before.keys() | after
+        if changed := sorted(file for file in files if before.get(file) != after.get(file)):
+            return Run(died=Died("a file of the project was changed while the session ran", f": {changed[0]}"))
         died = _cause(heard)
         if died and died.what == NONE:
             return Run(died=replace(died, why=f": {self._last_words()}"))
         if died:
             return Run(died=died)
-        done = heard.last(Done)
         cells = {message.slug: message for message in heard.messages if isinstance(message, CellRun)}
         slips = {message.slug: message.slips for message in heard.messages if isinstance(message, Rehearsed)}
-        told = (done.versions, done.provenance, done.files, done.modules, done.names, done.shapes)
-        return Run(cells, None, *told, slips)
+        steps = [step.slug for step in job.steps if not step.is_waiting]
+        if list(cells) != steps and not (cells and list(cells) == steps[: len(cells)] and heard.last(CellRun).error):
+            return Run(died=Died("the session told of other cells than it was given", "; it broke its channel"))
+        return replace(heard.last(Run), cells=cells, slips=slips)
 
     def close(self) -> None:
         """Stop the process and every session in it."""
@@ -121,14 +121,10 @@ class Zygote:
         token = secrets.token_hex(TOKEN // 2).encode()
         ours, theirs = socket.socketpair()
         status, their_status = socket.socketpair()
-        process = None if self.fork else self._popen("spawn", theirs)
         with ours, status, status.makefile("rb") as told:
             with theirs, their_status, self.lock, contextlib.suppress(OSError):
-                heard = _Heard(process or self.process)
-                if self.fork:
-                    socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
-                else:
-                    ours.sendall(token)
+                heard = _Heard(self.process)
+                socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
             try:
                 self._note(heard, told.readline())
                 with contextlib.suppress(OSError), ours.makefile("rb") as stream:  # the zygote ended before it forked
@@ -138,10 +134,6 @@ class Zygote:
                 self._note(heard, told.readline())
             finally:
                 heard.ended.set()
-                if process is not None:
-                    _kill(process.pid)
-                    process.kill()
-                    heard.messages += [Ended(process.wait())] if heard.messages else []
         return heard
 
     def _note(self, heard: "_Heard", line: bytes, token: bytes = b"") -> None:
@@ -157,11 +149,11 @@ class Zygote:
             _kill(heard.pid)
         heard.messages.append(message)
         if isinstance(message, Started):
-            heard.pid = message.pid if self.fork else heard.process.pid
+            heard.pid = message.pid
             threading.Thread(target=self._watch, args=(heard,), daemon=True).start()
 
-    def _popen(self, kind: str, channel: socket.socket) -> subprocess.Popen:
-        self._make_folder()
+    def _popen(self, channel: socket.socket) -> subprocess.Popen:
+        self.folder = self.folder or Temporary()
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= ENVIRONMENT | (OTHER if self.other else {})
         fonts = self.root / ".cache" / "matplotlib"
@@ -173,7 +165,7 @@ class Zygote:
         environment["HOME"] = self.folder.path
         with open(os.path.join(self.folder.path, "log"), "ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", "torchproof.run.zygote", kind, str(channel.fileno())],
+                [sys.executable, "-P", "-m", "torchproof.run.zygote", "serve", str(channel.fileno())],
                 cwd=self.folder.path,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -183,13 +175,13 @@ class Zygote:
             )
 
     def _watch(self, heard: "_Heard") -> None:
-        """Kill a session that takes too long; what a spawned one imported before it started is not its own."""
-        begin, imports, halted = time.monotonic(), _cpu_seconds(heard.pid), 0
+        """Kill a session that takes too long."""
+        begin, halted = time.monotonic(), 0
         while not heard.ended.wait(min(0.5, self.seconds / 4)):
-            halted = halted + 1 if self.fork and not _goes_on(heard.process.pid) else 0
+            halted = halted + 1 if not _goes_on(heard.process.pid) else 0
             if halted > 1:  # the session killed or stopped it, or a neighbour did
                 break
-            if _cpu_seconds(heard.pid) - imports > self.seconds:
+            if _cpu_seconds(heard.pid) > self.seconds:
                 heard.messages.append(Stopped(f"it took more than {self.seconds:g} s of CPU time"))
             elif time.monotonic() - begin > self.seconds * PATIENCE:
                 heard.messages.append(Stopped(f"it ran longer than {self.seconds * PATIENCE:g} s"))
@@ -204,9 +196,6 @@ class Zygote:
         _kill(heard.pid)
         heard.process.kill()
 
-    def _make_folder(self) -> None:
-        self.folder = self.folder or Temporary()
-
     def _last_words(self) -> str:
         text = Path(self.folder.path, "log").read_text(encoding="utf-8", errors="replace").strip()
         return text.rpartition("\n")[2] or "it said nothing"
@@ -220,7 +209,7 @@ class _Heard:
     """What was heard of a session."""
 
     process: subprocess.Popen
-    """The zygote that it was asked of; a spawned session's own process."""
+    """The zygote that it was asked of."""
     messages: list[Message] = field(default_factory=list)
     pid: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -244,7 +233,7 @@ def _cause(heard: _Heard) -> Died | None:
     cell = running.slug if (running := heard.last(Running)) else ""
     if stopped := heard.last(Stopped):
         return Died("the session was stopped", f": {stopped.reason}", cell)
-    if heard.last(Done):
+    if heard.last(Run):
         return None
     ended = heard.last(Ended)
     if ended is None:

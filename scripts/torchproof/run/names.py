@@ -18,6 +18,7 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
+from ..model.raw import held, is_library, library, members, mro, own_module, own_name
 from ..model.runs import Step, Use
 
 __all__ = ["Namer"]
@@ -59,9 +60,7 @@ class Namer:
 
     def before(self, statement: ast.stmt) -> Scope:
         """The types of the names that a statement is about to bind or delete."""
-        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} & self.namespace.keys()
-        bound = names & _bound(statement)
-        return {name: Thing(type(self.namespace[name])) for name in bound}
+        return {name: Thing(type(self.namespace[name])) for name in _bound(statement) if name in self.namespace}
 
     def look(self, step: Step, statement: ast.stmt, before: Scope) -> None:
         """Find the names that a statement of a cell used, once it has run."""
@@ -88,7 +87,7 @@ class Namer:
     # --- walking ------------------------------------------------------------------------------------------------------
 
     def _read(self, step: Step, statement: ast.stmt, scope: Scope) -> None:
-        if "torch" in sys.modules:
+        if library("torch"):
             with suppress(Exception):  # no cell may come out otherwise because what it holds cannot be looked at
                 self._walk(step, statement, scope)
             self.results.clear()
@@ -176,16 +175,16 @@ class Namer:
         """What is known of an expression."""
         match node:
             case ast.Name(id=name):
-                held = self.namespace if name in self.namespace else vars(builtins)
-                return scope[name] if name in scope else Thing(type(held[name]), held[name]) if name in held else None
+                of = self.namespace if name in self.namespace else vars(builtins)
+                return scope[name] if name in scope else Thing(type(of[name]), of[name]) if name in of else None
             case ast.Constant(value=value):
                 return Thing(type(value), value)
             case ast.Attribute(value=owner, attr=name):
                 return self._attribute(self._of(owner, scope), name)
             case ast.Call():
                 return self._returned(node, scope)
-            case ast.Subscript(value=held, slice=key):
-                return self._item(self._of(held, scope), key)
+            case ast.Subscript(value=whole, slice=key):
+                return self._item(self._of(whole, scope), key)
             case ast.Tuple(elts=members):
                 return Thing(tuple, ..., tuple(self._of(member, scope) for member in members))
             case ast.BinOp() | ast.UnaryOp() | ast.Compare():
@@ -201,22 +200,22 @@ class Namer:
             return None
         if _is_tensor(thing.kind) and name in TENSORS:
             return Thing(_tensor())
-        held = _held(thing.value)
-        for where in (held, *(held.get(part, {}) for part in ("_modules", "_parameters", "_buffers"))):
+        own = held(thing.value)
+        for where in (own, *(own.get(part, {}) for part in ("_modules", "_parameters", "_buffers"))):
             if type(where) is dict and name in where:
                 return Thing(type(where[name]), where[name])
         kind = thing.value if _is(thing.value, type) else thing.kind
         if (found := _member(kind, name)) is not None:
             return Thing(type(found), found)
-        return _hinted(next((hints[name] for cls in kind.__mro__ if name in (hints := _hints(cls))), None))
+        return _hinted(next((hints[name] for cls in mro(kind) if name in (hints := _hints(cls))), None))
 
-    def _item(self, held: Thing | None, key: ast.expr) -> Thing | None:
-        if held is None or _is_tensor(held.kind):
-            return Thing(_tensor()) if held else None
-        value = held.value
+    def _item(self, whole: Thing | None, key: ast.expr) -> Thing | None:
+        if whole is None or _is_tensor(whole.kind):
+            return Thing(_tensor()) if whole else None
+        value = whole.value
         if modules := _modules(value):
             value = list(modules.values())
-        if isinstance(key, ast.Constant) and type(value) in (list, tuple, dict):
+        if isinstance(key, ast.Constant) and any(type(value) is kind for kind in (list, tuple, dict)):
             try:
                 return Thing(type(value[key.value]), value[key.value])
             except (LookupError, TypeError):
@@ -228,7 +227,7 @@ class Namer:
         match node:
             case ast.List(elts=members) | ast.Tuple(elts=members):
                 things = [self._of(member, scope) for member in members]
-                return things[0] if things and all(things) and len({thing.kind for thing in things}) == 1 else None
+                return things[0] if all(things) and _one([thing.kind for thing in things]) else None
             case ast.Call(func=ast.Name(id="zip"), args=args):
                 return Thing(tuple, ..., tuple(self._element(arg, scope) for arg in args))
             case ast.Call(func=ast.Name(id="enumerate"), args=[arg, *_]):
@@ -254,7 +253,7 @@ class Namer:
         value = function.value
         if not _is(value, FunctionType, BuiltinFunctionType, MethodDescriptorType):
             modules = _modules(value)
-            if _is_named(function.kind, "Sequential") and modules:
+            if function.kind is library("torch").nn.Sequential and modules:
                 function = Thing(type(last := list(modules.values())[-1]), last)
             value = _member(function.kind, "forward")
         return _says(value)
@@ -268,9 +267,7 @@ class Namer:
         inner = self._inside(function, {} if _is(of.value, FunctionType) else {"self": of})
         values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value]
         things = [self._of(value, inner) for value in values]
-        kinds = {thing.kind if thing else None for thing in things}
-        if len(kinds) == 1 and (kind := kinds.pop()):
-            self.results[line] = Thing(kind)
+        self.results[line] = _one([thing.kind if thing else None for thing in things])
         return self.results[line]
 
     # --- whose it is --------------------------------------------------------------------------------------------------
@@ -284,14 +281,14 @@ class Namer:
         if thing is None or node.attr.startswith("_"):
             return ""
         if _is(thing.value, ModuleType):
-            name = f"{thing.value.__name__}.{node.attr}"
-            is_there = not _is(vars(thing.value).get(node.attr, thing.value), ModuleType)
+            name = f"{held(thing.value).get('__name__')}.{node.attr}"
+            is_there = not _is(held(thing.value).get(node.attr, thing.value), ModuleType)
             return name if name.startswith("torch.") and "._" not in name and is_there else ""
-        classes = (thing.value if _is(thing.value, type) else thing.kind).__mro__
+        classes = mro(thing.value if _is(thing.value, type) else thing.kind)
         owners = [place for place, cls in enumerate(classes) if _has(cls, node.attr)]
-        if not owners or not _is_torch(classes[owners[0]].__module__):
+        if not owners or not _is_torch(own_module(classes[owners[0]])):
             return ""
-        last = max(place for place in owners if _is_torch(classes[place].__module__))
+        last = max(place for place in owners if _is_torch(own_module(classes[place])))
         path = next((path for cls in classes[last::-1] if (path := _public(cls))), "")
         return f"{path}.{node.attr}" if path else ""
 
@@ -326,26 +323,23 @@ def _arguments(function: ast.AST) -> list[ast.arg]:
 
 def _uniform(value: Any) -> Thing | None:
     """What all members of a container are."""
-    members = value.values() if type(value) is dict else value if type(value) in (list, tuple) else []
-    kinds = {type(member) for member in islice(members, 50)}
-    return Thing(kinds.pop()) if len(kinds) == 1 else None
+    is_row = type(value) is list or type(value) is tuple
+    kinds = [type(member) for member in islice(value.values() if type(value) is dict else value if is_row else (), 50)]
+    return _one(kinds)
+
+
+def _one(kinds: list[type | None]) -> Thing | None:
+    """Something of the type that all of these are."""
+    return Thing(kinds[0]) if kinds and kinds[0] is not None and all(kind is kinds[0] for kind in kinds) else None
 
 
 def _member(kind: type, name: str) -> Any:
-    return next((vars(cls)[name] for cls in kind.__mro__ if name in vars(cls)), None)
-
-
-def _held(value: Any) -> dict[str, Any]:
-    """What an object holds by name, asked of nobody's `__getattr__`."""
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
+    return next((members(cls)[name] for cls in mro(kind) if name in members(cls)), None)
 
 
 def _modules(value: Any) -> dict[str, Any]:
     """What a module of torch is made of."""
-    modules = _held(value).get("_modules")
+    modules = held(value).get("_modules")
     return modules if type(modules) is dict else {}
 
 
@@ -356,21 +350,21 @@ def _is(value: Any, *kinds: type) -> bool:
 
 def _hints(value: Any) -> dict[str, Any]:
     """The annotations of a class or a function."""
-    found = vars(value).get("__annotations__") if _is(value, type) else None
+    found = members(value).get("__annotations__") if _is(value, type) else None
     found = value.__annotations__ if _is(value, FunctionType) else found
-    return found if isinstance(found, dict) else {}  # the class of modules has a descriptor there
+    return found if type(found) is dict else {}  # the class of modules has a descriptor there
 
 
 def _hinted(hint: Any) -> Thing | None:
     """What an annotation of torch says, where it says a tensor, a module or a tuple."""
-    if not _is(hint, type, str) and type(hint).__module__ not in ("types", "typing"):
+    if not _is(hint, type, str) and own_module(type(hint)) not in ("types", "typing"):
         return None
     if typing.get_origin(hint) is tuple:
         return Thing(tuple, ..., tuple(map(_hinted, typing.get_args(hint))))
-    nn = sys.modules["torch"].nn
+    nn = library("torch").nn
     said = hint.__forward_arg__ if isinstance(hint, typing.ForwardRef) else hint
     known = (_tensor(), nn.Module, nn.Parameter)
-    return next((Thing(kind) for kind in known if said is kind or said == kind.__name__), None)
+    return next((Thing(kind) for kind in known if said is kind or (type(said) is str and said == kind.__name__)), None)
 
 
 def _says(function: Any) -> Thing | None:
@@ -379,45 +373,42 @@ def _says(function: Any) -> Thing | None:
         return _hinted(hint)
     if not _is(function, FunctionType, BuiltinFunctionType, MethodDescriptorType):
         return None
-    head = (function.__doc__ or "").strip().partition("\n")[0]
+    head = function.__doc__.strip().partition("\n")[0] if type(function.__doc__) is str else ""
     if _is(function, MethodDescriptorType) and not head:  # of relu only the function is described
-        return _says(vars(sys.modules["torch"].nn.functional).get(function.__name__))
+        return _says(vars(library("torch").nn.functional).get(function.__name__))
     return Thing(_tensor()) if re.search(r"-> (Long|Bool)?Tensor$|^Returns a new Tensor", head) else None
 
 
 def _has(cls: type, name: str) -> bool:
     """Whether a class defines or declares a member of that name, or, being torch's, sets it in its `__init__`."""
-    if name in vars(cls) or name in _hints(cls):
+    if name in members(cls) or name in _hints(cls):
         return True
-    code = getattr(vars(cls).get("__init__"), "__code__", None) if _is_torch(cls.__module__) else None
+    code = getattr(members(cls).get("__init__"), "__code__", None) if is_library(cls) else None
     steps = dis.get_instructions(code) if code and name in code.co_names else ()
     return any(step.opname == "STORE_ATTR" and step.argval == name for step in steps)
 
 
 def _tensor() -> type:
-    return sys.modules["torch"].Tensor
+    return library("torch").Tensor
 
 
 def _is_tensor(kind: type) -> bool:
-    return "torch" in sys.modules and issubclass(kind, _tensor())
+    return library("torch") is not None and issubclass(kind, _tensor())
 
 
-def _is_torch(module: str | None) -> bool:
-    return (module or "").partition(".")[0] == "torch"
-
-
-def _is_named(kind: type, name: str) -> bool:
-    return kind.__name__ == name and _is_torch(kind.__module__)
+def _is_torch(module: Any) -> bool:
+    return type(module) is str and module.partition(".")[0] == "torch"
 
 
 def _public(made: Any) -> str:
     """The shortest path by which torch offers a class or a function; empty where it offers none."""
-    if _is_named(made, "TensorBase"):
+    if made is library("torch")._C.TensorBase:
         return "torch.Tensor"
-    parts = (made.__module__ or "torch").split(".")
+    path, name = (own_module(made), own_name(made)) if _is(made, type) else (made.__module__, made.__name__)
+    parts = path.split(".") if type(path) is str else ["torch"]
     for count in range(1, len(parts) + 1):
         path = ".".join(parts[:count])
-        if _is_torch(path) and vars(sys.modules.get(path, builtins)).get(made.__name__) is made:
-            name = f"{path}.{made.__name__}"
+        if _is_torch(path) and held(sys.modules.get(path)).get(name) is made:
+            name = f"{path}.{name}"
             return "" if "._" in name or "return_types" in name or name.endswith("Sequence_") else name
     return ""

@@ -1,6 +1,6 @@
 """Run the cells of one snippet, as a notebook would, in a process that exists for nothing else.
 
-The process is a fork of the zygote (or a fresh interpreter where there is no fork).
+The process is a fork of the zygote.
 It reads one job as a line of JSON and writes one line for each cell, so that a crash costs the rest and no more.
 A cell can do anything to this process. What it does to the engine in it ends the session, with a reason.
 It needs the standard library; torch, numpy and matplotlib only where a cell does.
@@ -10,11 +10,13 @@ import __future__
 
 import ast
 import contextlib
+import gc
 import importlib.util
 import linecache
 import multiprocessing
 import multiprocessing.util
 import os
+import resource
 import shutil
 import socket
 import sys
@@ -30,7 +32,8 @@ from typing import Any
 from ..model import wire
 from ..model.devices import DEVICES
 from ..model.drawings import measure
-from ..model.runs import CellRun, Claim, Done, Job, Measured, Message, Running, Step, Stopped
+from ..model.raw import exact, library
+from ..model.runs import CellRun, Claim, Job, Measured, Message, Run, Running, Step, Stopped
 from ..model.text import clean, error_text, visible
 from . import figures, landlock, workers
 from .capture import Capture, out_of_reach
@@ -52,10 +55,10 @@ FILES = 64 << 20
 FUTURES = reduce(or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
 
 
-def run_job(connection: socket.socket, token: bytes, *first: Message) -> None:
-    """Say `first`, and run the job that comes over the connection; ends the process."""
+def run_job(connection: socket.socket, token: bytes) -> None:
+    """Run the job that comes over the connection; ends the process."""
     try:
-        session = Session(connection, token, first)
+        session = Session(connection, token)
         try:
             session.run_all()
         except BaseException as error:
@@ -72,18 +75,22 @@ _exit = os._exit
 class Session:
     """The state that the cells of one snippet share."""
 
-    def __init__(self, connection: socket.socket, token: bytes, first: tuple[Message, ...]) -> None:
+    def __init__(self, connection: socket.socket, token: bytes) -> None:
         self.token = token
         self.pid = os.getpid()
         self.send_all = socket.socket(fileno=out_of_reach(connection.detach())).sendall
-        for message in first:
-            self.send(message)
-        job: Job = wire.load(_line(self.send_all.__self__))
+        with self.send_all.__self__.makefile("rb") as stream:
+            job: Job = wire.load(stream.readline())
         self.steps = job.steps
         self.file = job.file
         self.device = DEVICES[job.device]
         self.flags = 0
         self.opened: set[str] = set()
+        self.modules = set(sys.modules)
+        """What was imported, whatever became of it since."""
+        self.versions = _versions()
+        self.collects = True
+        """Whether cells want garbage collected: it is while they run, for a collection runs their code."""
         os.chdir(job.folder)
         os.environ.update(TMPDIR=job.folder, HOME=job.folder)
         tempfile.tempdir = None
@@ -111,7 +118,7 @@ class Session:
         warnings.showwarning = self._show_warning
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
         _prepare_workers(job.folder)
-        sys.addaudithook(_guard(job, self.opened))
+        sys.addaudithook(_guard(job, self.opened, self.modules))
 
     def run_all(self) -> None:
         """Run the cells, as far as the first that raises and must not."""
@@ -123,10 +130,10 @@ class Session:
             self.send(result)
             if result.error is not None and not step.must_raise:
                 break
-        modules = sorted({name.partition(".")[0] for name in sys.modules})
+        modules = sorted({name.partition(".")[0] for name in self.modules | sys.modules.keys() if type(name) is str})
         names = self.namer.uses()
         opened = tuple(sorted(self.opened))
-        self.send(Done(_versions(), self.provenance, opened, tuple(modules), names, self.shapes.seen()))
+        self.send(Run({}, None, self.versions, self.provenance, opened, tuple(modules), names, self.shapes.seen()))
 
     def run(self, step: Step) -> CellRun:
         """Run one cell and then evaluate what pages claim under it."""
@@ -134,7 +141,7 @@ class Session:
         self.send(Running(step.slug))
         self.children.begin()
         self.capture.begin()
-        tried = [result for trial in step.trials if self._forks for result in self._tried(trial)]
+        tried = [result for trial in step.trials if self.device.forks for result in self._tried(trial)]
         facts, drawn = [], ()
         line, raised, number = 1, 0, 0
         try:
@@ -144,7 +151,7 @@ class Session:
                 facts += self.tracker.changes(number)
                 if value is not None:
                     self.capture.drain()
-                    self.capture.add("=", repr(value))
+                    self.capture.add("=", exact(repr(value)))
             drawn = figures.take()
         except BaseException as error:
             raised = _line_of(error, self.file, step.line) or line
@@ -168,7 +175,7 @@ class Session:
 
     def rehearse(self, step: Step) -> None:
         """Say what is certain to go wrong with a cell that only another device runs; it leaves no trace here."""
-        if self._forks:
+        if self.device.forks:
             self.send(self.rehearsal.run(step, self.flags))
 
     def send(self, message: Message) -> None:
@@ -184,7 +191,7 @@ class Session:
     def _probe(self) -> dict[str, str]:
         """torch, and where this session runs; names the device to the cells, as `TORCHPROOF_DEVICE`."""
         os.environ["TORCHPROOF_DEVICE"] = self.device.name
-        torch = sys.modules.get("torch")
+        torch = library("torch")
         try:
             facts = dict(zip(self.device.facts, self.device.probe(torch), strict=True))
         except LookupError as error:
@@ -206,6 +213,7 @@ class Session:
         self.flags |= code.co_flags & FUTURES
         before = self.namer.before(statement)
         try:
+            (gc.enable if self.collects else gc.disable)()
             sys.settrace(self.follows[0])
             sys.setprofile(self.follows[1])
             return eval(code, self.namespace)
@@ -213,17 +221,19 @@ class Session:
             self.follows = sys.gettrace(), sys.getprofile()
             sys.setprofile(None)
             sys.settrace(None)
+            self.collects = gc.isenabled()
+            gc.disable()
             self.namer.look(step, statement, before)
 
     def _measure_claims(self, claims: tuple[Claim, ...]) -> tuple[Measured, ...]:
         """What came of each claim.
 
         Evaluated in a fork, so that nothing they draw, change, print or warn reaches the cells below;
-        in this process where there is no fork, or where it could not use the device.
+        in this process where a fork could not use the device.
         """
         if not claims:
             return ()
-        if not self._forks:
+        if not self.device.forks:
             results = tuple(map(self._measure, claims))
             self.capture.take()
             return results
@@ -233,10 +243,6 @@ class Session:
             return wire.load(text)
         wrong = HUNG.format(lacked) if lacked else ENDED
         return tuple(Measured(claim.kind, claim.source, wrong) for claim in claims)
-
-    @property
-    def _forks(self) -> bool:
-        return hasattr(os, "fork") and self.device.forks
 
     def _tried(self, trial: Claim) -> tuple[Measured, ...]:
         """What came of a trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
@@ -248,6 +254,7 @@ class Session:
             shutil.rmtree(TRIAL)
 
     def _measure(self, claim: Claim) -> Measured:
+        (gc.enable if self.collects else gc.disable)()
         if claim.kind == "proof":
             return Measured(claim.kind, claim.source, self._disproof(claim.source))
         if claim.kind == "trial":
@@ -299,10 +306,6 @@ class Session:
         sys.stderr.write(f"{category.__name__}: {clean(str(message))}\n")
 
     def _set_limits(self) -> None:
-        try:
-            import resource
-        except ImportError:  # Windows
-            return
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
         if self.device.forks:  # a CUDA context maps far more than it uses
@@ -321,8 +324,7 @@ def _prepare_workers(folder: str) -> None:
 
     Where the system's is longer, a loader's worker cannot hand over what it made, and whoever waits for it hangs.
     """
-    with contextlib.suppress(RuntimeError, ValueError):  # where there is no fork, spawn
-        multiprocessing.set_start_method("fork", force=True)
+    multiprocessing.set_start_method("fork", force=True)
     if not os.path.isdir("/proc/self/fd"):
         return
     short = f"/proc/{os.getpid()}/fd/{out_of_reach(os.open(folder, os.O_RDONLY))}"
@@ -333,11 +335,6 @@ def _prepare_workers(folder: str) -> None:
         return config["tempdir"]
 
     multiprocessing.util.get_temp_dir = get_temp_dir
-
-
-def _line(connection: socket.socket) -> bytes:
-    with connection.makefile("rb") as stream:
-        return stream.readline()
 
 
 def _truth(value: Any) -> bool | None:
@@ -351,10 +348,10 @@ def _truth(value: Any) -> bool | None:
 
 
 def _line_of(error: BaseException, file: str, first: int) -> int:
-    """Line of the cell, counted from 1, where the error left it; 0 when no frame says so."""
-    if type(error) is SyntaxError and error.filename == file:
-        return error.lineno or 0
-    frames = traceback.walk_tb(error.__traceback__)
+    """Line of the cell, counted from 1, where the error that is being handled left it; 0 when no frame says so."""
+    if type(error) is SyntaxError and type(error.filename) is str and error.filename == file:
+        return error.lineno if type(error.lineno) is int else 0
+    frames = traceback.walk_tb(sys.exc_info()[2])
     lines = [line for frame, line in frames if frame.f_code.co_filename == file]
     inside = [line - first + 1 for line in lines if line >= first]
     return inside[0] if inside else 0
@@ -371,8 +368,8 @@ def _seed(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def _guard(job: Job, opened: set[str]) -> Any:
-    """An audit hook that keeps the session off the network and in its folder, and notes the project's files it reads.
+def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
+    """An audit hook that keeps the session off the network and in its folder, and notes what it reads and imports.
 
     It says so in words; what gets past it, a write of C or of another program, Landlock stops where there is one.
     """
@@ -388,6 +385,10 @@ def _guard(job: Job, opened: set[str]) -> Any:
                     path = importlib.util.source_from_cache(path)
             if path.startswith(root + os.sep) and not path.startswith(NOT_READ):
                 opened.add(os.path.relpath(path, root))
+        elif event == "import":
+            imported.add(arguments[0])
+        elif event in CHANGES and not _stands_below(job.folder, arguments[0]):
+            raise PermissionError(f"snippets run in a folder of their own, so {arguments[0]} cannot be changed")
         elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
             address = arguments[1]
             if isinstance(address, tuple) and not _is_local(address[0]):
@@ -405,6 +406,9 @@ NOT_READ = (sys.prefix + os.sep, os.path.dirname(os.path.dirname(os.path.abspath
 WRITABLE = ("/dev/", "/proc/self/")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+CHANGES = ("os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr")
+"""What changes a file, and Landlock knows nothing of."""
+
 LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 
 
@@ -413,7 +417,13 @@ def _is_local(host: Any) -> bool:
     return host in ("localhost", "::1", "0.0.0.0", "::") or host.startswith("127.")
 
 
+def _stands_below(folder: str, path: Any) -> bool:
+    """Whether a file lies in a folder: by its path, or by the descriptor of one that is open."""
+    path = f"/proc/self/fd/{path}" if isinstance(path, int) else os.fsdecode(path)
+    return os.path.realpath(path).startswith(folder + os.sep)
+
+
 def _versions() -> dict[str, str]:
-    modules = [(name, sys.modules.get(name)) for name in ("torch", "numpy", "matplotlib")]
+    modules = [(name, library(name)) for name in ("torch", "numpy", "matplotlib")]
     found = {name: str(module.__version__).partition("+")[0] for name, module in modules if module}
     return {"python": ".".join(map(str, sys.version_info[:3])), **found}

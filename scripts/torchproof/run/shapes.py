@@ -9,12 +9,10 @@ import builtins
 import contextlib
 import copy
 import re
-import sys
 from typing import Any
 
 from ..model.runs import Seen
-from .facts import no_modes
-from .values import asked
+from .facts import is_array, is_tensor, no_dispatch, no_modes, shape_of
 
 __all__ = ["Shapes"]
 
@@ -100,10 +98,14 @@ def _call(line: int, value: ast.expr) -> ast.Call:
 
 def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:
     """The shape of a tensor or array, or of each in a tuple or list; a tuple of whole numbers is one; else none."""
-    if issubclass(type(value), tuple) and value and all(type(size) is int for size in value):
-        return (tuple(value),)
-    parts = value if issubclass(type(value), tuple | list) else (value,)
-    torch, numpy = (sys.modules.get(name) for name in ("torch", "numpy"))
-    kinds = (*([torch.Tensor] if torch else []), *([numpy.ndarray] if numpy else []))
+    kind = next((kind for kind in (tuple, list) if issubclass(type(value), kind)), None)
+    parts = tuple(kind.__iter__(value)) if kind else (value,)
+    if kind is tuple and parts and all(type(size) is int for size in parts):
+        return (parts,)
     with no_modes():
-        return tuple(tuple(map(int, asked(part).shape)) for part in parts if issubclass(type(part), kinds))
+        return tuple(map(_shape, (part for part in parts if is_tensor(part) or is_array(part))))
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    with no_dispatch(value):
+        return tuple(map(int, shape_of(value)))

@@ -7,12 +7,12 @@ They are for readers only: numbers have four digits, and no transcript holds the
 
 import ctypes
 import math
-import sys
 from typing import Any
 
+from ..model.raw import held, is_library, library, members, mro
 from ..model.runs import Fact
 
-__all__ = ["asked", "is_library", "look", "seen", "text_of"]
+__all__ = ["asked", "look", "seen", "text_of"]
 
 WHOLE = 24
 """The most numbers that are shown of a tensor without leaving one out."""
@@ -37,30 +37,26 @@ class _Asked:
         self.value = value
 
     def __getattr__(self, name: str) -> Any:
-        for cls in type(self.value).__mro__:
-            if is_library(cls) and name in vars(cls):
-                return vars(cls)[name].__get__(self.value, cls)
+        for cls in mro(type(self.value)):
+            if is_library(cls) and name in members(cls):
+                return members(cls)[name].__get__(self.value, cls)
         raise AttributeError(name)
 
 
 def asked(value: Any) -> Any:
     """What to ask about a tensor or an array: itself, unless a cell could have put something in the way."""
-    return value if is_library(type(value)) and not getattr(value, "__dict__", None) else _Asked(value)
-
-
-def is_library(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] in ("torch", "numpy")
+    return value if is_library(type(value)) and not held(value) else _Asked(value)
 
 
 def look(value: Any, fact: Fact) -> Any:
     """The numbers of a tensor or array as an array over the same memory; None where they cannot be read."""
-    numpy = sys.modules.get("numpy")
+    numpy = library("numpy")
     if numpy is None or fact.layout != "strided" or fact.strides is None or fact.device != "cpu":
         return None
     if type(value) is numpy.ndarray:
         return value if value.dtype.char in PLAIN else None
-    torch = sys.modules.get("torch")
-    if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter):
+    torch = library("torch")
+    if torch is None or not any(type(value) is kind for kind in (torch.Tensor, torch.nn.Parameter)):
         return None
     value = asked(value)
     if value.is_quantized:
@@ -97,7 +93,7 @@ def text_of(array: Any, dtype: str) -> str:
     """The numbers in brackets, as torch prints them, and below them what that leaves out."""
     if not array.size:
         return "no numbers"
-    with sys.modules["numpy"].errstate(all="ignore"):
+    with library("numpy").errstate(all="ignore"):
         return _text_of(array, dtype)
 
 
@@ -126,7 +122,7 @@ def _text_of(array: Any, dtype: str) -> str:
 
 def _corners(array: Any, edge: int) -> Any:
     """The first and last places of each axis, `edge` of both, as a copy."""
-    numpy = sys.modules["numpy"]
+    numpy = library("numpy")
     return array[numpy.ix_(*(_places(size, edge) for size in array.shape))] if array.ndim else array.copy()
 
 
@@ -138,7 +134,7 @@ def _decoded(array: Any, dtype: str) -> Any:
     """bfloat16 is the upper half of a float32; the rest is what it is."""
     if dtype != "bfloat16":
         return array
-    numpy = sys.modules["numpy"]
+    numpy = library("numpy")
     return (array.astype(numpy.uint32) << numpy.uint32(16)).view(numpy.float32)
 
 

@@ -198,14 +198,4 @@ def _prctl(option: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    kind, number = sys.argv[1], int(sys.argv[2])
-    channel = socket.socket(fileno=number)
-    if kind == "serve":
-        serve(channel)
-    else:
-        from . import session
-
-        os.setsid()
-        own = channel.recv(TOKEN, socket.MSG_WAITALL)
-        _preload()
-        session.run_job(channel, own, Started(os.getpid()))
+    serve(socket.socket(fileno=int(sys.argv[-1])))

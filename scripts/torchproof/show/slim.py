@@ -6,7 +6,7 @@ Marks in a row become the corners of one path, pieces drawn alike become one pat
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from itertools import groupby, pairwise
 from math import hypot
 from string import ascii_letters
@@ -20,7 +20,7 @@ __all__ = ["slim"]
 Point = tuple[float, float]
 
 
-@cache
+@lru_cache(1000)  # while serving, each edit of a figure is another one
 def slim(svg: str) -> str:
     """The same picture in few bytes; valid by itself and within a page."""
     root = ElementTree.fromstring(visible(svg))
