@@ -43,7 +43,8 @@ lint: $(READY) ## Check the style; change nothing
 format: $(READY) ## Repair the style
 	$(RUN) ruff check --fix . ; $(RUN) ruff format .
 
-bench: $(READY) ## Compare the speed of builds with plain MkDocs
+bench: $(READY) ## Compare a check with its cells run plainly, and the speed of builds with plain MkDocs
+	$(RUN) python benchmarks/build.py --book .
 	$(RUN) python benchmarks/build.py
 
 clean: ## Remove what the build made, the environment too

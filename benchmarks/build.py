@@ -1,6 +1,7 @@
 """How fast the site builds, compared with plain MkDocs.
 
     python benchmarks/build.py --rounds 9
+    python benchmarks/build.py --book .      where the CPU time of a check goes: book.py
 
 The machine decides how many seconds a build takes, so nothing here is judged in seconds: each build is divided by
 what it cannot do without, measured in the same round, next to it. The median of these ratios is what is required.
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from book import measure_book
 from torchproof.compare.check import Checker
 from torchproof.compare.site import Site
 from torchproof.model.cells import Snippet
@@ -95,7 +97,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--chapters", type=int, default=30, help="how large the site is (default: 30)")
     parser.add_argument("--repeat", type=int, default=5, help="how often a round runs the short builds (default: 5)")
     parser.add_argument("--no-verdict", action="store_true", help="print the table, fail only if a build fails")
+    parser.add_argument("--book", type=Path, metavar="FOLDER", help="tell where the time of checking this book goes")
+    parser.add_argument("--only", default="", metavar="PART", help="of the book, chapters with this in their names")
     options = parser.parse_args(arguments)
+    if options.book:
+        return measure_book(options.book.resolve(), only=options.only)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         print(f"writing and accepting {options.chapters} chapters", flush=True)
         sites = write_sites(Path(folder).resolve(), options.chapters)

@@ -104,19 +104,19 @@ class Recording:
 
 def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recording:
     """What the text of a recording says about the snippet as it is now; `torch` is the version of the build."""
-    hashes = code_hashes(snippet.for_device(device))
-    cells = {slug: Recorded("missing") for slug in hashes}
+    cells = {cell.slug: Recorded("missing") for cell in snippet.for_device(device)}
     if text is None:
         return Recording(device, {}, cells)
     parsed = transcript.parse(text)
     if device == "cpu":
-        found = {slug: Recorded("fresh" if slug in hashes else "gone", b.lines) for slug, b in parsed.cells.items()}
+        found = {slug: Recorded("fresh" if slug in cells else "gone", b.lines) for slug, b in parsed.cells.items()}
         return Recording(device, {}, cells | found)
     provenance = parsed.provenance(snippet, device)
     if provenance is None:
         message = f"is no recording of {snippet.file} on {device}: its first line says otherwise"
         return Recording(device, {}, dict.fromkeys(cells, Recorded("tampered")), message)
     same_torch = provenance["torch"].partition("+")[0] == torch
+    hashes = code_hashes(snippet.for_device(device))
     for slug in parsed.cells:
         cells[slug] = _recorded(parsed, slug, hashes.get(slug), "fresh" if same_torch else "older torch")
     problem = ""

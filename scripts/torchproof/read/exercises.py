@@ -8,6 +8,7 @@ binds it. Statements of the answer that bind nothing stay behind, so the exercis
 import ast
 import symtable
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ..model.cells import Cell, Snippet
 from ..model.problems import Problem
@@ -51,6 +52,7 @@ def _below(snippet: Snippet, exercise: Cell) -> Iterator[Cell]:
             yield cell
 
 
+@lru_cache(4096)
 def _with_answers(exercise: Cell, *answers: Cell) -> str:
     """The code of an exercise with answers put in, one over the other."""
     statements = exercise.statements
@@ -97,8 +99,7 @@ def _borrowed(snippet: Snippet, exercise: Cell, names: dict[str, tuple[set[str],
 
 def _globals(cell: Cell) -> tuple[set[str], set[str]]:
     """The names of the session that a cell uses, anywhere, and those that its top level binds, anyhow."""
-    used: set[str] = set()
-    bound: set[str] = set()
+    used, bound = set[str](), set[str]()
     if not cell.statements:
         return used, bound
     tables = [symtable.symtable(cell.source, "<cell>", "exec")]

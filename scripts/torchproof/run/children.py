@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from .capture import out_of_reach
-from .processes import stat_of
+from .processes import children, stat_of
 
 __all__ = ["Children"]
 
@@ -68,20 +68,16 @@ class Children:
 
 
 def _running() -> list[int]:
-    """The children of this process that have not ended, whichever thread started them."""
-    found = []
-    for file in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # a thread that has ended
-            found += [int(pid) for pid in file.read_text().split()]
-    return [pid for pid in found if stat_of(pid)[:1] not in (["Z"], ["X"], [])]
+    """The children of this process that have not ended."""
+    return [pid for pid in children() if stat_of(pid)[:1] not in (["Z"], ["X"], [])]
 
 
 def _name(pid: int) -> str:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+        word, own = (Path(f"/proc/{who}/cmdline").read_text(errors="replace").split("\0")[0] for who in (pid, "self"))
     except OSError:
         return "?"
-    return os.path.basename(words[0]) if words[0] != _own() else "a copy of the session"
+    return os.path.basename(word) if word != own else "a copy of the session"
 
 
 def _workers() -> set[int]:
@@ -93,7 +89,3 @@ def _workers() -> set[int]:
     found.add(tracker and tracker._resource_tracker._pid)
     found.add(server and server._forkserver._forkserver_pid)
     return found
-
-
-def _own() -> str:
-    return Path("/proc/self/cmdline").read_text(errors="replace").split("\0")[0]

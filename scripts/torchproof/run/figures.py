@@ -53,10 +53,20 @@ def discard() -> None:
 
 
 def _svg(figure: Any) -> str:
-    """The picture as matplotlib draws it, its ink the colour of the page's text; `show/slim.py` makes it small."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue().replace(INK, "currentColor")
+    """The picture as matplotlib draws it, its ink the colour of the page's text; `show/slim.py` makes it small.
+
+    It is cut to what is drawn by its header: matplotlib's own way, `bbox_inches="tight"`, draws everything twice.
+    """
+    buffer, boxes = io.StringIO(), []
+    heard = figure.canvas.mpl_connect("draw_event", lambda event: boxes.append(figure.get_tightbbox(event.renderer)))
+    figure.savefig(buffer, format="svg", bbox_inches=None, metadata={"Date": None, "Creator": None})
+    figure.canvas.mpl_disconnect(heard)
+    box = boxes[-1].padded(sys.modules["matplotlib"].rcParams["savefig.pad_inches"])
+    corner = box.x0, figure.get_figheight() - box.y1
+    left, top, width, height = (f"{72 * inches:.6f}" for inches in (*corner, box.width, box.height))
+    header = f'width="{width}pt" height="{height}pt" viewBox="{left} {top} {width} {height}"'
+    svg = re.sub(r'width="[^"]+" height="[^"]+" viewBox="[^"]+"', header, buffer.getvalue(), count=1)
+    svg = svg.replace(INK, "currentColor")
     return re.sub(r"data:image/png;base64,([^\"]{2000,})", lambda match: _small_image(match[1]), svg)
 
 

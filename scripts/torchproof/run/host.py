@@ -23,7 +23,7 @@ from ..model import wire
 from ..model.runs import CellRun, Died, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
 from . import landlock
 from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN
-from .processes import stat_of
+from .processes import kill, stat_of
 
 __all__ = ["Zygote"]
 
@@ -146,7 +146,7 @@ class Zygote:
                 raise ValueError("it is no message")
         except ValueError:
             message = Stopped("it broke its channel: it wrote to a descriptor of the engine, or replaced a part of it")
-            _kill(heard.pid)
+            kill(heard.pid)
         heard.messages.append(message)
         if isinstance(message, Started):
             heard.pid = message.pid
@@ -176,24 +176,27 @@ class Zygote:
 
     def _watch(self, heard: "_Heard") -> None:
         """Kill a session that takes too long."""
-        begin, halted = time.monotonic(), 0
+        begin, halted, used, due = time.monotonic(), 0, 0.0, self.seconds / (os.cpu_count() or 1)
         while not heard.ended.wait(min(0.5, self.seconds / 4)):
             halted = halted + 1 if not _goes_on(heard.process.pid) else 0
             if halted > 1:  # the session killed or stopped it, or a neighbour did
                 break
-            if _cpu_seconds(heard.pid) > self.seconds:
+            if time.monotonic() - begin > due:  # it uses no more at once than there are cores, and looking takes time
+                used = _cpu_seconds(heard.pid)
+                due = time.monotonic() - begin + (self.seconds - used) / (os.cpu_count() or 1)
+            if used > self.seconds:
                 heard.messages.append(Stopped(f"it took more than {self.seconds:g} s of CPU time"))
             elif time.monotonic() - begin > self.seconds * PATIENCE:
                 heard.messages.append(Stopped(f"it ran longer than {self.seconds * PATIENCE:g} s"))
             else:
                 continue
-            _kill(heard.pid)
+            kill(heard.pid)
             if heard.ended.wait(SLACK):
                 return
             break
         else:
             return
-        _kill(heard.pid)
+        kill(heard.pid)
         heard.process.kill()
 
     def _last_words(self) -> str:
@@ -259,9 +262,3 @@ def _cpu_seconds(session: int) -> float:
         if fields and int(fields[3]) == session:
             ticks += sum(map(int, fields[11:15]))  # own and waited-for children's, in user and system mode
     return ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
-
-
-def _kill(pid: int) -> None:
-    """Kill a session with everything in its process group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)

@@ -1,8 +1,11 @@
-"""What the system says of a process; nothing where it has no /proc."""
+"""What the system says of processes, where it has /proc; and their end."""
 
+import contextlib
+import os
+import signal
 from pathlib import Path
 
-__all__ = ["stat_of"]
+__all__ = ["children", "kill", "stat_of"]
 
 
 def stat_of(pid: int) -> list[str]:
@@ -11,3 +14,18 @@ def stat_of(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def children() -> list[int]:
+    """The children of this process, whichever thread started them, those too that have ended and nobody waited for."""
+    found = []
+    for file in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            found += [int(pid) for pid in file.read_text().split()]
+    return found
+
+
+def kill(pid: int) -> None:
+    """Kill a session with everything in its process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

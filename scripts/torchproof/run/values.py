@@ -101,10 +101,8 @@ def _text_of(array: Any, dtype: str) -> str:
     everything, at = array, []
     whole = array.size <= WHOLE
     if array.ndim > 2 and not whole:
-        array, at = (
-            array[(0,) * (array.ndim - 2)],
-            [f"the first of {array.size // math.prod(array.shape[-2:])} matrices:"],
-        )
+        at = [f"the first of {array.size // math.prod(array.shape[-2:])} matrices:"]
+        array = array[(0,) * (array.ndim - 2)]
     for edge in (*[max(array.shape, default=1)] * whole, 3, 2, 1):
         numbers = _decoded(_corners(array, edge), dtype)
         texts = [_text(number) for number in numbers.ravel().tolist()]

@@ -18,7 +18,7 @@ from typing import IO
 
 from .processes import stat_of
 
-__all__ = ["forked"]
+__all__ = ["forked", "threads"]
 
 PATIENCE = 4
 """Seconds that a fork may sleep without any work, where the session has threads that it lacks."""
@@ -29,7 +29,7 @@ HARD = 2
 
 def forked(work: Callable[[IO[str]], None]) -> tuple[str, int]:
     """What `work` writes in a copy of this process, and, where that hung, how many threads it lacked; else 0."""
-    threads = _release()
+    alive = _release()
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forking beside threads of the snippet
@@ -39,24 +39,24 @@ def forked(work: Callable[[IO[str]], None]) -> tuple[str, int]:
             work(pipe)
         os._exit(0)
     os.close(writer)
-    text, is_hung = _answer(pid, reader, threads)
-    return text, threads - 1 if is_hung else 0
+    text, is_hung = _answer(pid, reader, alive)
+    return text, alive - 1 if is_hung else 0
 
 
 def _release() -> int:
-    """Let OpenMP's threads go; returns how many threads this process has then, 1 where the system does not say."""
-    if _threads() > 1:
+    """Let OpenMP's threads go; returns how many threads this process has then."""
+    if threads() > 1:
         for library in _libraries():
             with contextlib.suppress(OSError, AttributeError):  # older than OpenMP 5
                 ctypes.CDLL(library).omp_pause_resource_all(HARD)
-    return _threads()
+    return threads()
 
 
-def _answer(pid: int, reader: int, threads: int) -> tuple[str, bool]:
+def _answer(pid: int, reader: int, alive: int) -> tuple[str, bool]:
     """What a fork writes, and whether it hung; waits for its end."""
     parts, idle, worked, is_hung = [], 0, "", False
     while True:
-        if select.select([reader], [], [], 1 if threads > 1 else None)[0]:
+        if select.select([reader], [], [], 1 if alive > 1 else None)[0]:
             parts.append(os.read(reader, 1 << 16))
             if not parts[-1]:
                 break
@@ -73,7 +73,8 @@ def _answer(pid: int, reader: int, threads: int) -> tuple[str, bool]:
     return b"".join(parts).decode("utf-8"), is_hung
 
 
-def _threads() -> int:
+def threads() -> int:
+    """How many threads this process has; 1 where the system does not say."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:

@@ -7,6 +7,7 @@ For the same reason nothing is ever forked from MkDocs, pytest or a process that
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import importlib.util
 import os
@@ -22,8 +23,9 @@ from typing import NoReturn
 
 from ..model import wire
 from ..model.runs import Ended, Started
-from . import landlock
+from . import landlock, workers
 from .environment import TOKEN
+from .processes import children, kill
 
 __all__ = ["serve"]
 
@@ -35,9 +37,8 @@ def serve(control: socket.socket) -> None:
     """Import, then fork a session for every socket that comes, until the host goes away."""
     _preload()
     _gather_pages()
-    _adopt_orphans()
-    threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
-    if threads > 1:
+    _prctl(ADOPT_ORPHANS, 1)
+    if (threads := workers.threads()) > 1:
         sys.exit(f"the zygote has {threads} threads after its imports, and a fork of it could hang")
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -79,15 +80,15 @@ def _become_session(connection: socket.socket, token: bytes) -> None:
 
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _adopt_orphans()
-    _die_with_parent()
+    _prctl(ADOPT_ORPHANS, 1)
+    _prctl(DIE_WITH_PARENT, signal.SIGKILL)
     session.run_job(connection, token)
 
 
 def _end(sessions: Iterable[int]) -> NoReturn:
     """The host is gone, perhaps killed: take everything along."""
     for pid in sessions:
-        _kill(pid)
+        kill(pid)
     _sweep(set())
     shutil.rmtree(Path.cwd(), ignore_errors=True)
     os._exit(0)
@@ -115,7 +116,7 @@ def _reap(sessions: dict[int, socket.socket]) -> None:
         connection = sessions.pop(pid, None)
         if connection is None:
             continue  # an orphan of a session that has ended
-        _kill(pid)
+        kill(pid)
         _sweep(set(sessions))
         _tell(connection, Ended(os.waitstatus_to_exitcode(status)))
         connection.close()
@@ -125,7 +126,7 @@ def _sweep(sessions: set[int]) -> None:
     """Kill every child that is no session: what an ended session left behind, daemons too."""
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
-        left = [pid for pid in _children() if pid not in sessions]
+        left = [pid for pid in children() if pid not in sessions]
         if not left:
             return
         for pid in left:
@@ -134,14 +135,8 @@ def _sweep(sessions: set[int]) -> None:
                 os.waitpid(pid, 0)
 
 
-def _children() -> list[int]:
-    try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def _preload() -> None:
+    gc.disable()  # imports leave nothing to collect; what they made, no session looks through
     for name in PRELOAD:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
@@ -151,6 +146,8 @@ def _preload() -> None:
         from . import figures
 
         sys.modules["matplotlib"].rcParams.update(figures.STYLE)
+    gc.freeze()
+    gc.enable()
 
 
 def _gather_pages() -> None:
@@ -175,21 +172,8 @@ HUGE = 2 << 20
 
 MADV_COLLAPSE = 25
 
-
-def _kill(pid: int) -> None:
-    """Kill a session with everything in its process group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of whatever a descendant leaves behind (Linux: PR_SET_CHILD_SUBREAPER)."""
-    _prctl(36, 1)
-
-
-def _die_with_parent() -> None:
-    """Be killed when the zygote is (Linux: PR_SET_PDEATHSIG)."""
-    _prctl(1, signal.SIGKILL)
+ADOPT_ORPHANS, DIE_WITH_PARENT = 36, 1
+"""Linux's PR_SET_CHILD_SUBREAPER: be the parent of what a descendant leaves behind; and PR_SET_PDEATHSIG."""
 
 
 def _prctl(option: int, value: int) -> None:
