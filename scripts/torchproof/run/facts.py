@@ -131,8 +131,9 @@ def _state(name: str, value: Any) -> tuple:
 
 def _glance(value: Any) -> tuple | None:
     """All that the state of a plain tensor is made of, in a tenth of its time; None for what is not plain."""
-    torch = sys.modules.get("torch")
-    if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter) or asked(value) is not value:
+    torch = library("torch")
+    is_plain = torch is not None and (type(value) is torch.Tensor or type(value) is torch.nn.Parameter)
+    if not is_plain or asked(value) is not value:
         return None
     with contextlib.suppress(RuntimeError):  # it has no strides, no memory or no version
         storage, grad = value.untyped_storage(), _grad(value)

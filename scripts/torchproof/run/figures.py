@@ -61,7 +61,7 @@ def _svg(figure: Any) -> str:
     heard = figure.canvas.mpl_connect("draw_event", lambda event: boxes.append(figure.get_tightbbox(event.renderer)))
     figure.savefig(buffer, format="svg", bbox_inches=None, metadata={"Date": None, "Creator": None})
     figure.canvas.mpl_disconnect(heard)
-    box = boxes[-1].padded(sys.modules["matplotlib"].rcParams["savefig.pad_inches"])
+    box = boxes[-1].padded(library("matplotlib").rcParams["savefig.pad_inches"])
     corner = box.x0, figure.get_figheight() - box.y1
     left, top, width, height = (f"{72 * inches:.6f}" for inches in (*corner, box.width, box.height))
     header = f'width="{width}pt" height="{height}pt" viewBox="{left} {top} {width} {height}"'
