@@ -436,7 +436,10 @@ def test_after_any_edits_what_is_served_is_what_a_clean_build_makes(first, tmp_p
         for number in range(1, EDITS + 1):
             done.append(f"{number}. {author.edit()}")
             time.sleep(pause := author.chance.choice([0, 0.2, 1]))
-            assert pause < 1 or wait_for(lambda: rested(server)), f"seed {SEED}: it builds for ever"
+            said = f"seed {SEED}: it builds for ever after\n" + "\n".join(done)
+            assert pause < 1 or wait_for(lambda: rested(server), seconds=300), (
+                f"{said}\n{server.log.read_text()[-3000:]}"
+            )
             assert server.process.poll() is None, f"seed {SEED}: the server ended after\n" + "\n".join(done[-EVERY:])
             if number % EVERY == 0:
                 wanted = clean(project, tmp_path / f"clean{number}")

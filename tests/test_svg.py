@@ -7,6 +7,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from torchproof.run import figures
 from torchproof.run.figures import STYLE
 from torchproof.show.slim import slim
 
@@ -142,3 +143,25 @@ def test_a_small_scale_is_not_rounded_away(drawn):
     scale = float(re.findall(r"[\d.]+", image.get("transform"))[0])
     box = all_of(after, "rect")[0]
     assert scale * float(image.get("width")) == pytest.approx(float(box.get("width")), rel=0.01)
+
+
+def test_a_picture_is_cut_to_what_is_drawn_as_matplotlib_would():
+    from matplotlib import pyplot
+
+    def draw():
+        figure, axes = pyplot.subplots(figsize=(4, 3), layout="constrained")
+        axes.plot([1, 2], [1, 1000], label="a")
+        axes.text(-0.5, 1.3, "far outside", transform=axes.transAxes)
+        axes.legend(loc="center left", bbox_to_anchor=(1.2, 0.5))
+        return figure
+
+    with matplotlib.rc_context(STYLE):
+        tight = io.StringIO()
+        draw().savefig(tight, format="svg", bbox_inches="tight")
+        pyplot.close("all")
+        draw()
+        cut = figures.take()[0].svg
+    header = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt" viewBox="(\S+) (\S+)')
+    (*size, _, _), (*own, _, top) = (map(float, header.search(svg).groups()) for svg in (tight.getvalue(), cut))
+    assert own == pytest.approx(size, abs=0.01)
+    assert top < 0  # what stands above the figure is in its picture

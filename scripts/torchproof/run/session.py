@@ -88,7 +88,6 @@ class Session:
         self.opened: set[str] = set()
         self.modules = set(sys.modules)
         """What was imported, whatever became of it since."""
-        self.versions = _versions()
         self.collects = True
         """Whether cells want garbage collected: it is while they run, for a collection runs their code."""
         os.chdir(job.folder)
@@ -189,7 +188,8 @@ class Session:
         _exit(3)
 
     def _probe(self) -> dict[str, str]:
-        """torch, and where this session runs; names the device to the cells, as `TORCHPROOF_DEVICE`."""
+        """torch, and where this session runs; notes versions; names the device to the cells, as `TORCHPROOF_DEVICE`."""
+        self.versions = _versions()
         os.environ["TORCHPROOF_DEVICE"] = self.device.name
         torch = library("torch")
         try:
