@@ -1,5 +1,6 @@
 """What the tests share: the real project, a copy of it, small sites, and the commands as a user types them."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -32,15 +33,17 @@ NIGHTLY = "TORCHPROOF_RUNS" in os.environ
 
 
 def pytest_configure(config):
-    """Start the nurseries of the zygotes, once for all xdist workers."""
+    """Start the nurseries of zygotes and of commands, once for all xdist workers."""
     if not hasattr(config, "workerinput") and nursery.VARIABLE not in os.environ and nursery.is_possible():
-        folder = tempfile.mkdtemp(prefix="nursery-")
+        os.environ[nursery.VARIABLE] = folder = tempfile.mkdtemp(prefix="nursery-")
         fonts = ROOT / ".cache" / "matplotlib"
         fonts.mkdir(parents=True, exist_ok=True)
         own = {name: os.environ[name] for name in INHERITED if name in os.environ}
         own |= {"PYTHONPATH": str(ROOT / "scripts"), "HOME": folder, "MPLCONFIGDIR": str(fonts)}
-        started = [nursery.start(folder, own | ENVIRONMENT | more) for more in ({}, OTHER)]
-        os.environ[nursery.VARIABLE] = folder
+        started = [
+            nursery.start(folder, more["PYTHONHASHSEED"], own | more) for more in (ENVIRONMENT, ENVIRONMENT | OTHER)
+        ]
+        started.append(nursery.start(folder, nursery.COMMANDS, environment_of_commands()))
         config.add_cleanup(lambda: end_nurseries(folder, started))
     nursery.install()
 
@@ -84,14 +87,21 @@ class Project:
 
     def run(self, *command: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
         """Run a command of the environment that the tests run in; its output is text, stderr included."""
+        words, folder = [str(BIN / command[0]), *command[1:]], cwd or self.root
+        every = environment_of_commands() | environment
+        patience = 900  # a busy machine is slow
+        is_started_anew = any(name.startswith(("PYTHON", "LC_", "LANG")) for name in environment)  # Python reads them
+        if nursery.VARIABLE in os.environ and command[0] in nursery.FOSTERED and not is_started_anew:
+            with contextlib.suppress(OSError):  # no nursery any more
+                return nursery.run(words, folder, every, patience)
         return subprocess.run(
-            [str(BIN / command[0]), *command[1:]],
-            cwd=cwd or self.root,
-            env=self._environment() | environment,
+            words,
+            cwd=folder,
+            env=every,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,  # a busy machine is slow
+            timeout=patience,
             check=False,
         )
 
@@ -100,7 +110,7 @@ class Project:
         with subprocess.Popen(
             [str(BIN / command[0]), *command[1:]],
             cwd=self.root,
-            env=self._environment() | environment,
+            env=environment_of_commands() | environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as process:
@@ -109,14 +119,15 @@ class Project:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def _environment(self) -> dict[str, str]:
-        """What commands of the environment of the tests get."""
-        # pytest's and the caller's CI must not decide what a test means
-        inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS")}
-        if nursery.VARIABLE in os.environ:
-            path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
-            inherited["PYTHONPATH"] = os.pathsep.join(path)
-        return inherited | {"NO_MKDOCS_2_WARNING": "1"}
+
+def environment_of_commands() -> dict[str, str]:
+    """What commands of the environment of the tests get."""
+    # pytest's and the caller's CI must not decide what a test means
+    inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS")}
+    if nursery.VARIABLE in os.environ:
+        path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
+        inherited["PYTHONPATH"] = os.pathsep.join(path)
+    return inherited | {"NO_MKDOCS_2_WARNING": "1"}
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ def tree(text):
     return parse_html(text)
 
 
+@cache
 def ids(text):
     return [element.attributes["id"] for element in tree(text).all("") if "id" in element.attributes]
 
@@ -63,7 +64,7 @@ def test_every_reference_within_a_page_is_to_something(pages):
 
 
 def test_every_link_leads_to_a_page_and_a_place_on_it(site_folder, pages):
-    broken = []
+    broken, places = [], {name: set(ids(text)) for name, text in pages.items()}
     for name, text in pages.items():
         base = HOME + name.removesuffix("index.html")
         for element in tree(text).all(""):
@@ -76,7 +77,7 @@ def test_every_link_leads_to_a_page_and_a_place_on_it(site_folder, pages):
                 file = f"{file}index.html" if file == "" or file.endswith("/") else file
                 file = f"{file}/index.html" if (site_folder / file).is_dir() else file
                 if not (site_folder / file).is_file() or (
-                    target.fragment and unquote(target.fragment) not in ids(pages[file])
+                    target.fragment and unquote(target.fragment) not in places[file]
                 ):
                     broken.append((name, address))
 

@@ -1,11 +1,14 @@
-"""A nursery of zygotes: one process that imports what a zygote imports, once, and forks a zygote for whoever asks.
+"""A nursery of processes: one has imported what zygotes or commands import, once, and forks one for whoever asks.
 
-Much of a test run was zygotes that each imported torch, five seconds of CPU time apiece. One that is forked here differs from one that
-was started in its parent only: the same code, environment, folder and log. `conftest.py` starts the nurseries, one
-for each hash seed; without them, and in tests that take the variable away, zygotes are started as ever.
+Much of a test run was processes that each imported torch, five seconds of CPU time apiece, or MkDocs, one second.
+One that is forked here differs from one that was started in its parent only: the same code, arguments, environment,
+folder and output. `conftest.py` starts the nurseries: one of zygotes for each hash seed, and one of commands.
+Without them, and in tests that take the variable away, processes are started as ever.
 """
 
 import contextlib
+import gc
+import importlib
 import json
 import os
 import select
@@ -13,34 +16,71 @@ import signal
 import socket
 import subprocess
 import sys
-from functools import cache
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import NoReturn
 
-__all__ = ["VARIABLE", "Fostered", "install", "is_possible", "start"]
+__all__ = ["COMMANDS", "FOSTERED", "VARIABLE", "Fostered", "install", "is_possible", "run", "start"]
 
 VARIABLE = "TORCHPROOF_NURSERY"
 """The folder of the nurseries' sockets."""
+
+FOSTERED = ("mkdocs", "torchproof", "zensical")
+"""The commands that may be forked. Not pytest: it wants to import what it watches."""
+
+COMMANDS = "commands"
+"""The socket where commands are asked for; where zygotes are, it is called by their hash seed."""
+
+ZYGOTE = "torchproof.run.zygote"
+
+IMPORTED = (
+    "html5lib.treebuilders.etree",
+    "markdown.extensions.codehilite",
+    "markdown.extensions.tables",
+    "markdown_exec",
+    "material.plugins.search.plugin",
+    "mkdocs.__main__",
+    "mkdocs.commands.build",
+    "mkdocs_jupyter.plugin",
+    "pymdownx.details",
+    "pymdownx.superfences",
+    "torchproof.builders.maths",
+    "torchproof.builders.mkdocs",
+    "torchproof.cli",
+    "torchproof.reports",
+    "zensical.main",
+)
+"""What commands import; what is missing here takes longer there, and nothing else."""
 
 BEFORE = frozenset(os.environ)
 
 
 class Fostered:
-    """What `subprocess.Popen` would be for a zygote, had it been started here."""
+    """What `subprocess.Popen` would be for a process, had it been started here."""
 
-    def __init__(self, channel: int, log, cwd: str, env: dict[str, str]) -> None:
-        with socket.socket(socket.AF_UNIX) as nursery:
-            nursery.connect(_address(env))
-            wish = json.dumps({"cwd": cwd, "env": env}).encode()
-            socket.send_fds(nursery, [len(wish).to_bytes(4, "big")], [channel, log.fileno()])
-            nursery.sendall(wish)
-            self.pid = int.from_bytes(nursery.recv(4), "big")
-        self.ended = os.pidfd_open(self.pid)
+    def __init__(self, nursery: str, argv: list[str], descriptors: list[int], cwd: str, env: dict[str, str]) -> None:
+        """The last descriptor is where it writes."""
+        self.told = socket.socket(socket.AF_UNIX)
+        self.told.connect(os.path.join(os.environ[VARIABLE], nursery))
+        wish = json.dumps({"argv": argv, "cwd": cwd, "env": env}).encode()
+        socket.send_fds(self.told, [len(wish).to_bytes(4, "big")], descriptors)
+        self.told.sendall(wish)
+        self.pid = int.from_bytes(self.told.recv(4), "big")
         self.returncode = None
+        self.asking = threading.Lock()
 
     def poll(self, timeout: float | None = 0) -> int | None:
-        if self.returncode is None and select.select([self.ended], [], [], timeout)[0]:
-            os.close(self.ended)
-            self.returncode = 0
-        return self.returncode
+        with self.asking:  # two sessions of one zygote hear of its end at once
+            if self.returncode is None and select.select([self.told], [], [], timeout)[0]:
+                status = self.told.recv(4)
+                self.returncode = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
+                self.told.close()
+            return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:
         return self.poll(timeout)
@@ -52,19 +92,16 @@ class Fostered:
 
 class _Popen(subprocess.Popen):
     def __new__(cls, args, **options):
-        if VARIABLE in os.environ and list(args[1:5]) == ["-P", "-m", "torchproof.run.zygote", "serve"]:
+        if VARIABLE in os.environ and list(args[1:5]) == ["-P", "-m", ZYGOTE, "serve"]:
+            channel, log, env = int(args[5]), options["stdout"].fileno(), options["env"]
             with contextlib.suppress(OSError):  # no nursery any more
-                return Fostered(int(args[5]), options["stdout"], options["cwd"], options["env"])
+                return Fostered(env["PYTHONHASHSEED"], [ZYGOTE, *args[4:]], [channel, log], options["cwd"], env)
         return super().__new__(cls)
 
 
 def is_possible() -> bool:
-    """Whether this system tells of the end of processes that are nobody's children here: Linux does."""
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):
-        return False
-    return True
+    """Whether a fork of a process that has imported torch and MkDocs can be trusted: on Linux it can."""
+    return sys.platform == "linux"
 
 
 def install() -> None:
@@ -73,69 +110,104 @@ def install() -> None:
         subprocess.Popen = _Popen
 
 
-def start(folder: str, environment: dict[str, str]) -> subprocess.Popen:
-    """Start the nursery of an environment; it imports when it is asked first, and ends with this process."""
+def run(command: list[str], cwd: Path, env: dict[str, str], seconds: float) -> subprocess.CompletedProcess:
+    """What `subprocess.run` would return of a command, its output as text."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        process = Fostered(COMMANDS, command, [output.fileno()], str(cwd), env)
+        if process.wait(seconds) is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(command, seconds)
+        output.seek(0)
+        return subprocess.CompletedProcess(command, process.returncode, output.read())
+
+
+def start(folder: str, name: str, environment: dict[str, str]) -> subprocess.Popen:
+    """Start a nursery; it imports when it is asked first, and ends with this process."""
     return subprocess.Popen(
-        [sys.executable, "-P", __file__, os.path.join(folder, environment["PYTHONHASHSEED"])],
+        [sys.executable, "-P", __file__, os.path.join(folder, name)],
         cwd=folder,
         env=environment,
         stdin=subprocess.PIPE,
     )
 
 
-def _address(environment: dict[str, str]) -> str:
-    return os.path.join(os.environ[VARIABLE], environment["PYTHONHASHSEED"])
-
-
-def _serve(address: str) -> None:
+def _serve(address: str) -> Callable[[], object]:
+    """Fork for everybody who asks, and tell when a fork has ended; returns, in each fork, what is left to do there."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
     listening.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a zygote
-    while sys.stdin not in select.select([sys.stdin, listening], [], [])[0]:
-        wish, _ = listening.accept()
-        with wish, contextlib.suppress(OSError, ValueError):  # who asked may be gone
-            size, (channel, log), *_ = socket.recv_fds(wish, 4, 2)
-            with wish.makefile("rb") as stream:
-                text = json.loads(stream.read(int.from_bytes(size, "big")))
-            _import_once()
-            if (pid := os.fork()) == 0:
-                try:
-                    listening.close()
-                    wish.close()
-                    _become(channel, log, **text)
-                except BaseException as error:  # never go on as a nursery
-                    os.write(2, f"{error}\n".encode())
-                finally:
-                    os._exit(1)
-            os.close(channel)
-            os.close(log)
-            wish.sendall(pid.to_bytes(4, "big"))
+    woken, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake.fileno())
+    asked: dict[int, socket.socket] = {}
+    """Who asked for each process."""
+    while sys.stdin not in (ready := select.select([sys.stdin, listening, woken], [], [])[0]):
+        if woken in ready:
+            woken.recv(512)
+            _tell_ends(asked)
+        if listening in ready:
+            wish, _ = listening.accept()
+            with contextlib.suppress(OSError, ValueError):  # who asked may be gone
+                size, descriptors, *_ = socket.recv_fds(wish, 4, 2)
+                with wish.makefile("rb") as stream:
+                    text = json.loads(stream.read(int.from_bytes(size, "big")))
+                _import_once(os.path.basename(address))
+                asked[pid := os.fork()] = wish
+                if pid == 0:
+                    for opened in (listening, woken, wake, *asked.values()):
+                        opened.close()
+                    return partial(_become, descriptors, **text)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                wish.sendall(pid.to_bytes(4, "big"))
+    return sys.exit
+
+
+def _tell_ends(asked: dict[int, socket.socket]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            with asked.pop(pid) as told, contextlib.suppress(OSError):
+                told.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
 
 
 @cache
-def _import_once() -> None:
-    from torchproof.run import zygote
+def _import_once(name: str) -> None:
+    if name == COMMANDS:
+        for module in IMPORTED:
+            importlib.import_module(module)
+    else:
+        from torchproof.run import zygote
 
-    zygote._preload()
-    zygote._gather_pages()
+        zygote._preload()
+        zygote._gather_pages()
+    gc.freeze()  # what a fork does not touch is not copied
+    if len(os.listdir("/proc/self/task")) > 1:
+        sys.exit("a nursery has threads after its imports, and a fork of it could hang")
 
 
-def _become(channel: int, log: int, cwd: str, env: dict[str, str]) -> None:
-    """Be a zygote, as if `python -P -m torchproof.run.zygote serve` had been started."""
-    from torchproof.run import zygote
-
+def _become(descriptors: list[int], argv: list[str], cwd: str, env: dict[str, str]) -> NoReturn:
+    """Be the process that somebody asked for."""
+    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    sys.argv = [zygote.__file__, "serve", str(channel)]
     imported = {name: value for name, value in os.environ.items() if name not in BEFORE}  # what imports have set
     os.environ.clear()
     os.environ.update(env | imported)
+    time.tzset()
+    tempfile.tempdir = None
     os.chdir(cwd)
     for stream in (1, 2):
-        os.dup2(log, stream)
+        os.dup2(descriptors[-1], stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    zygote.serve(socket.socket(fileno=channel))
+    sys.argv = argv
+    if argv[0] == ZYGOTE:
+        from torchproof.run import zygote
+
+        zygote.serve(socket.socket(fileno=descriptors[0]))
+    [command] = entry_points(group="console_scripts", name=os.path.basename(argv[0]))
+    sys.exit(command.load()())
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(sys.argv[1])()
