@@ -124,7 +124,7 @@ class Zygote:
         process = None if self.fork else self._popen("spawn", theirs)
         with ours, status, status.makefile("rb") as told:
             with theirs, their_status, self.lock, contextlib.suppress(OSError):
-                heard = _Heard(process or self.process)
+                heard = _Heard(process or self.process, job.seconds or self.seconds)
                 if self.fork:
                     socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
                 else:
@@ -185,14 +185,14 @@ class Zygote:
     def _watch(self, heard: "_Heard") -> None:
         """Kill a session that takes too long; what a spawned one imported before it started is not its own."""
         begin, imports, halted = time.monotonic(), _cpu_seconds(heard.pid), 0
-        while not heard.ended.wait(min(0.5, self.seconds / 4)):
+        while not heard.ended.wait(min(0.5, heard.seconds / 4)):
             halted = halted + 1 if self.fork and not _goes_on(heard.process.pid) else 0
             if halted > 1:  # the session killed or stopped it, or a neighbour did
                 break
-            if _cpu_seconds(heard.pid) - imports > self.seconds:
-                heard.messages.append(Stopped(f"it took more than {self.seconds:g} s of CPU time"))
-            elif time.monotonic() - begin > self.seconds * PATIENCE:
-                heard.messages.append(Stopped(f"it ran longer than {self.seconds * PATIENCE:g} s"))
+            if _cpu_seconds(heard.pid) - imports > heard.seconds:
+                heard.messages.append(Stopped(f"it took more than {heard.seconds:g} s of CPU time"))
+            elif time.monotonic() - begin > heard.seconds * PATIENCE:
+                heard.messages.append(Stopped(f"it ran longer than {heard.seconds * PATIENCE:g} s"))
             else:
                 continue
             _kill(heard.pid)
@@ -221,6 +221,8 @@ class _Heard:
 
     process: subprocess.Popen
     """The zygote that it was asked of; a spawned session's own process."""
+    seconds: float
+    """CPU time that it may take."""
     messages: list[Message] = field(default_factory=list)
     pid: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
