@@ -4,12 +4,21 @@ import torch
 prices = torch.tensor([[2.0, 3.0, 4.0], [1.0, 0.0, 5.0]])
 prices
 
-# %% Number, row, table, stack
+# %% A number
 number = torch.tensor(7)
-row = torch.tensor([7, 8])
-table = torch.tensor([[7, 8], [9, 10]])
-stack = torch.tensor([[[7, 8], [9, 10]], [[1, 2], [3, 4]]])
-print(number.ndim, row.ndim, table.ndim, stack.ndim)
+print(number.ndim, number.shape)
+
+# %% A row
+row = torch.tensor([7, 8, 9])
+print(row.ndim, row.shape)
+
+# %% A table
+table = torch.tensor([[7, 8, 9], [4, 5, 6]])
+print(table.ndim, table.shape)
+
+# %% A stack of tables
+stack = torch.tensor([[[7, 8, 9], [4, 5, 6]], [[1, 2, 3], [0, 0, 1]]])
+print(stack.ndim, stack.shape)
 
 # %% Zeros
 torch.zeros(2, 3)

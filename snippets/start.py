@@ -331,7 +331,7 @@ def at_least(version, wanted):
     return version >= wanted
 
 
-cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.13.1", "3.0.0"]
+cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.9.0", "1.13.1", "3.0.0"]
 for version in cases:
     for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
         expected = Version(version) >= Version(wanted)
@@ -357,6 +357,12 @@ for version in cases:
 # %% Wrong: the first number only tags=["wrong"]
 def at_least(version, wanted):
     return int(version.split(".")[0]) >= int(wanted.split(".")[0])
+
+
+# %% Wrong: the first two numbers only tags=["wrong"]
+def at_least(version, wanted):
+    first, second = ([int(part) for part in text.split(".")[:2]] for text in (version, wanted))
+    return first >= second
 
 
 # %% Wrong: read as decimals tags=["wrong"]

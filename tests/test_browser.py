@@ -187,13 +187,27 @@ def kinds_of(text):
 
 def test_every_page_fits_a_phone(visit, web):
     page = visit(width=390)
-    wide = []
+    wide, cut = [], []
     for path in PAGES:
         page.goto(web.address + path)
         page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
         wide += [path] * (page.evaluate("document.documentElement.scrollWidth - innerWidth") > 0)
+        cut += [path] * page.evaluate(CUT)
 
     assert wide == []
+    assert cut == [], "what to mind lies beyond the edge"
+
+
+CUT = """
+(() => {
+  const [short, next] = document.querySelectorAll(".md-content h2");
+  const follows = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const tables = [...document.querySelectorAll(".md-content table:not([class])")].filter((table) => (
+    short?.id === "in-short" && follows(short, table) && !(next && follows(next, table))
+  ));
+  return tables.some((table) => table.querySelector("td:last-child").getBoundingClientRect().right > innerWidth);
+})()
+"""
 
 
 def test_a_first_visit_of_the_heaviest_page_is_small(visit, web):

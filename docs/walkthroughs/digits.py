@@ -342,7 +342,7 @@ loss_and_accuracy = evaluate(mlp, x[val], labels[val])
 print("untrained: loss {:.2f}, accuracy {:.2f}".format(*loss_and_accuracy))
 
 # %% [markdown]
-# `mlp` itself has learnt nothing yet, and guesses as one would.
+# `mlp` itself has learnt nothing yet: one in ten is what guessing gets.
 # Now the loop: for each epoch all batches, then a look at pictures that it does not learn from.
 
 

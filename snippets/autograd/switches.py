@@ -205,6 +205,21 @@ for function in (above, inside):
     except StopIteration:  # it has returned
         pass
 
+# %% Waiting, it switches others off
+import asyncio
+
+
+async def waiting():
+    with torch.no_grad():
+        await asyncio.sleep(0)
+
+
+task = waiting()
+task.send(None)  # run it up to its await
+report()  # and now whoever is next
+task.close()  # leaves the block
+report()
+
 # %% Exercise: a faithful judge tags=["exercise"]
 import copy
 
@@ -215,13 +230,15 @@ def predict(model, batch):
 
 
 first, last = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
-judged = nn.Sequential(first, nn.Dropout(0.5), nn.Linear(1, 1), last)
+lower = nn.Sequential(first, nn.Dropout(0.5))
+judged = nn.Sequential(lower, nn.Linear(1, 1), last)
 first.eval()  # somebody froze this layer's statistics
 modes = [layer.training for layer in judged.modules()]
 rows = torch.arange(20.0)[:, None]
 
 answers = predict(judged, rows)
 assert not answers.requires_grad, "the answers were recorded"
+assert torch.is_grad_enabled(), "autograd is off afterwards"
 in_use = copy.deepcopy(judged).eval()(rows)
 assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
@@ -242,13 +259,14 @@ def predict(model, batch):
 
 answers = predict(judged, rows)
 assert not answers.requires_grad, "the answers were recorded"
+assert torch.is_grad_enabled(), "autograd is off afterwards"
 in_use = copy.deepcopy(judged).eval()(rows)
 assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
 assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
 judged.train()
 predict(judged, rows)
-assert judged.training and judged[1].training, "a mode has changed"
+assert all(layer.training for layer in judged.modules()), "a mode has changed"
 
 
 # %% Wrong: all awake afterwards tags=["wrong"]
@@ -279,6 +297,27 @@ def predict(model, batch):
 # %% Wrong: recorded, and cut off tags=["wrong"]
 def predict(model, batch):
     return copy.deepcopy(model).train()(batch).detach()
+
+
+# %% Wrong: the children, and not theirs tags=["wrong"]
+def predict(model, batch):
+    before = {layer: layer.training for layer in (model, *model.children())}
+    model.eval()
+    with torch.no_grad():
+        answers = model(batch)
+    for layer, training in before.items():
+        layer.training = training
+    return answers
+
+
+# %% Wrong: off for good tags=["wrong"]
+def predict(model, batch):
+    before = {layer: layer.training for layer in model.modules()}
+    torch.set_grad_enabled(False)
+    answers = model.eval()(batch)
+    for layer, training in before.items():
+        layer.training = training
+    return answers
 
 
 # %% Wrong: left asleep tags=["wrong"]
@@ -377,6 +416,7 @@ assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student move
 assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no marked leaf"
 assert teacher.weight is held, "the optimizer holds another tensor"
 assert teacher.weight._version > writes, "written behind autograd's back"
+assert torch.is_grad_enabled(), "autograd is off afterwards"
 follow(teacher, student, keep=0.5)
 assert [p.item() for p in teacher.parameters()] == [6.5, 6.5], "½ · 5 + ½ · 8 is 6.5"
 
@@ -395,6 +435,7 @@ assert [p.item() for p in student.parameters()] == [8.0, 8.0], "the student move
 assert teacher.weight.is_leaf and teacher.weight.requires_grad, "no marked leaf"
 assert teacher.weight is held, "the optimizer holds another tensor"
 assert teacher.weight._version > writes, "written behind autograd's back"
+assert torch.is_grad_enabled(), "autograd is off afterwards"
 follow(teacher, student, keep=0.5)
 assert [p.item() for p in teacher.parameters()] == [6.5, 6.5], "½ · 5 + ½ · 8 is 6.5"
 
@@ -403,6 +444,13 @@ assert [p.item() for p in teacher.parameters()] == [6.5, 6.5], "½ · 5 + ½ · 
 def follow(teacher, student, keep=0.75):
     for slow, fast in zip(teacher.parameters(), student.parameters()):
         slow.data.mul_(keep).add_(fast.data, alpha=1 - keep)
+
+
+# %% Wrong: off for good, and in place tags=["wrong"]
+def follow(teacher, student, keep=0.75):
+    torch.set_grad_enabled(False)
+    for slow, fast in zip(teacher.parameters(), student.parameters()):
+        slow.mul_(keep).add_(fast, alpha=1 - keep)
 
 
 # %% Wrong: new parameters tags=["wrong"]

@@ -19,7 +19,7 @@ for left, name, parts in [(0, "CPU", "memory of the computer"), (3.4, "GPU", "me
     axes.add_patch(plt.Rectangle((left, 0), 1.8, 1, alpha=0.2))
     axes.text(left + 0.9, 0.78, name, ha="center", weight="bold")
     axes.text(left + 0.9, 0.5, parts, ha="center", size="small")
-there, back = {"arrowstyle": "->"}, {"arrowstyle": "<-"}
+there, back = {"arrowstyle": "->", "color": "C0"}, {"arrowstyle": "<-", "color": "C0"}
 for height, arrow, call in [(0.65, there, 'x.to("cuda")'), (0.2, back, "x.cpu(), x.item()")]:
     axes.annotate("", (3.3, height), (1.9, height), arrowprops=arrow)
     axes.text(2.6, height + 0.08, call, ha="center", size="small", family="monospace")
@@ -44,7 +44,7 @@ print(f"{moved is numbers = }")
 
 
 # %% Made there, carried there tags=["cuda"]
-made = torch.tensor([1.0, 2.0, 3.0], device="cuda")
+made = torch.arange(1.0, 4.0, device="cuda")
 carried = numbers.to("cuda")
 print(made)
 print(f"{made.is_cuda = }, {carried.is_cuda = }, {numbers.is_cuda = }")
@@ -124,7 +124,7 @@ except tuple(refusals.values()) as error:
 
 # %% One choice, two spellings
 classic = "cuda" if torch.cuda.is_available() else "cpu"
-found = torch.accelerator.current_accelerator(check_available=True)
+found = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 print(f"{classic = }")
 print(f"{found = }")
 
@@ -203,6 +203,7 @@ def with_positions_spec(rows):
 
 for tens in (torch.full((2, 3), 10.0), torch.full((3, 5), 10.0)):
     assert torch.equal(with_positions(tens), with_positions_spec(tens))
+assert torch.equal(with_positions(tens[0]), with_positions_spec(tens)[0]), "one row alone"
 assert with_positions(torch.ones(2, 3, device="meta")).is_meta
 
 
@@ -214,6 +215,7 @@ def with_positions(rows):
 
 for tens in (torch.full((2, 3), 10.0), torch.full((3, 5), 10.0)):
     assert torch.equal(with_positions(tens), with_positions_spec(tens))
+assert torch.equal(with_positions(tens[0]), with_positions_spec(tens)[0]), "one row alone"
 assert with_positions(torch.ones(2, 3, device="meta")).is_meta
 
 
@@ -235,6 +237,11 @@ def with_positions(rows):
 # %% Wrong: two devices and no third tags=["wrong"]
 def with_positions(rows):
     return rows + torch.arange(rows.shape[-1], device="cuda" if rows.is_cuda else "cpu")
+
+
+# %% Wrong: along the second axis tags=["wrong"]
+def with_positions(rows):
+    return rows + torch.arange(rows.shape[1], device=rows.device)
 
 
 # %% Wrong: three columns for ever tags=["wrong"]
@@ -361,6 +368,7 @@ def stragglers(module, device):
 house = torch.nn.Sequential(Scaled(), torch.nn.Linear(3, 2), Scaled())
 assert len(stragglers(house, "meta")) == 8, stragglers(house, "meta")
 assert stragglers(house.to("meta"), "meta") == ["0.shift", "2.shift"]
+assert len(stragglers(house, "cpu")) == 6, stragglers(house, "cpu")
 assert stragglers(Scaled().to("meta"), "meta") == ["shift"]
 
 
@@ -379,6 +387,7 @@ def stragglers(module, device):
 house = torch.nn.Sequential(Scaled(), torch.nn.Linear(3, 2), Scaled())
 assert len(stragglers(house, "meta")) == 8, stragglers(house, "meta")
 assert stragglers(house.to("meta"), "meta") == ["0.shift", "2.shift"]
+assert len(stragglers(house, "cpu")) == 6, stragglers(house, "cpu")
 assert stragglers(Scaled().to("meta"), "meta") == ["shift"]
 
 
@@ -406,6 +415,17 @@ def stragglers(module, device):
         own = part._parameters | part._buffers | vars(part)
         for name, value in own.items():
             if isinstance(value, torch.Tensor) and value.device != device:
+                found.append(f"{path}.{name}".lstrip("."))
+    return found
+
+
+# %% Wrong: all that are on the CPU tags=["wrong"]
+def stragglers(module, device):
+    found = []
+    for path, part in module.named_modules():
+        own = part._parameters | part._buffers | vars(part)
+        for name, value in own.items():
+            if isinstance(value, torch.Tensor) and value.device.type == "cpu":
                 found.append(f"{path}.{name}".lstrip("."))
     return found
 

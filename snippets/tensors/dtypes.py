@@ -346,9 +346,9 @@ def shares(counts):
 
 
 for dtype in (torch.uint8, torch.int32, torch.int64):
-    part = shares(torch.tensor([1, 2, 250], dtype=dtype))
+    part = shares(torch.tensor([10, 20, 250], dtype=dtype))
     assert part.dtype == torch.float64, part.dtype
-    assert part.tolist() == [1 / 253, 2 / 253, 250 / 253], part
+    assert part.tolist() == [10 / 280, 20 / 280, 250 / 280], part
 assert shares(torch.tensor([2**24 + 1, 2**24 - 1]))[0] > 0.5, "a digit is lost"
 
 
@@ -359,9 +359,9 @@ def shares(counts):
 
 
 for dtype in (torch.uint8, torch.int32, torch.int64):
-    part = shares(torch.tensor([1, 2, 250], dtype=dtype))
+    part = shares(torch.tensor([10, 20, 250], dtype=dtype))
     assert part.dtype == torch.float64, part.dtype
-    assert part.tolist() == [1 / 253, 2 / 253, 250 / 253], part
+    assert part.tolist() == [10 / 280, 20 / 280, 250 / 280], part
 assert shares(torch.tensor([2**24 + 1, 2**24 - 1]))[0] > 0.5, "a digit is lost"
 
 
@@ -373,6 +373,11 @@ def shares(counts):
 # %% Wrong: whole division tags=["wrong"]
 def shares(counts):
     return (counts // counts.sum()).double()
+
+
+# %% Wrong: a sum that wraps tags=["wrong"]
+def shares(counts):
+    return counts.double() / counts.sum(dtype=counts.dtype)
 
 
 # %% Wrong: a float32 on the way tags=["wrong"]

@@ -139,7 +139,8 @@ def interleave(a, b):
     raise NotImplementedError("one expression: no loop, no index")
 
 
-assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
+for a, b in [(morning, evening), (pages, pages + 24)]:
+    assert torch.equal(interleave(a, b), interleave_spec(a, b)), a.shape
 
 
 # %% Solution: interleave tags=["solution"]
@@ -148,7 +149,13 @@ def interleave(a, b):
     return torch.stack([a, b], dim=1).flatten(0, 1)
 
 
-assert torch.equal(interleave(morning, evening), interleave_spec(morning, evening))
+for a, b in [(morning, evening), (pages, pages + 24)]:
+    assert torch.equal(interleave(a, b), interleave_spec(a, b)), a.shape
+
+
+# %% Wrong: for three columns tags=["wrong"]
+def interleave(a, b):
+    return torch.cat([a, b], dim=1).view(-1, 3)
 
 
 # %% Wrong: one below the other tags=["wrong"]
@@ -179,7 +186,7 @@ def pad(rows):
     return torch.stack(rows)
 
 
-sentences = [torch.tensor([4, 7, 1]), torch.tensor([5]), torch.tensor([2, 9])]
+sentences = [torch.tensor([5]), torch.tensor([4, 7, 1, 8]), torch.tensor([2, 9])]
 assert torch.equal(pad(sentences), pad_spec(sentences))
 assert pad(sentences).dtype == torch.int64, "no integers any more"
 
@@ -201,6 +208,18 @@ print(pad(sentences))
 def pad(rows):
     longest = max(len(row) for row in rows)
     return torch.stack([torch.cat([row, torch.zeros(longest - len(row))]) for row in rows])
+
+
+# %% Wrong: as long as the first tags=["wrong"]
+def pad(rows):
+    longest = len(rows[0])
+    return torch.stack([torch.nn.functional.pad(row, (0, longest - len(row))) for row in rows])
+
+
+# %% Wrong: a square tags=["wrong"]
+def pad(rows):
+    longest = len(rows)
+    return torch.stack([torch.nn.functional.pad(row, (0, longest - len(row))) for row in rows])
 
 
 # %% Wrong: cut to the shortest tags=["wrong"]
@@ -274,7 +293,8 @@ def patches(image, size):
     raise NotImplementedError("split two axes, reorder, join")
 
 
-assert torch.equal(patches(picture, 2), patches_spec(picture, 2))
+for size in [1, 2]:
+    assert torch.equal(patches(picture, size), patches_spec(picture, size)), size
 
 
 # %% Solution: cut into patches tags=["solution"]
@@ -286,7 +306,13 @@ def patches(image, size):
 
 
 for size in [1, 2]:
-    assert torch.equal(patches(picture, size), patches_spec(picture, size))
+    assert torch.equal(patches(picture, size), patches_spec(picture, size)), size
+
+
+# %% Wrong: size and count exchanged tags=["wrong"]
+def patches(image, size):
+    blocks = image.unflatten(1, (size, -1)).unflatten(3, (-1, size))
+    return blocks.permute(1, 3, 0, 2, 4).flatten(2).flatten(0, 1)
 
 
 # %% Wrong: reshape alone tags=["wrong"]

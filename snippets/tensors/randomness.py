@@ -7,18 +7,15 @@ torch.manual_seed(42)
 mine = torch.rand(3)
 more = torch.rand(3)
 torch.manual_seed(42)
-friends = torch.rand(3)
+friends = torch.rand(6)
 print(mine)
 print(more)
 print(friends)
 
-# %% A stream is cut into draws
+# %% Another seed, another stream
 torch.manual_seed(0)
 stream = torch.rand(6)
-torch.manual_seed(0)
-one, two = torch.rand(2), torch.rand(4)
 print(stream)
-print(one, two)
 
 # %% The same six numbers
 torch.manual_seed(1234)

@@ -252,9 +252,11 @@ def head_only(model):
 
 
 model = deepcopy(trained)
+F.cross_entropy(model(images[late]), targets).backward()
 before = {name: value.clone() for name, value in model[0].state_dict().items()}
 head_only(model)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+optimizer.step()
 train(model, optimizer, images[late], targets, 2)
 for name, value in model[0].state_dict().items():
     assert torch.equal(value, before[name]), f"{name} has moved"
@@ -267,13 +269,14 @@ def head_only(model):
     model.train()
     model[0].requires_grad_(False)
     model[0].eval()
-    for p in model[0].parameters():
-        p.grad = None
+    model[0].zero_grad()
 
 
 model = deepcopy(trained)
+F.cross_entropy(model(images[late]), targets).backward()
 head_only(model)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+optimizer.step()
 train(model, optimizer, images[late], targets, 2)
 for name, value in model[0].state_dict().items():
     assert torch.equal(value, before[name]), f"{name} has moved"
@@ -284,19 +287,33 @@ assert model[1].training and all(p.requires_grad for p in model[1].parameters())
 def head_only(model):
     model[0].eval()
     model.train()
+    model[0].zero_grad()
     model[0].requires_grad_(False)
 
 
 # %% Wrong: the body in eval, with gradients tags=["wrong"]
 def head_only(model):
     model.train()
-    model[0].eval()
+    model[0].eval().zero_grad()
+
+
+# %% Wrong: frozen, and the last gradients left tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].eval().requires_grad_(False)
+
+
+# %% Wrong: gradients of zeros tags=["wrong"]
+def head_only(model):
+    model.train()
+    model[0].eval().requires_grad_(False)
+    model[0].zero_grad(set_to_none=False)
 
 
 # %% Wrong: the head without its bias tags=["wrong"]
 def head_only(model):
     model.train()
-    model[0].eval()
+    model[0].eval().zero_grad()
     model.requires_grad_(False)
     model[1].weight.requires_grad_(True)
 
@@ -304,12 +321,14 @@ def head_only(model):
 # %% Wrong: nothing in train tags=["wrong"]
 def head_only(model):
     model.eval()
+    model[0].zero_grad()
     model[0].requires_grad_(False)
 
 
 # %% Wrong: no momentum for the norms tags=["wrong"]
 def head_only(model):
     model.train()
+    model[0].zero_grad()
     model[0].requires_grad_(False)
     model[0][1].momentum = model[0][5].momentum = 0.0
 

@@ -273,7 +273,7 @@ def _links(entry: Entry) -> str:
     """Where the book explains it, and where else it raises it."""
     links: dict[str, str] = {}
     for page, said in entry.places:
-        name = page.title.partition(":")[0]
+        name = page.short_title
         links.setdefault(page.name, f"[{name}]({_path(entry.page, page)}#cell-{said.slug})")
     own, *others = links.values()
     return f"Explained in {own}{'; also met in ' if others else ''}{', '.join(others)}.\n{{: .tp-error__links }}"

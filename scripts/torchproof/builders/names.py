@@ -244,7 +244,7 @@ def _words(text: str) -> set[str]:
 
 
 def _short(page: Page) -> str:
-    return _text(page.title.partition(":")[0])
+    return _text(page.short_title)
 
 
 def _text(words: str) -> str:

@@ -386,6 +386,5 @@ def _way_out(error: str, memory: float) -> str:
     """What to do about a cell that raises and should not."""
     if re.search(r"MemoryError\b|(can't|Cannot) allocate memory", error):
         return f"\na session may allocate {memory:g} GiB{MORE.format('memory-limit', 8)}"
-    if error.startswith("PermissionError: snippets run"):
-        return ""
-    return '\nif it should, tag it: tags=["raises-exception"]'
+    is_refused = error.startswith("PermissionError: snippets run")
+    return "" if is_refused else '\nif it should, tag it: tags=["raises-exception"]'

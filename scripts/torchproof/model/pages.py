@@ -100,6 +100,11 @@ class Page:
         lines = (line for line in self.text.split("\n") if line.startswith("# "))
         return re.sub(r" \{.*\}$", "", next(lines, self.name).removeprefix("# "))
 
+    @property
+    def short_title(self) -> str:
+        """The title up to its colon: in a list, what the page is about without the names of calls."""
+        return self.title.partition(":")[0]
+
     def place(self, chapter: str, slug: str) -> str:
         """Where this page shows a cell, as `docs/x.md:40`; empty when it does not."""
         lines = [e.line for e in self.cards if (e.chapter, e.slug) == (chapter, slug)]
