@@ -232,14 +232,23 @@ def test_a_cell_right_under_a_heading_is_shown_once(small_site):
     assert len([text for text in shown(small_site.root / "site", "a/b") if "column + row" in text]) == 1
 
 
-def test_pages_without_the_fences_it_needs_are_told(small_site):
+ALONE = {
+    "the plugin alone": "plugins: [search, torchproof]",
+    "the extension alone": "plugins: [search]\nmarkdown_extensions: [torchproof]",
+    "the extension above what it needs": "plugins: [search]\nmarkdown_extensions: [torchproof, pymdownx.superfences]",
+    "beside inlinehilite": "plugins: [search, torchproof]\nmarkdown_extensions: [pymdownx.inlinehilite]",
+}
+
+
+@pytest.mark.parametrize("said", ALONE.values(), ids=ALONE)
+def test_what_else_pages_need_need_not_be_listed(small_site, said):
     commit_transcripts(small_site)
-    small_site.replace("mkdocs.yml", "  - pymdownx.superfences\n", "")
+    small_site.write("mkdocs.yml", f"site_name: Small\ntheme: {{ name: material, font: false }}\n{said}\n")
 
-    built = small_site.run("mkdocs", "build", "-q")
+    built = small_site.run("mkdocs", "build", "--strict")
 
-    assert built.returncode == 1
-    assert "torchproof needs pymdownx.superfences, above it in markdown_extensions" in built.stdout
+    assert built.returncode == 0, built.stdout
+    assert len(shown(small_site.root / "site", "a/b")) == 3
 
 
 def test_pytest_collects_a_snippet_once_and_never_imports_it(small_site):

@@ -88,7 +88,7 @@ def test_prices_and_code_are_no_formulas(article):
 def test_what_chapters_need_is_understood_and_in_the_font(tex):
     drawn = "".join(re.findall(r">([^<]+)<", rendered(tex, display=True)))
 
-    style = (ROOT / "docs/assets/torchproof.css").read_text(encoding="utf-8")
+    style = (ROOT / "scripts/torchproof/builders/assets/torchproof.css").read_text(encoding="utf-8")
     (ranges,) = re.findall(r"unicode-range:([^;]*);", style)
     pairs = [(first, last or first) for first, last in re.findall(r"U\+(\w+)(?:-(\w+))?", ranges)]
     known = {code for first, last in pairs for code in range(int(first, 16), int(last, 16) + 1)}
@@ -122,8 +122,8 @@ def test_the_other_builder_renders_formulas_too(tmp_path):
 
 def test_a_page_without_a_formula_loads_no_font(site_folder):
     """The browser asks for it when it draws a formula; no page names it, and no style but the rule of `math`."""
-    style = (ROOT / "docs/assets/torchproof.css").read_text(encoding="utf-8")
+    style = (ROOT / "scripts/torchproof/builders/assets/torchproof.css").read_text(encoding="utf-8")
 
     assert re.findall(r'([\w.-]+) \{\s*font-family: "STIX Two Math"', style) == ["math"]
-    assert (site_folder / "assets/vendor/stix-two-math.woff2").stat().st_size < 70_000
+    assert (site_folder / "assets/torchproof/stix-two-math.woff2").stat().st_size < 70_000
     assert "stix-two-math" not in (site_folder / "index.html").read_text(encoding="utf-8")

@@ -524,7 +524,7 @@ def new_snippet(chapter):
     text = chapter.lines(chapter.transcript)[0].replace(chapter.name, f"{chapter.name}2")
     chapter.write(f"snippets/{chapter.name}2.py", "# %% One cell\n1 + 1\n")
     chapter.write(f"snippets/{chapter.name}2.cpu.txt", f"{text}\n\n%% one-cell\n= 2\n")
-    return [f"snippets/{chapter.name}2.py:1", f"write docs/{chapter.name}2.md"]
+    return [f"snippets/{chapter.name}2.py:1", f"write its page, {chapter.name}2.md"]
 
 
 # --- on a page ------------------------------------------------------------------------------------------------------
@@ -660,7 +660,7 @@ def missing_chapter(chapter):
     slug = chapter.slugs()[0]
     fence = chapter.fence(slug)
     chapter.replace(chapter.page, f"{chapter.name}#{slug}\n", f"{chapter.name[:-1]}#{slug}\n")
-    return [fence, f"no file snippets/{chapter.name[:-1]}.py", f"did you mean '{chapter.name}'?"]
+    return [fence, f"no snippet {chapter.name[:-1]}.py", f"did you mean '{chapter.name}'?"]
 
 
 @mutation("page: cells out of order")
@@ -924,7 +924,7 @@ def test_no_character_of_a_transcript_escapes(file, monkeypatch):
     monkeypatch.setattr(transcript, "is_canonical", lambda: True)
     text = (ROOT / file).read_text(encoding="utf-8")
     folder, _, name = file.removesuffix(".cpu.txt").partition("/")
-    snippet = read_snippet(ROOT, name, folder)
+    snippet = read_snippet(ROOT, name, is_walkthrough=folder == "docs")
     committed = transcript.parse(text)
     ran = {slug: block.lines for slug, block in committed.cells.items() if not snippet.cell(slug).is_volatile}
     versions = committed.provenance(snippet, "cpu")

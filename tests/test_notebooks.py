@@ -609,4 +609,5 @@ def test_without_an_address_of_the_site_a_link_to_it_is_words():
     ],
 )
 def test_colab_opens_notebooks_from_github_only(repository, wanted):
-    assert colab("p/q", repository) == wanted
+    assert colab("p/q", repository, "notebooks") == wanted
+    assert colab("p/q", repository, "") == ""

@@ -1,6 +1,7 @@
 """Walk-throughs: notebooks in percent format that run, drift and fail like chapters, and read like them."""
 
 import gzip
+import os
 import re
 import shutil
 
@@ -192,13 +193,17 @@ def test_the_file_runs_as_it_is(walk):
     assert "IndexError" in ran.stdout.rstrip().split("\n")[-1]  # the cell that raises on purpose, the last
 
 
-def test_without_mkdocs_jupyter_the_build_says_what_is_missing(walk):
+def test_mkdocs_jupyter_need_not_be_listed_and_must_be_there(walk):
     walk.write("mkdocs.yml", re.sub(r", mkdocs-jupyter: .*", "]", walk.read("mkdocs.yml")))
+    walk.write("without/mkdocs_jupyter.py", "raise ImportError")
 
     built = walk.run("mkdocs", "build")
+    without = walk.run("mkdocs", "build", PYTHONPATH=f"{walk.root}/without:{os.environ.get('PYTHONPATH', '')}")
 
-    assert built.returncode == 1
-    assert f"{FILE}: list mkdocs-jupyter in plugins, below torchproof" in built.stdout
+    assert built.returncode == 0, built.stdout
+    assert len(parse_html(walk.read(PAGE)).all("section.tp-cell")) == 2
+    assert without.returncode == 1
+    assert f"{FILE}: walk-throughs need mkdocs-jupyter; install torchproof[notebooks]" in without.stdout
 
 
 def test_the_source_is_never_written(built):

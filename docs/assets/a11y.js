@@ -1,6 +1,5 @@
 /* What Material's script leaves to the mouse: whatever scrolls can be reached and scrolled by the keyboard,
-   the header's icons are buttons, and the navigation around each copy button is no landmark.
-   And what a page need not say itself: each cell has a link to itself, beside its copy button. */
+   the header's icons are buttons, and the navigation around each copy button is no landmark. */
 (() => {
   const d = document;
   const BOXES = "article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing, .tp-table)";
@@ -12,13 +11,6 @@
       label.tabIndex = 0;
       label.setAttribute("role", "button");
       label.setAttribute("aria-label", label.htmlFor == "__drawer" ? "Menu" : "Search");
-    });
-    each(".tp-cell[id]:not(:has(> .tp-anchor))", (cell) => {
-      const link = d.createElement("a");
-      link.className = "tp-anchor";
-      link.href = "#" + cell.id;
-      link.title = "Link to this cell";
-      cell.append(link);
     });
     const boxes = [...d.querySelectorAll(BOXES)];
     const wide = boxes.map((box) => box.scrollWidth > box.clientWidth); // all are read first: a write makes a layout

@@ -1,4 +1,4 @@
-"""The command line: check, accept, record, explain, claims, notebooks."""
+"""The command line: check, accept, record, explain, claims, notebooks, import, new, init."""
 
 import argparse
 import io
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from .builders.commands import claims, formulas, import_, init, new, notebooks
 from .compare import recordings, transcript, versions
 from .compare.accept import accept
 from .compare.check import ChapterCheck, Checker, check_chapter, last_seconds
-from .compare.claims import reviewed
 from .compare.site import Site
 from .compare.weak import weak
 from .files import find_root
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        root = find_root(options.root)
+        root = Path.cwd() if options.command is new else find_root(options.root)
     except FileNotFoundError as error:
         parser.error(str(error))
     for stream in (sys.stdout, sys.stderr):
@@ -65,7 +65,7 @@ def check(root: Path, options: argparse.Namespace) -> int:
         return 0
     with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
         checker.start(names)  # they run while the pages are read
-        found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker, names))
+        found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker))
         if options.report:
             _report(site, [checker.chapter(name) for name in names], options.report)
     for line in _waiting(site, names):
@@ -104,8 +104,7 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
         runner.zygote.start()
         other.zygote.start()
         found = _each(names, site, runner, _at_once(names, accepted))
-    left = _static(Site.read(root), options.k, names)
-    found += [problem for problem in left if not problem.acceptable and problem not in found]
+    found += [p for p in _static(Site.read(root), options.k, names) if not p.acceptable and p not in found]
     if written:
         print(f"{many(len(written), 'transcript')} written. Read the diff: git diff")
     return _verdict(found, "nothing left to accept")
@@ -146,9 +145,8 @@ def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -
     return _verdict(found, well if names else f"no chapter has cells of {device}")
 
 
-def _checks(checker: Checker, names: list[str]) -> Iterator[tuple[str, Outcome]]:
+def _checks(checker: Checker) -> Iterator[tuple[str, Outcome]]:
     """The outcome of each chapter's check, as they come in."""
-    checker.start(names)
     for done in checker.finished():
         problems = done.problems
         yield done.snippet.name, (many(len(problems), "problem") if problems else "ok", problems, done.run.seconds)
@@ -192,7 +190,7 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     name, _, slug = options.cell.partition("#")
     if name not in site.snippets:
-        print(f"no file snippets/{name}.py; {did_you_mean(name, site.snippets)}")
+        print(f"no snippet {name}.py; {did_you_mean(name, site.snippets)}")
         return 2
     snippet = site.snippets[name]
     cell = snippet.cell(slug)
@@ -225,56 +223,6 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     return 0 if is_equal else 1
 
 
-def notebooks(root: Path, options: argparse.Namespace) -> int:
-    """Write each chapter as a notebook, one for class without solutions, and a script."""
-    from .builders.notebooks import downloads, site_url, write  # needs nbformat, which a machine that records lacks
-
-    site = Site.read(root)
-    names = _chosen(site, options.k)
-
-    def write_each(outcomes: Iterator[tuple[str, Outcome]]) -> Iterator[tuple[str, Outcome]]:
-        for name, (outcome, problems, took) in outcomes:
-            if not problems and name in site.pages:
-                files = downloads(checker.chapter(name), site.pages[name], site_url(root))
-                write((options.folder / name).parent, files)
-            yield name, (outcome if not problems else "left out", problems, took)
-
-    with Runner(root) as runner, Checker(site, runner) as checker:
-        found = _static(site, options.k, names) + _each(names, site, runner, write_each(_checks(checker, names)))
-    return _verdict(found, f"{len(names)} chapters written to {options.folder}")
-
-
-def claims(root: Path, options: argparse.Namespace) -> int:
-    """List the sentences of a page that nothing evaluated stands behind, and numbers that outputs above it hold."""
-    site = Site.read(root)
-    names = [page.removeprefix("docs/").removesuffix(".md").removesuffix(".py") for page in options.pages]
-    for unknown in (name for name in names if name not in site.pages):
-        print(f"no page docs/{unknown}.md; {did_you_mean(unknown, site.pages)}")
-        return 2
-    for name in names:
-        print("\n".join(reviewed(site, site.pages[name])))
-    return 0
-
-
-def import_(root: Path, options: argparse.Namespace) -> int:
-    """Turn a notebook, a script or a page with Python fences into a page and a snippet."""
-    from .builders.importer import import_file  # needs jupytext
-
-    try:
-        made = import_file(root, options.file, options.name)
-    except (OSError, ValueError) as error:
-        print(error)
-        return 2
-    for note in made.notes:
-        print(note)
-    print(f"{', '.join(made.files)} written")
-    if made.stored:
-        print(f"{len(made.changed)} of {many(made.stored, 'cell')} no longer give what the file stores")
-    shows = f"torchproof check -k {made.name} shows what differs; " if made.stored else ""
-    print(f"{shows}torchproof accept -k {made.name} takes what comes out here")
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     """Long: it lists every option."""
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
@@ -291,6 +239,8 @@ def _parser() -> argparse.ArgumentParser:
         ("claims", claims),
         ("notebooks", notebooks),
         ("import", import_),
+        ("new", new),
+        ("init", init),
     ):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__, epilog=tags)
         sub.set_defaults(command=command)
@@ -301,12 +251,12 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("name", nargs="?", default="", help="the chapter's (default: the file's)")
         elif name == "claims":
             sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
-        else:
+        elif name not in ("init", "new"):
             sub.add_argument(
                 "-k", action="append", default=[], metavar="EXPR", help="only chapters whose name contains an EXPR"
             )
-        if name == "notebooks":
-            sub.add_argument("folder", type=Path, help="where to write them")
+        if name in ("new", "notebooks"):
+            sub.add_argument("folder", type=Path, help="where to write")
         if name == "record":
             sub.add_argument(
                 "--device", choices=RECORDED, metavar=devices.replace("cpu,", ""), required=True, help="where to run"
@@ -330,7 +280,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _chosen(site: Site, expressions: list[str]) -> list[str]:
     """The chapters whose names contain one of the expressions, each of which must be of use."""
-    for expression in expressions or [""]:
+    for expression in expressions:
         if not any(expression in name for name in site.snippets):
             print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, site.snippets)}")
             sys.exit(2)
@@ -339,13 +289,7 @@ def _chosen(site: Site, expressions: list[str]) -> list[str]:
 
 def _static(site: Site, expressions: list[str], names: list[str]) -> list[Problem]:
     """What is wrong before anything runs: with the chosen chapters, or, if all are chosen, with anything."""
-    found = site.problems
-    try:
-        from .builders.maths import wrong_formulas
-    except ImportError:  # a machine that records has no builder
-        pass
-    else:
-        found = [*found, *wrong_formulas(site)]
+    found = [*site.problems, *formulas(site)]
     return [problem for problem in found if not expressions or problem.chapter in names]
 
 

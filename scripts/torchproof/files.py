@@ -12,11 +12,15 @@ import signal
 import stat
 import tempfile
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 __all__ = [
+    "LIMITS",
+    "SITES",
     "Settings",
     "Temporary",
     "Text",
@@ -26,6 +30,7 @@ __all__ = [
     "read_text",
     "settings",
     "sweep",
+    "understood",
     "write_whole",
 ]
 
@@ -50,53 +55,87 @@ class Text:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """The project's folder: the nearest one, from `start` upwards, with `docs/` and `snippets/`.
+    """The project's folder: the nearest one, from `start` upwards, with a site's configuration, or docs/ and snippets/.
 
     Raises:
         FileNotFoundError: there is none.
     """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
-        if (folder / "docs").is_dir() and (folder / "snippets").is_dir():
+        there = [(folder / name).exists() for name in (*SITES, "docs", "snippets")]
+        if any(there[:-2]) or all(there[-2:]):
             return folder
-    raise FileNotFoundError(f"{start}: neither here nor above is a folder with docs/ and snippets/")
+    raise FileNotFoundError(f"{start}: neither here nor above is a folder with mkdocs.yml, or docs/ and snippets/")
+
+
+SITES = ("mkdocs.yml", "mkdocs.yaml", "zensical.toml")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `[tool.torchproof]` of pyproject.toml says."""
+    """What `[tool.torchproof]` of pyproject.toml says, and where the site has its pages."""
 
     time_limit: float = 60.0
     """CPU time that a session may take, in seconds."""
+    memory_limit: float = 2.0
+    """Memory that a session may allocate, in GiB."""
+    snippets: str = "snippets"
+    """The folder of the snippets."""
+    docs: str = "docs"
+    """The folder of the pages: `docs_dir` of the site's configuration."""
     attested_by: str = ""
     """The workflow whose signed recordings count as attested; empty where none does."""
     wrong: str = ""
     """What is wrong with the file, and the way out; empty when nothing is. What it says does not count then."""
 
+    @property
+    def folders(self) -> tuple[str, str]:
+        return self.docs, self.snippets
+
 
 @cache
 def settings(root: Path) -> Settings:
     """The settings of a project; those that it leaves out, or gets wrong, are as they come."""
-    file = root / "pyproject.toml"
+    file, plain = root / "pyproject.toml", Settings(docs=_docs(root))
     read = read_text(file) if os.path.lexists(file) else Text("")
     try:
         said = {} if read.wrong else tomllib.loads(read.text)
         for table in ("tool", "torchproof"):
             said = said.get(table, {})
     except (ValueError, AttributeError) as error:  # no TOML, or no table
-        return Settings(wrong=f"cannot be read: {error}; `[tool.torchproof]` is a table of TOML")
-    if read.wrong:
-        return Settings(wrong=read.wrong)
-    if not isinstance(said, dict) or set(said) - {"time-limit", "attested-by"}:
-        wrong = f"says {said!r} of `tool.torchproof`; it is a table, and holds `time-limit` and `attested-by` alone"
-        return Settings(wrong=wrong)
-    limit = said.get("time-limit", Settings.time_limit)
-    if type(limit) not in (int, float) or not 0 < limit < float("inf"):
-        return Settings(wrong=f"says {limit!r} of `time-limit`; it is a number of seconds above 0")
-    signer = said.get("attested-by", "")
-    if not isinstance(signer, str):
-        return Settings(wrong=f"says {signer!r} of `attested-by`; it is a workflow, owner/repository/path")
-    return Settings(float(limit), signer)
+        return replace(plain, wrong=f"cannot be read: {error}; `[tool.torchproof]` is a table of TOML")
+    try:
+        return replace(plain, wrong=read.wrong, **understood(said, {**LIMITS, **TEXTS}))
+    except ValueError as error:
+        return replace(plain, wrong=str(error))
+
+
+def understood(said: object, known: dict[str, str]) -> dict[str, Any]:
+    """The fields of `Settings` that a table of TOML sets.
+
+    Raises:
+        ValueError: it is no table, holds something else, or a value that is none; says what.
+    """
+    if not isinstance(said, dict) or set(said) - set(known):
+        raise ValueError(f"says {said!r} of `tool.torchproof`; it is a table, and holds {', '.join(known)} alone")
+    for name, value in said.items():
+        is_limit = type(value) in (int, float) and 0 < value < float("inf")
+        if not (is_limit if name in LIMITS else isinstance(value, str)):
+            raise ValueError(f"says {value!r} of `{name}`; it is {known[name]}")
+    return {name.replace("-", "_"): value for name, value in said.items()}
+
+
+LIMITS = {"time-limit": "a number of seconds above 0", "memory-limit": "a number of GiB above 0"}
+"""What a chapter may say of itself, too."""
+
+TEXTS = {"snippets": "a folder", "attested-by": "a workflow, owner/repository/path"}
+
+
+def _docs(root: Path) -> str:
+    """The folder of the pages, where the site's configuration names one below the project's folder."""
+    texts = (read_text(root / file).text for file in SITES if (root / file).is_file())
+    found = re.search(r"^docs_dir\s*[:=]\s*[\"']?(?:\./)?(?!.*\.\.)(\w[\w./ -]*\w)", next(texts, ""), re.M)
+    return found[1] if found else Settings.docs
 
 
 def names(folder: Path, suffix: str) -> list[str]:
@@ -166,7 +205,8 @@ def fingerprints(root: Path, *, rights: bool = False) -> dict[str, tuple[int, ..
 
     With `rights`, what changes when it becomes another's, or others may do other things with it.
     """
-    folders = [(root, (), os.listdir(root)), *(each for part in ("docs", "snippets") for each in os.walk(root / part))]
+    parts = (os.walk(root / part) for part in settings(root).folders)
+    folders = chain([(root, (), os.listdir(root))], *parts)
     found = {}
     for path in (os.path.join(folder, file) for folder, _, files in folders for file in files if "." in file):
         with contextlib.suppress(OSError):  # taken away meanwhile

@@ -12,7 +12,7 @@ import pytest
 
 from .compare.check import check_chapter
 from .compare.site import Site
-from .files import find_root
+from .files import find_root, settings
 from .model.devices import DEVICES
 from .model.problems import Problem, github_lines, report
 from .run.runner import Runner
@@ -111,22 +111,21 @@ class _Nothing(pytest.File):
 
 
 def _site(config: pytest.Config, path: Path) -> Site | None:
-    """The site, if the file lies below its `snippets/` or `docs/`."""
+    """The site, if the file lies below its folders of snippets or pages."""
+    try:
+        root = find_root(config.rootpath)
+    except FileNotFoundError:
+        return None
+    if not any(path.is_relative_to(root / folder) for folder in settings(root).folders):
+        return None
     if SITE not in config.stash:
-        try:
-            root = find_root(config.rootpath)
-        except FileNotFoundError:
-            return None
-        if not any(path.is_relative_to(root / folder) for folder in ("snippets", "docs")):
-            return None
         config.stash[SITE] = Site.read(root)
-    site = config.stash[SITE]
-    return site if any(path.is_relative_to(site.root / folder) for folder in ("snippets", "docs")) else None
+    return config.stash[SITE] if config.stash[SITE].snippets else None  # a site without chapters is none of ours
 
 
 def _name(root: Path, path: Path) -> str:
     """The snippet that a file would be, were it one."""
-    folder = root / ("snippets" if path.is_relative_to(root / "snippets") else "docs")
+    folder = next(root / part for part in settings(root).folders if path.is_relative_to(root / part))
     return path.relative_to(folder).with_suffix("").as_posix()
 
 

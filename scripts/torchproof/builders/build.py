@@ -7,6 +7,7 @@ any wait for their own session only. While serving, nothing stops: the problem i
 import atexit
 import logging
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from ..compare.check import ChapterCheck, Checker, last_seconds
 from ..compare.site import Site
-from ..files import find_root
+from ..files import Settings, find_root, settings
 from ..model.pages import Page
 from ..model.problems import Problem, github_lines, many, report
 from ..progress import Progress
@@ -36,7 +37,14 @@ class Build:
         self.checker: Checker | None = None
         self.follower: Thread | None = None
         """Says how far the chapters are."""
+        self.is_patient = False
+        """Whether pages may come otherwise than they are on disk, and are judged when all have come."""
         atexit.register(self.close)
+
+    @property
+    def folders(self) -> Settings:
+        """Where pages and snippets are."""
+        return settings(self.root)
 
     def current(self) -> Checker:
         """The checker of the project as it is on disk now; a build reads the disk once."""
@@ -44,7 +52,7 @@ class Build:
             return self.checker
         signature = [
             (str(path), stat.st_mtime_ns, stat.st_size)
-            for folder in ("docs", "snippets")
+            for folder in self.folders.folders
             for path in sorted((self.root / folder).rglob("*.*"))
             if path.suffix in (".md", ".py", ".txt") and (stat := path.stat() if path.exists() else path.lstat())
         ]
@@ -62,12 +70,20 @@ class Build:
     def view(self, page: Page) -> PageView:
         """What a page shows, after it was run and compared; in a build, the end if anything is wrong with it."""
         checker = self.current()
-        problems = _problems_of(checker, page)
-        if problems and not is_serving():
+        problems = _problems_of(checker, page, alone=is_serving() or self.is_patient)
+        if problems and not is_serving() and not self.is_patient:
             self.stop()
-        for problem in problems:
+        for problem in problems if is_serving() else ():
             log.warning("%s", problem)
         return PageView(checker, page, problems)
+
+    def came(self, page: Page) -> None:
+        """Take a page as a plugin left it, in place of the one on disk; what it shows is run with its claims."""
+        checker = self.current()
+        pages = checker.site.pages
+        checker.site = replace(checker.site, pages={**pages, page.name: page})
+        for embed in (*page.embeds, *(pages[page.name].embeds if page.name in pages else ())):
+            checker.chapters.pop(embed.chapter, None)
 
     def checks(self) -> list[ChapterCheck]:
         """Every chapter that a page shows, checked; in a build, the end if anything is wrong with any."""
@@ -140,12 +156,13 @@ def is_serving() -> bool:
     return next((word for word in sys.argv[1:] if not word.startswith("-")), "") == "serve"
 
 
-def _problems_of(checker: Checker, page: Page) -> list[Problem]:
-    """What is wrong with a page and the chapters it shows; the whole site's own problems count for every page."""
+def _problems_of(checker: Checker, page: Page, *, alone: bool) -> list[Problem]:
+    """What is wrong with a page and the chapters it shows; the whole site's own problems, unless it stands `alone`."""
     chapters = {embed.chapter for embed in page.embeds} & set(checker.site.snippets)
     run = [problem for name in sorted(chapters) for problem in checker.chapter(name).problems]
     static = checker.site.problems
-    if is_serving():
+    if alone:
         static = [p for p in static if p.path == page.file or p.chapter == page.name]
-        run = [p for p in run if not p.path.startswith("docs/") or p.path == page.file]
+        others = {other.file for other in checker.site.pages.values()} - {page.file}
+        run = [p for p in run if p.path not in others]
     return static + run

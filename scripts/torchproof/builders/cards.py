@@ -18,8 +18,8 @@ SHADES = 15
 """From ink to ground; with the accent, sixteen colours, which a PNG holds in half a byte each."""
 
 
-def card(title: str) -> bytes:
-    """A PNG of 1200 × 630 with a page's title."""
+def card(title: str, line: str) -> bytes:
+    """A PNG of 1200 × 630 with a page's title, and a line below it."""
     from PIL import Image, ImageDraw
 
     grey = Image.new("L", SIZE, 255)
@@ -27,7 +27,7 @@ def card(title: str) -> bytes:
     lines, font = _set(title, draw)
     for number, line in enumerate(lines):
         draw.text((LEFT, 120 + number * font.size * 1.3), line, 0, font)
-    draw.text((LEFT, 505), "✓ Torchproof: the PyTorch handbook that runs", 0, _font("DejaVuSans.ttf", 36))
+    draw.text((LEFT, 505), f"✓ {line}", 0, _font("DejaVuSans.ttf", 36))
     picture = grey.point([value * SHADES // 256 for value in range(256)])
     ImageDraw.Draw(picture).rectangle((0, 0, 24, SIZE[1]), fill=SHADES)
     parts = [number / (SHADES - 1) for number in range(SHADES)]

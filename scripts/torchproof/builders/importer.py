@@ -17,8 +17,9 @@ import jupytext
 from ..compare import transcript
 from ..compare.check import check_chapter
 from ..compare.site import Site
-from ..files import read_text, write_whole
+from ..files import read_text, settings, write_whole
 from ..model.cells import parsed, slug_of
+from ..model.problems import many
 from ..model.runs import CellRun, Output
 from ..model.text import clean, plain, shown, visible
 from ..run.environment import installed
@@ -41,6 +42,14 @@ class Imported:
     changed: list[str] = field(default_factory=list)
     """The slugs of those that print otherwise now."""
 
+    def said(self) -> list[str]:
+        """What the command line says of it, as lines."""
+        lines = [*self.notes, f"{', '.join(self.files)} written"]
+        if self.stored:
+            lines.append(f"{len(self.changed)} of {many(self.stored, 'cell')} no longer give what the file stores")
+        shows = f"torchproof check -k {self.name} shows what differs; " if self.stored else ""
+        return [*lines, f"{shows}torchproof accept -k {self.name} takes what comes out here"]
+
 
 @dataclass(frozen=True)
 class _Code:
@@ -61,10 +70,11 @@ def import_file(root: Path, file: Path, name: str = "") -> Imported:
         ValueError: the file cannot be read, or one that would be written exists.
     """
     root, file = root.resolve(), file.resolve()
-    inside = file.is_relative_to(root / "docs") and file.suffix == ".md"
-    own = file.relative_to(root / "docs").with_suffix("").as_posix() if inside else slug_of(file.stem).replace("-", "_")
+    docs, snippets = settings(root).folders
+    inside = file.is_relative_to(root / docs) and file.suffix == ".md"
+    own = file.relative_to(root / docs).with_suffix("").as_posix() if inside else slug_of(file.stem).replace("-", "_")
     made = Imported(name or own)
-    page, snippet = Path(f"docs/{made.name}.md"), Path(f"snippets/{made.name}.py")
+    page, snippet = Path(docs, f"{made.name}.md"), Path(snippets, f"{made.name}.py")
     for path in (page, snippet, snippet.with_suffix(".cpu.txt")):
         if (root / path).exists() and root / path != file:
             raise ValueError(f"{path} exists; remove it, or give another name: torchproof import {file.name} NAME")

@@ -1,13 +1,11 @@
 """The Markdown side: a Python-Markdown extension that shows cells and proofs, in MkDocs or any other builder.
 
     markdown_extensions:
-      - attr_list
-      - pymdownx.highlight
-      - pymdownx.superfences
       - torchproof
 
-Before a page is converted, its chapters are run and compared. A fence ```` ```python exec="true" ```` is
-markdown-exec's: it runs in this process, for what is generated from this build (`torchproof.reports`), never torch.
+What it needs of other extensions it registers, unless they are listed. Before a page is converted, its chapters are
+run and compared. A fence ```` ```python exec="true" ```` is markdown-exec's: it runs in this process, for what is
+generated from this build (`torchproof.reports`), never torch.
 """
 
 import html
@@ -16,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -27,11 +25,12 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor, UnescapeTreeprocessor
 from markdown.util import HTML_PLACEHOLDER_RE, AtomicString, code_escape
-from pymdownx.superfences import SuperFencesException
+from pymdownx.highlight import HighlightExtension
+from pymdownx.superfences import SuperFencesCodeExtension, SuperFencesException
 
 from ..model.drawings import KINDS
 from ..model.pages import Page
-from ..model.problems import did_you_mean, report
+from ..model.problems import report
 from ..read.pages import SPANS, scan
 from ..show.page import Drift, PageView
 from .build import Build, build_of, complaint, is_serving
@@ -68,19 +67,37 @@ class CellsExtension(Extension):
     """Registers the fences and the proofs."""
 
     def extendMarkdown(self, md: Markdown) -> None:
-        try:
-            fences = md.preprocessors["fenced_code_block"].extension
-        except (KeyError, AttributeError):
-            raise Stop("torchproof needs pymdownx.superfences, above it in markdown_extensions") from None
-        for name in ("cell", *KINDS):
-            fences.extend_super_fences(name, show_fence, lambda *_: True, None)
-        fences.extend_super_fences("error", show_error, lambda *_: True, None)
-        for name in ("py", "python"):
-            markdown_exec.formatters[name] = show_generated
-        md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
-        md.treeprocessors.register(Spans(md), "torchproof-spans", 1)
-        convert = md.convert  # postprocessors also run for each heading, and so cannot tell when a page is whole
-        md.convert = lambda source: looked_at(convert(source), md)
+        """Take part in each conversion: only then is known what else is registered, in whatever order it was listed.
+
+        Postprocessors also run for each heading, and so cannot tell when a page is whole.
+        """
+        convert, is_ready = md.convert, []
+
+        def converted(source: str) -> str:
+            if not is_ready:
+                is_ready.append(_register(md))
+            return looked_at(convert(source), md)
+
+        md.convert = converted
+
+
+def _register(md: Markdown) -> None:
+    """Register the fences and the proofs, and what they need."""
+    there = {type(extension) for extension in md.registeredExtensions}
+    if HighlightExtension not in there:
+        md.registerExtensions(["pymdownx.highlight"], {})
+    if SuperFencesCodeExtension not in there:
+        md.registerExtensions(["pymdownx.superfences"], {})
+    if "attr_list" not in md.treeprocessors:
+        md.registerExtensions(["attr_list"], {})
+    fences = md.preprocessors["fenced_code_block"].extension
+    for name in ("cell", *KINDS):
+        fences.extend_super_fences(name, show_fence, lambda *_: True, None)
+    fences.extend_super_fences("error", show_error, lambda *_: True, None)
+    for name in ("py", "python"):
+        markdown_exec.formatters[name] = show_generated
+    md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
+    md.treeprocessors.register(Spans(md), "torchproof-spans", 1)
 
 
 class Prepare(Preprocessor):
@@ -103,8 +120,11 @@ class Prepare(Preprocessor):
         found = scan("", "\n".join(lines))
         build = _build_of(self.md)
         checker = build.current()
+        walks = (snippet.file for snippet in checker.site.snippets.values() if snippet.is_walkthrough)
+        if "relpath" in self.md.treeprocessors and not _has_plugin(self.md) and (file := next(walks, "")):
+            raise Drift(f"{file}: MkDocs would publish its source; list torchproof in plugins of mkdocs.yml")
         if not (found.embeds or found.claims or found.problems):
-            if checker.site.problems and not is_serving():  # perhaps no page embeds anything
+            if checker.site.problems and not (is_serving() or build.is_patient):  # perhaps no page embeds anything
                 build.stop()
             return lines
         self.md.torchproof = view = build.view(_page_of(build, self.md, lines))
@@ -131,7 +151,7 @@ class Spans(Treeprocessor):
                 for title, note in zip(titles, view.title_notes(list(map(self._text, titles))), strict=True):
                     if note:
                         SubElement(title, "small", {"class": "tp-waits", **mark}).text = note
-                spans = view.spans([(kind, _expression(element)) for element, kind in elements])
+                spans = view.spans([(kind, self._text(element).strip()) for element, kind in elements])
                 for (element, kind), (text, attributes) in zip(elements, spans, strict=True):
                     element.attrib.update(attributes | mark)
                     if kind == "value":  # a number of the sentence, not code
@@ -139,8 +159,8 @@ class Spans(Treeprocessor):
                 _add_line(root, view.verified(), mark)
             elif elements:
                 (element, kind), *_ = elements
-                span = f"the {kind} `{_expression(element)}`"
-                raise Drift(f"docs/{page_name(self.md)}: {span} was rendered, but not read by torchproof")
+                span = f"the {kind} `{self._text(element).strip()}`"
+                raise Drift(f"{page_name(self.md)}: {span} was rendered, but not read by torchproof")
         except Drift as drift:
             block = Element("p")
             block.text = self.md.htmlStash.store(complaint(drift))
@@ -162,6 +182,8 @@ def looked_at(html: str, md: Markdown) -> str:
     name = page_name(md).removesuffix(".md")
     page = _build_of(md).current().site.pages.get(name) or scan(name, "")
     html, problems = md.torchproof_marks.look(html, page)
+    if 'class="tp-' in html and not _has_plugin(md):
+        html += _look_of_ours()
     return complaint(Drift(report(problems))) + html if problems else html
 
 
@@ -190,7 +212,7 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
     view: PageView | None = getattr(md, "torchproof", None)
     try:
         if view is None:
-            raise Drift(f"docs/{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
+            raise Drift(f"{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
         marks: Marks = md.torchproof_marks
         if language == "cell":
             return marks.piece(view.cell(src.strip()), f"the cell `{src.strip()}`", view.line)
@@ -207,7 +229,7 @@ def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
     view: PageView | None = getattr(md, "torchproof", None)
     try:
         if view is None:
-            raise Drift(f"docs/{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
+            raise Drift(f"{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
         anchor, text = look_up(view)
         inner = markdown_exec.base_format(language=language, run=lambda *_, **__: text, code=src, md=md)
         mark = md.torchproof_marks.word
@@ -215,7 +237,7 @@ def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
     except Drift as drift:
         return complaint(drift)
     except Exception as error:  # superfences would swallow it, and show the fence as text
-        return complaint(Drift(f"docs/{page_name(md)}: the fence `{src}` was not rendered: {error!r}"))
+        return complaint(Drift(f"{page_name(md)}: the fence `{src}` was not rendered: {error!r}"))
 
 
 @stops
@@ -262,12 +284,24 @@ def _place(md: Markdown, code: str) -> str:
     name = page_name(md)
     page = _build_of(md).current().site.pages.get(name.removesuffix(".md"))
     above, found, _ = page.text.partition(f"\n{code}\n") if page else ("", "", "")
-    line = 1 + above.count("\n")
-    return f"docs/{name}:{line}" if found else f"docs/{name}"
+    file = page.file if page else name
+    return f"{file}:{1 + above.count(chr(10))}" if found else file
 
 
-def _expression(element: Element) -> str:
-    return html.unescape("".join(element.itertext())).strip()
+def _has_plugin(md: Markdown) -> bool:
+    """Whether MkDocs' plugin is at work, which puts style and script on the site."""
+    return "relpath" in md.treeprocessors and "torchproof" in md.treeprocessors["relpath"].config.plugins
+
+
+@cache
+def _look_of_ours() -> str:
+    """Style and script, for a page that must be whole by itself."""
+    style, script = (
+        Path(__file__).with_name("assets").joinpath(f"torchproof.{kind}").read_text(encoding="utf-8")
+        for kind in ("css", "js")
+    )
+    style = re.sub(r"/\*.*?\*/|,\s*url\([^)]*\) format\([^)]*\)", "", style, flags=re.S)
+    return f"<style>{re.sub(chr(10) + ' *', ' ', style)}</style>\n<script>{script}</script>"
 
 
 def _build_of(md: Markdown) -> Build:
@@ -288,12 +322,9 @@ def page_name(md: Markdown) -> str:
 
 
 def _page_of(build: Build, md: Markdown, lines: list[str]) -> Page:
-    """The page that is being converted, if the text is its own."""
-    pages = build.current().site.pages
-    name = page_name(md).removesuffix(".md")
-    if name not in pages:
-        raise Drift(f"docs/{name}.md is rendered, but torchproof did not read it; {did_you_mean(name, pages)}")
-    text = "\n".join(lines).strip()
-    if not pages[name].text.strip().endswith(text):
-        raise Drift(f"docs/{name}.md: a plugin changed the text before torchproof read it:\n{text[:200]}")
-    return pages[name]
+    """The page that is being converted: as it is on disk, or else as another plugin wrote or changed it."""
+    name, text = page_name(md).removesuffix(".md"), "\n".join(lines)
+    page = build.current().site.pages.get(name)
+    if page is None or not page.text.strip().endswith(text.strip()):
+        build.came(scan(name, text, file=f"{build.folders.docs}/{name}.md"))
+    return build.current().site.pages[name]

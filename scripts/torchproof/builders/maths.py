@@ -87,7 +87,7 @@ class _Formula(InlineProcessor):
     def handleMatch(self, match: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]
         file = page_name(self.md)
         page = build_of().current().site.pages.get(file.removesuffix(".md"))
-        html = formula(match[0], f"docs/{file}", page.text if page else "")
+        html = formula(match[0], page.file if page else file, page.text if page else "")
         return self.md.htmlStash.store(html), match.start(0), match.end(0)
 
 

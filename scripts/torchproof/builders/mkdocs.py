@@ -1,6 +1,6 @@
-"""The MkDocs plugin: files that belong to a page and are not in docs/, and the walk-throughs.
+"""The MkDocs plugin: what pages need to be listed nowhere else, files of pages that are not in docs/, walk-throughs.
 
-Chapters are whole without it, as other builders show them: a picture is then data within its page.
+Chapters are whole without it, as other builders show them: pictures, style and script then stand within their page.
 """
 
 import base64
@@ -14,13 +14,16 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
+from mkdocs.config.base import Config
+from mkdocs.config.config_options import Type
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
-from mkdocs.utils import get_relative_url
+from mkdocs.utils import get_build_date, get_relative_url
 
 from ..files import Temporary
 from ..model.devices import DEVICES
@@ -39,7 +42,16 @@ log = get_plugin_logger(__name__)
 __all__ = ["TorchproofPlugin"]
 
 
-class TorchproofPlugin(BasePlugin):
+class TorchproofConfig(Config):
+    """What stands under `torchproof:` in mkdocs.yml."""
+
+    cards = Type(str, default="")
+    """What the picture that a shared link shows says below the title; empty where a site has no such pictures."""
+    colab = Type(str, default="")
+    """The branch of the repository from which Colab opens notebooks; empty where pages shall not lead there."""
+
+
+class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     """Registered as `torchproof` in `plugins:` of mkdocs.yml, before `mkdocs-jupyter`."""
 
     def on_startup(self, **_: Any) -> None:
@@ -49,20 +61,58 @@ class TorchproofPlugin(BasePlugin):
     def on_shutdown(self) -> None:
         self.temporary.close()
 
+    @event_priority(100)  # markdown-exec asks for what is registered here
+    def on_config(self, config: MkDocsConfig) -> None:
+        """Register the Markdown extension, style and script, and learn whether others will change pages."""
+        for name in ("pymdownx.superfences", "torchproof"):
+            if name not in config.markdown_extensions:
+                config.markdown_extensions.append(name)
+        config.extra_css.insert(0, f"{ASSETS}/torchproof.css")
+        config.extra_javascript.insert(0, f"{ASSETS}/torchproof.js")
+        build = _build(config)
+        if Path(config.docs_dir).resolve() != (build.root / build.folders.docs).resolve():
+            raise PluginError(f"torchproof reads docs_dir as '{build.folders.docs}': {ELSEWHERE}")
+        build.is_patient = bool(config.plugins.events["page_markdown"])
+        events = config.plugins.events["files"]
+        self.others = [each for each in events if not each.__module__.startswith(("torchproof", "mkdocs_jupyter"))]
+        walks = [snippet.file for snippet in build.current().site.snippets.values() if snippet.is_walkthrough]
+        if walks and "mkdocs-jupyter" not in config.plugins:
+            try:
+                from mkdocs_jupyter.plugin import Plugin
+            except ImportError:
+                raise PluginError(
+                    f"{walks[0]}: walk-throughs need mkdocs-jupyter; install torchproof[notebooks]"
+                ) from None
+            config.plugins["mkdocs-jupyter"] = renders = Plugin()
+            renders.load_config({"include": ["*.ipynb"], "cache": False, "toc_depth": 3})
+
+    def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, **_: Any) -> None:
+        """Build anew when a snippet changes."""
+        build = _build(config)
+        if (folder := build.root / build.folders.snippets).is_dir():
+            server.watch(str(folder))
+
+    @stops
+    def on_env(self, env: Any, *, config: MkDocsConfig, **_: Any) -> None:
+        """Every page has come as the other plugins left it: now judge them all."""
+        if _build(config).is_patient:
+            _build(config).checks()
+
     @stops
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
-        """Put in place of each walk-through a page whose content mkdocs-jupyter will find in a notebook."""
-        if not all(Path(file.abs_src_path).is_file() for file in files.documentation_pages()):
+        """Add style and script; put in place of each walk-through a page that mkdocs-jupyter finds in a notebook."""
+        for path in sorted(Path(__file__).with_name("assets").iterdir()):
+            files.append(File.generated(config, f"{ASSETS}/{path.name}", abs_src_path=str(path)))
+        pages = [file.abs_src_path for file in files.documentation_pages() if file.generated_by is None]
+        if not all(Path(path).is_file() for path in pages):
             _build(config).stop()  # MkDocs would wait for a pipe, and end in a traceback for a link that leads nowhere
         walkthroughs = [s for s in _build(config).current().site.snippets.values() if s.is_walkthrough]
         sources = {snippet.file for snippet in walkthroughs}
         transcripts = {snippet.transcript(device) for snippet in walkthroughs for device in DEVICES}
         for file in list(files):
-            if f"docs/{file.src_uri}" in transcripts:
+            if _path(file, config) in transcripts:
                 files.remove(file)
-            elif f"docs/{file.src_uri}" in sources:
-                if "mkdocs-jupyter" not in config.plugins:
-                    raise PluginError(f"docs/{file.src_uri}: list mkdocs-jupyter in plugins, below torchproof")
+            elif _path(file, config) in sources:
                 files.remove(file)
                 file.abs_src_path = str(self._notebook(file))
                 files.append(file)
@@ -75,9 +125,9 @@ class TorchproofPlugin(BasePlugin):
         site = build.current().site
         if any("<" in str(said) for said in page.meta.values()):  # templates write it out as it is
             message = "HTML in its metadata, where nothing looks at it; take it out"
-            complaint(Drift(f"docs/{page.file.src_uri}:1: {message}"))
+            complaint(Drift(f"{_path(page.file, config)}:1: {message}"))
         snippet = site.snippets.get(_name(page))
-        if snippet and snippet.file == f"docs/{page.file.src_uri}":
+        if snippet and snippet.is_walkthrough:
             use_our_templates()
             view = build.view(site.pages[_name(page)])
             view.address = addresses(files, page.file)
@@ -109,7 +159,7 @@ class TorchproofPlugin(BasePlugin):
             names.insert(0, f"{posixpath.basename(name)}.pdf")
             printed = sheet(checker.chapter(name), checker.site.pages[name], config.site_url)
             Path(folder, names[0]).write_bytes(printed)
-        links = _links(names, colab(name, config.repo_url))
+        links = _links(names, colab(name, config.repo_url, self.config.colab))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
@@ -118,9 +168,9 @@ class TorchproofPlugin(BasePlugin):
 
         And draw what a link to the page shows, where a link can be shared.
         """
-        if config.site_url and not is_serving() and page.title:
+        if self.config.cards and config.site_url and not is_serving() and page.title:
             title = unescape(re.sub("<[^>]*>", "", page.title))
-            page.torchproof_card = _store(Path(config.site_dir), "cards", "png", card(title))
+            page.torchproof_card = _store(Path(config.site_dir), "cards", "png", card(title, self.config.cards))
         self.whole = page.content
         page.content = CELL.sub("", page.content or "")
 
@@ -135,13 +185,15 @@ class TorchproofPlugin(BasePlugin):
 
     on_page_context = CombinedEvent(_without_cells, _with_cells)
 
+    @event_priority(100)  # before others make the page smaller
     @stops
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         """Write the pictures and the values that a page holds into files, and drop the blank lines of the template."""
         site = Path(config.site_dir)
-        if (page.content or "").strip() not in output:
+        read = _build(config).current().site.pages.get(_name(page))
+        if read and read.embeds and (page.content or "").strip() not in output:
             message = "its template leaves out what the page says; take `template` out of its metadata"
-            complaint(Drift(f"docs/{page.file.src_uri}:1: {message}"))
+            complaint(Drift(f"{read.file}:1: {message}"))
 
         def stored(picture: re.Match[str]) -> str:
             path = _store(site, "pictures", picture["kind"], base64.b64decode(picture["data"]))
@@ -160,11 +212,13 @@ class TorchproofPlugin(BasePlugin):
         self.pages = nav.pages
         seen: dict[str, str] = {}
         for file in files:
-            if file.inclusion.is_included() and seen.setdefault(file.dest_uri, file.src_uri) != file.src_uri:
-                complaint(Drift(f"docs/{file.src_uri}:1: has the address of docs/{seen[file.dest_uri]}; rename one"))
+            path = _path(file, config)
+            if file.inclusion.is_included() and seen.setdefault(file.dest_uri, path) != path:
+                there = f"has the address of {seen[file.dest_uri]}; rename one"
+                complaint(Drift(f"{path}:1: {there}"))
         for page in _build(config).current().site.pages.values():
-            file = files.get_file_from_path(page.file.removeprefix("docs/"))
-            if page.cards and not (file and file.inclusion.is_included()):
+            file = files.get_file_from_path(f"{page.name}{page.suffix}")
+            if page.cards and not self.others and not (file and file.inclusion.is_included()):
                 complaint(Drift(f"{page.file}:1: MkDocs leaves it out, so nobody sees its cells; rename or delete it"))
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
@@ -175,16 +229,29 @@ class TorchproofPlugin(BasePlugin):
         lines = [f"# {config.site_name}", "", f"> {config.site_description or config.site_name}", "", "## Pages", ""]
         for page in self.pages:
             lines.append(f"- [{page.title}]({page.canonical_url or page.url}): {page.meta.get('description', '')}")
-        Path(config.site_dir, "llms.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        if not (listed := Path(config.site_dir, "llms.txt")).exists():  # the site's own, or of another plugin
+            listed.write_text("\n".join([*lines, ""]), encoding="utf-8")
         sitemap = Path(config.site_dir, "sitemap.xml")
         if sitemap.exists():
-            dateless = re.sub(r"\s*<lastmod>.*?</lastmod>", "", sitemap.read_text(encoding="utf-8"))
+            today = rf"\s*<lastmod>{get_build_date()}</lastmod>"
+            dateless = re.sub(today, "", sitemap.read_text(encoding="utf-8"))
             sitemap.write_text(dateless, encoding="utf-8")
             sitemap.with_suffix(".xml.gz").write_bytes(gzip.compress(dateless.encode(), mtime=0))
 
 
+ELSEWHERE = "name a folder below that of mkdocs.yml, in a line of its own, `docs_dir: folder`"
+
+ASSETS = "assets/torchproof"
+"""Where a site has the style and the script."""
+
+
 def _build(config: MkDocsConfig) -> Build:
     return build_of(Path(config.config_file_path).parent)
+
+
+def _path(file: File, config: MkDocsConfig) -> str:
+    """The path of a file, relative to the project's root, as the engine names it."""
+    return f"{_build(config).folders.docs}/{file.src_uri}"
 
 
 def _name(page: Page) -> str:
@@ -198,7 +265,8 @@ def _relative(target: str, page: Page, files: Files) -> str:
         return target
     file = files.get_file_from_path(posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), path)))
     if file is None:
-        log.warning("docs/%s links to '%s', which is not there", page.file.src_uri, target)
+        where = f"{build_of().folders.docs}/{page.file.src_uri}"
+        log.warning("%s links to '%s', which is not there", where, target)
         return target
     return file.url_relative_to(page.file) + hash_ + anchor
 
@@ -246,7 +314,7 @@ def _store(site: Path, folder: str, kind: str, content: bytes) -> str:
 
 
 def _write_values(file: Path, values: dict[str, str]) -> None:
-    """Write the values of a page's X-ray as a script that `assets/xray.js` loads.
+    """Write the values of a page's X-ray as a script that `torchproof.js` loads.
 
     A script and no JSON: a page that was opened from a folder may load one. It has the page's name, and no page holds
     a hash of it: what stands in memory that nobody wrote, or was drawn without a seed, is another in each build.

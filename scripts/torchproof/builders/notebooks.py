@@ -16,9 +16,6 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
-from nbformat import NotebookNode
-from nbformat import v4 as jupyter
-
 from ..compare.check import ChapterCheck
 from ..files import write_whole
 from ..model.cells import Cell, Snippet
@@ -30,6 +27,12 @@ from ..read.pages import ADMONITION, CODE, Block, blocks, without_comments
 from ..show.drawings import described
 from ..show.slim import slim
 from .scripts import script
+
+try:
+    from nbformat import NotebookNode
+    from nbformat import v4 as jupyter
+except ImportError:  # without the extra `notebooks`, pages offer scripts
+    jupyter = None
 
 __all__ = [
     "Piece",
@@ -68,8 +71,8 @@ def downloads(check: ChapterCheck, page: Page, site_url: str) -> dict[str, str]:
     )
     pieces = below_title(pieces, _origin(check, page, site_url))
     unsolved = [piece for piece in pieces if not piece.solution]
-    files = {f"{name}.ipynb": notebook(merged(pieces), runs)}
-    if unsolved != pieces:
+    files = {f"{name}.ipynb": notebook(merged(pieces), runs)} if jupyter else {}
+    if jupyter and unsolved != pieces:
         files[f"{name}-class.ipynb"] = notebook(merged(unsolved), runs)
     cells = [piece.cell for piece in pieces if piece.cell]
     files[f"{name}.py"] = script(cells, runs, page.title, address(f"{name}.md", page.name, site_url))
@@ -102,10 +105,11 @@ def address(target: str, page: str, site_url: str) -> str:
     return f"{site_url.rstrip('/')}/{name}{hash_}{anchor}"
 
 
-def colab(page: str, repo_url: str) -> str:
+def colab(page: str, repo_url: str, branch: str) -> str:
     """Where Colab opens a chapter's notebook: the branch of the repository that holds nothing but these files."""
     repository = re.match(r"https?://github\.com/([^/]+/[^/]+?)(?:\.git)?/?$", repo_url or "")
-    return f"https://colab.research.google.com/github/{repository[1]}/blob/notebooks/{page}.ipynb" if repository else ""
+    where = f"{repository[1]}/blob/{branch}/{page}.ipynb" if repository and branch else ""
+    return where and f"https://colab.research.google.com/github/{where}"
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
@@ -272,7 +276,7 @@ def _free_id(name: str, taken: set[str]) -> str:
     return next(free for free in chain([short], others) if free not in taken)
 
 
-def _code_cell(cell: Cell, run: CellRun | None, identity: str) -> NotebookNode:
+def _code_cell(cell: Cell, run: CellRun | None, identity: str) -> "NotebookNode":
     may_raise = cell.must_raise or cell.tags & DEVICES.keys()  # where its device is not, Jupyter goes on all the same
     tags = sorted(cell.tags | ({"raises-exception"} if may_raise else set()))
     folded = {"source_hidden": {"hide-input", "solution"}, "outputs_hidden": {"hide-output"}}
@@ -282,7 +286,7 @@ def _code_cell(cell: Cell, run: CellRun | None, identity: str) -> NotebookNode:
     return jupyter.new_code_cell(cell.shown_source, id=identity, metadata=metadata, outputs=outputs)
 
 
-def _output(output: Output) -> NotebookNode:
+def _output(output: Output) -> "NotebookNode":
     """What a cell printed, warned, showed or raised, in Jupyter's own type."""
     kind, text = MARKS[output.mark].jupyter, output.text
     if kind == "error":
@@ -293,7 +297,7 @@ def _output(output: Output) -> NotebookNode:
     return jupyter.new_output(kind, {"text/plain": text})
 
 
-def _figure(figure: Figure) -> NotebookNode:
+def _figure(figure: Figure) -> "NotebookNode":
     """The picture on white, since no page's colours reach it, and what is plotted as text."""
     svg = slim(figure.svg)
     svg = svg.replace("<svg ", '<svg style="background: white; color: black; font-family: sans-serif" ', 1)

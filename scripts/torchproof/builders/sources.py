@@ -50,7 +50,7 @@ def place(site: Site, at: str) -> tuple[str, str]:
     titles, anchor = (_headings(page), name) if file.endswith(".md") else (_cells(site, page), f"cell-{name}")
     if name not in titles:
         raise ValueError(f"{page.file} shows no '{name}'; {did_you_mean(name, titles)}")
-    link = f"../{page.file.removeprefix('docs/')}#{anchor}"
+    link = f"../{page.name}{page.suffix}#{anchor}"
     title = f"{page.short_title}: {titles[name]}" if titles[name] != page.title else page.title
     return title.replace("|", r"\|"), link
 

@@ -38,7 +38,7 @@ def this_run() -> dict[str, str]:
 
 def attested(root: Path, device: str, texts: dict[str, str]) -> set[str]:
     """Which of these recordings of a device, by their text, are signed; the values are the runs that they name."""
-    bundle, signer = root / f"snippets/{device}.attestation.jsonl", settings(root).attested_by
+    bundle, signer = root / settings(root).snippets / f"{device}.attestation.jsonl", settings(root).attested_by
     gh = shutil.which("gh")
     if not (gh and signer and texts and bundle.exists()):
         return set()

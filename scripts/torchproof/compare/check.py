@@ -21,7 +21,6 @@ from ..read.exercises import trials
 from ..read.shapes import shape_comments
 from ..run.environment import cores, installed
 from ..run.runner import Runner
-from ..run.session import MEMORY
 from . import recordings, transcript
 from .recordings import Recorded, Recording
 from .site import Site
@@ -193,7 +192,7 @@ class Comparison:
     def _failures(self) -> Iterator[Problem]:
         if died := self.run.died:
             cell = self.snippet.cell(died.cell or "") or self.cells[0]
-            yield self.about(cell, str(died))
+            yield self.about(cell, f"{died}{MORE.format('time-limit', 300)}" if "CPU time" in died.why else str(died))
         for cell in self.cells:
             run = self.run.cells.get(cell.slug)
             if run is None:
@@ -202,7 +201,8 @@ class Comparison:
                 message = f"the cell '{cell.slug}' found no room: {run.error}; free some, or set TMPDIR to another disk"
                 yield self.about(cell, message, line=run.line)
             elif run.error is not None and not cell.must_raise:
-                yield self.about(cell, f"the cell '{cell.slug}' raises {run.error}{_way_out(run.error)}", line=run.line)
+                way_out = _way_out(run.error, self.site.limits(self.snippet).memory_limit)
+                yield self.about(cell, f"the cell '{cell.slug}' raises {run.error}{way_out}", line=run.line)
             elif run.error is None and cell.must_raise:
                 tag = "exercise" if "exercise" in cell.tags else "raises-exception"
                 yield self.about(cell, f"the cell '{cell.slug}' is tagged {tag}, but nothing raises")
@@ -377,10 +377,12 @@ SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|ended the process
 """What is wrong with a wrong answer itself."""
 
 
-def _way_out(error: str) -> str:
+MORE = "; if it needs more, say so above its first cell: `# torchproof: {} = {}`"
+
+
+def _way_out(error: str, memory: float) -> str:
     """What to do about a cell that raises and should not."""
     if re.search(r"MemoryError\b|(can't|Cannot) allocate memory", error):
-        return f"\na session may allocate {MEMORY >> 30} GiB"
-    if error.startswith("PermissionError: snippets run"):
-        return ""
-    return '\nif it should, tag it: tags=["raises-exception"]'
+        return f"\na session may allocate {memory:g} GiB{MORE.format('memory-limit', 8)}"
+    is_refused = error.startswith("PermissionError: snippets run")
+    return "" if is_refused else '\nif it should, tag it: tags=["raises-exception"]'

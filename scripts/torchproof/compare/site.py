@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..files import Text, names, read_text, settings
+from ..files import Settings, Text, names, read_text, settings
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES, RECORDED
 from ..model.pages import Page
@@ -37,11 +37,12 @@ class Site:
 
     @classmethod
     def read(cls, root: Path) -> "Site":
-        snippets = {name: read_snippet(root, name) for name in names(root / "snippets", ".py")}
-        pages = {name: read_page(root, name) for name in names(root / "docs", ".md")}
+        docs, folder = (root / part for part in settings(root).folders)
+        snippets = {name: read_snippet(root, name) for name in names(folder, ".py")}
+        pages = {name: read_page(root, name) for name in names(docs, ".md")}
         misplaced = []
         for name in find_walkthroughs(root):
-            snippet = read_snippet(root, name, "docs")
+            snippet = read_snippet(root, name, is_walkthrough=True)
             if name in snippets or name in pages:
                 other = snippets[name].file if name in snippets else pages[name].file
                 misplaced.append(Problem(snippet.file, 1, f"has the name of {other}; rename one"))
@@ -63,7 +64,7 @@ class Site:
             if not snippet.cells:  # which has been reported
                 continue
             if name not in self.pages:
-                found.append(Problem(snippet.file, 1, f"no page shows it; write docs/{name}.md", chapter=name))
+                found.append(Problem(snippet.file, 1, f"no page shows it; write its page, {name}.md", chapter=name))
             if not os.path.lexists(self.root / snippet.transcript()):
                 found.append(Problem(snippet.transcript(), 1, "no transcript yet", chapter=name, acceptable=True))
         return [*found, *self._orphans(), *self._unreadable(), *self._unbelievable(), *self._unread()]
@@ -81,18 +82,20 @@ class Site:
 
     def _unread(self) -> Iterator[Problem]:
         """Files below `docs/` that builders show as pages, typed outputs and all, and that nothing reads here."""
+        docs = settings(self.root).docs
         for suffix in (".html", ".htm", ".ipynb", ".markdown", ".mdown", ".mkdn", ".mkd"):
-            for name in names(self.root / "docs", suffix):
+            for name in names(self.root / docs, suffix):
                 message = "would be a page that nothing has run; write a page in .md, or a walk-through in .py"
-                yield Problem(f"docs/{name}{suffix}", 1, message)
+                yield Problem(f"{docs}/{name}{suffix}", 1, message)
 
     def _orphans(self) -> Iterator[Problem]:
         """Transcripts without a snippet."""
         known = {snippet.transcript(device) for snippet in self.snippets.values() for device in DEVICES}
-        for folder in ("snippets", "docs"):
+        docs, snippets = settings(self.root).folders
+        for folder in (snippets, docs):
             for name in names(self.root / folder, ".txt"):
                 stem, _, device = name.rpartition(".")
-                if f"{folder}/{name}.txt" not in known and (folder == "snippets" or device in DEVICES):
+                if f"{folder}/{name}.txt" not in known and (folder == snippets or device in DEVICES):
                     message = f"a transcript without its snippet {folder}/{stem}.py; delete it, or rename it along"
                     yield Problem(f"{folder}/{name}.txt", 1, message)
 
@@ -140,7 +143,12 @@ class Site:
         """What a session of some of a snippet's cells gets: what runs, or is rehearsed, and what to evaluate after."""
         steps = tuple(self._step(snippet, cell, device) for cell in cells)
         asked = tuple(comment.line for cell in cells for comment in shape_comments(cell))
-        return Job(snippet.file, snippet.text, steps, device, asked=asked)
+        memory, seconds = int(self.limits(snippet).memory_limit * 2**30), snippet.limits.get("time_limit", 0)
+        return Job(snippet.file, snippet.text, steps, device, asked=asked, memory=memory, seconds=seconds)
+
+    def limits(self, snippet: Snippet) -> Settings:
+        """The settings of the project, with what a snippet says of itself."""
+        return replace(settings(self.root), **snippet.limits)
 
     def _step(self, snippet: Snippet, cell: Cell, device: str) -> Step:
         waits = not cell.runs_on(device)

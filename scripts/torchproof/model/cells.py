@@ -87,7 +87,7 @@ class Snippet:
     """One snippet file: the cells that run, in order, in one session."""
 
     name: str
-    """The chapter: its path below `snippets/` or `docs/` without its suffix, `tensors/broadcasting`."""
+    """The chapter: its path below the folder of snippets or pages without its suffix, `tensors/broadcasting`."""
     file: str
     """Its path relative to the project's root; also the name that tracebacks show."""
     text: str
@@ -95,11 +95,10 @@ class Snippet:
     problems: tuple[Problem, ...] = field(default=(), compare=False)
     wrong: tuple[Cell, ...] = ()
     """Cells tagged wrong: they do not run, but the exercises above them are tried with them."""
-
-    @property
-    def is_walkthrough(self) -> bool:
-        """Whether page and snippet are one file."""
-        return self.file.startswith("docs/")
+    is_walkthrough: bool = False
+    """Whether page and snippet are one file."""
+    limits: dict[str, float] = field(default_factory=dict, compare=False)
+    """What its session may take, where it says so: fields of `Settings`."""
 
     def transcript(self, device: str = "cpu") -> str:
         """The path of its transcript on a device: beside it."""

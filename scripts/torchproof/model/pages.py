@@ -68,20 +68,21 @@ class Page:
     """What one Markdown file embeds and claims."""
 
     name: str
-    """Path below `docs/` without its suffix; a chapter's page has its snippet's name."""
+    """Path below the folder of pages without its suffix; a chapter's page has its snippet's name."""
+    file: str
+    """Its path relative to the project's root."""
     text: str
     """Its Markdown."""
     embeds: tuple[Embed, ...]
     proofs: tuple[Proof, ...]
     fences: tuple[Fence, ...] = ()
     problems: tuple[Problem, ...] = ()
-    suffix: str = ".md"
     values: tuple[Proof, ...] = ()
     failures: tuple[Failure, ...] = ()
 
     @property
-    def file(self) -> str:
-        return f"docs/{self.name}{self.suffix}"
+    def suffix(self) -> str:
+        return self.file[self.file.rindex(".") :]
 
     @property
     def claims(self) -> tuple[Proof | Fence, ...]:

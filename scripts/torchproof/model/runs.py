@@ -75,6 +75,10 @@ class Job:
     """Where unseeded random streams start, if not where they start by themselves."""
     asked: tuple[int, ...] = ()
     """Lines of the file where a comment says a shape."""
+    memory: int = 2 << 30
+    """Bytes that it may allocate."""
+    seconds: float = 0
+    """CPU time that it may take; 0 for what the project allows."""
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------

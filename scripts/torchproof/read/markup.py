@@ -13,7 +13,7 @@ from textwrap import shorten
 
 __all__ = ["BOXES", "EXEC", "FRONT", "OURS", "wrong_code", "wrong_comment", "wrong_fence", "wrong_head", "wrong_prose"]
 
-OURS = re.compile(r"""(?:^|["'\s.=])(?:tp-(?!sheet|formula|drift)[\w-]+|xr(?:-\w+)?|proof|value)(?=["'\s>}]|$)""")
+OURS = re.compile(r"""(?:^|["'\s.=])(?:tp-(?!sheet|formula|drift|typed)[\w-]+|xr(?:-\w+)?|proof|value)(?=["'\s>}]|$)""")
 """A class that only the build writes."""
 
 EXEC = re.compile(r"""(?:py|python) exec=["']?(?:true|1|yes|on)["']?(?: idprefix="")?$""")

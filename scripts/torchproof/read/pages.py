@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..files import read_text
+from ..files import read_text, settings
 from ..model.cells import Cell, Snippet
 from ..model.drawings import KINDS
 from ..model.pages import Embed, Failure, Fence, Page, Proof
@@ -81,20 +81,21 @@ def _depth(line: str) -> int:
 
 def read_page(root: Path, name: str) -> Page:
     """Read `docs/<name>.md`."""
-    read = read_text(root / "docs" / f"{name}.md")
-    page = scan(name, read.text)
+    file = f"{settings(root).docs}/{name}.md"
+    read = read_text(root / file)
+    page = scan(name, read.text, file=file)
     if read.wrong:
         page = replace(page, problems=(*page.problems, Problem(page.file, read.line, read.wrong)))
     return page
 
 
-def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = ()) -> Page:
+def scan(name: str, text: str, *, file: str = "", places: Sequence[int] = ()) -> Page:
     """Find the embeds, proofs, values and fences of a page, in order.
 
     A claim belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
     `places` are the lines of the file that the lines of `text` come from, where they are not 1, 2, 3, ….
     """
-    found = _Found(name, f"docs/{name}{suffix}", places)
+    found = _Found(name, file or f"docs/{name}.md", places)
     prose = _Prose()
     for block in blocks(found.read_around(text).split("\n")):
         line = found.place(block.line)
@@ -115,7 +116,7 @@ def scan(name: str, text: str, *, suffix: str = ".md", places: Sequence[int] = (
     proofs, values = ([span for span in found.spans if span.kind == kind] for kind in SPANS)
     parts = (found.embeds, proofs, found.fences, found.problems)
     failures = (Failure(box.title, box.line, tuple(box.embeds)) for box in found.boxes)
-    return Page(name, text, *map(tuple, parts), suffix, tuple(values), tuple(failures))
+    return Page(name, found.file, text, *map(tuple, parts), tuple(values), tuple(failures))
 
 
 @dataclass
@@ -278,7 +279,7 @@ def _wrong_embed(embed: Embed, snippets: dict[str, Snippet], own: str, seen: lis
     """What is wrong with an embed on the page of the chapter `own` that has shown the cells `seen`, or nothing."""
     snippet = snippets.get(embed.chapter)
     if snippet is None:
-        return f"no file snippets/{embed.chapter}.py; {did_you_mean(embed.chapter, snippets)}"
+        return f"no snippet {embed.chapter}.py; {did_you_mean(embed.chapter, snippets)}"
     slugs = [cell.slug for cell in snippet.cells]
     if embed.slug not in slugs:
         return f"{snippet.file} has no cell '{embed.slug}'; {did_you_mean(embed.slug, slugs)}"

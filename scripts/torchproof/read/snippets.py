@@ -5,11 +5,12 @@ A cell runs from a line such as `# %% Row plus column` to the next such line.
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten
 
-from ..files import read_text
+from ..files import LIMITS, read_text, settings, understood
 from ..model.cells import TAGS, Cell, Snippet, slug_of
 from ..model.problems import Problem, did_you_mean
 from ..model.text import visible
@@ -26,11 +27,11 @@ ALMOST = re.compile(r"\s*#\s*%%")
 TAGS_AT_END = re.compile(r"\btags=(\[.*\])\s*$")
 
 
-def read_snippet(root: Path, name: str, folder: str = "snippets") -> Snippet:
-    """Read `<folder>/<name>.py`; whatever is wrong with it is in `.problems`."""
-    file = f"{folder}/{name}.py"
+def read_snippet(root: Path, name: str, *, is_walkthrough: bool = False) -> Snippet:
+    """Read a snippet, or a walk-through; whatever is wrong with it is in `.problems`."""
+    file = f"{settings(root).folders[not is_walkthrough]}/{name}.py"
     read = read_text(root / file)
-    found: list[Problem | Cell] = list(_cells(read.text, is_walkthrough=folder == "docs")) if read.is_read else []
+    found: list[Problem | Cell] = list(_cells(read.text, is_walkthrough=is_walkthrough)) if read.is_read else []
     problems = [Problem(file, part.line, part.message) for part in found if isinstance(part, Problem)]
     if read.wrong:
         problems.insert(0, Problem(file, read.line, read.wrong))
@@ -43,10 +44,21 @@ def read_snippet(root: Path, name: str, folder: str = "snippets") -> Snippet:
     for cell in cells.values():
         if line := _silenced(cell):
             problems.append(Problem(file, cell.line - 1 + line, SILENCED))
+    limits, wrong = _limits(HEAD.split(read.text, maxsplit=1)[0])
+    problems += [Problem(file, 1, wrong)] if wrong else []
     own = (Problem(file, problem.line, problem.message, chapter=name) for problem in problems)
-    wrong = tuple(cell for cell in cells.values() if "wrong" in cell.tags)
-    runs = tuple(cell for cell in cells.values() if cell not in wrong)
-    return Snippet(name, file, read.text, runs, tuple(own), wrong)
+    answers = tuple(cell for cell in cells.values() if "wrong" in cell.tags)
+    runs = tuple(cell for cell in cells.values() if cell not in answers)
+    return Snippet(name, file, read.text, runs, tuple(own), answers, is_walkthrough, limits)
+
+
+def _limits(head: str) -> tuple[dict[str, float], str]:
+    """What a line above the first cell says of the session's limits, and what is wrong with it."""
+    said = re.search(r"^# torchproof: (.*)$", head, re.M)
+    try:
+        return understood(tomllib.loads(f"said = {{ {said[1]} }}")["said"] if said else {}, LIMITS), ""
+    except ValueError as error:
+        return {}, f"`{said[0]}` {error}; write `# torchproof: time-limit = 120, memory-limit = 4`"
 
 
 def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:

@@ -1,4 +1,4 @@
-"""Walk-throughs: notebooks in percent format, page and snippet in one file below `docs/`.
+"""Walk-throughs: notebooks in percent format, page and snippet in one file in the folder of pages.
 
 The file is read twice: as a snippet, by its code cells (`snippets.py`), and here as the page that it would be
 if its prose were Markdown with a fence for each cell; from there on it is a chapter like any other.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..files import names, read_text
+from ..files import names, read_text, settings
 from ..model.cells import Snippet
 from ..model.pages import Page
 from ..model.problems import Problem
@@ -20,7 +20,8 @@ __all__ = ["find_walkthroughs", "read_walkthrough"]
 
 def find_walkthroughs(root: Path) -> list[str]:
     """The Python files below `docs/` that hold a cell, or cannot be read; any other is a file of the site's."""
-    read = {name: read_text(root / "docs" / f"{name}.py") for name in names(root / "docs", ".py")}
+    docs = root / settings(root).docs
+    read = {name: read_text(docs / f"{name}.py") for name in names(docs, ".py")}
     return [name for name, file in read.items() if HEAD.search(file.text) or not file.is_read]
 
 
@@ -29,7 +30,7 @@ def read_walkthrough(snippet: Snippet) -> Page:
     woven = list(_woven(snippet))
     lines = [(number, text) for number, text in woven if text is not None] or [(1, "")]
     text = "\n".join(text for _, text in lines)
-    page = scan(snippet.name, text, suffix=".py", places=[number for number, _ in lines])
+    page = scan(snippet.name, text, file=snippet.file, places=[number for number, _ in lines])
     complaints = [(number, CODE_IN_PROSE) for number, text in woven if text is None]
     if snippet.text and not text.lstrip("\n").startswith("# "):
         complaints.append((1, NO_TITLE))

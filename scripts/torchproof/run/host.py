@@ -123,7 +123,7 @@ class Zygote:
         status, their_status = socket.socketpair()
         with ours, status, status.makefile("rb") as told:
             with theirs, their_status, self.lock, contextlib.suppress(OSError):
-                heard = _Heard(self.process)
+                heard = _Heard(self.process, job.seconds or self.seconds)
                 socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
             try:
                 self._note(heard, told.readline())
@@ -176,18 +176,18 @@ class Zygote:
 
     def _watch(self, heard: "_Heard") -> None:
         """Kill a session that takes too long."""
-        begin, halted, used, due = time.monotonic(), 0, 0.0, self.seconds / (os.cpu_count() or 1)
-        while not heard.ended.wait(min(0.5, self.seconds / 4)):
+        begin, halted, used, due = time.monotonic(), 0, 0.0, heard.seconds / (os.cpu_count() or 1)
+        while not heard.ended.wait(min(0.5, heard.seconds / 4)):
             halted = halted + 1 if not _goes_on(heard.process.pid) else 0
             if halted > 1:  # the session killed or stopped it, or a neighbour did
                 break
             if time.monotonic() - begin > due:  # it uses no more at once than there are cores, and looking takes time
                 used = _cpu_seconds(heard.pid)
-                due = time.monotonic() - begin + (self.seconds - used) / (os.cpu_count() or 1)
-            if used > self.seconds:
-                heard.messages.append(Stopped(f"it took more than {self.seconds:g} s of CPU time"))
-            elif time.monotonic() - begin > self.seconds * PATIENCE:
-                heard.messages.append(Stopped(f"it ran longer than {self.seconds * PATIENCE:g} s"))
+                due = time.monotonic() - begin + (heard.seconds - used) / (os.cpu_count() or 1)
+            if used > heard.seconds:
+                heard.messages.append(Stopped(f"it took more than {heard.seconds:g} s of CPU time"))
+            elif time.monotonic() - begin > heard.seconds * PATIENCE:
+                heard.messages.append(Stopped(f"it ran longer than {heard.seconds * PATIENCE:g} s"))
             else:
                 continue
             kill(heard.pid)
@@ -213,6 +213,8 @@ class _Heard:
 
     process: subprocess.Popen
     """The zygote that it was asked of."""
+    seconds: float
+    """CPU time that it may take."""
     messages: list[Message] = field(default_factory=list)
     pid: int = 0
     ended: threading.Event = field(default_factory=threading.Event)

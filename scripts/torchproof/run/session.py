@@ -44,10 +44,7 @@ from .names import Namer
 from .rehearsal import Rehearsal
 from .shapes import Shapes
 
-__all__ = ["MEMORY", "run_job"]
-
-MEMORY = 2 << 30
-"""Bytes that a session may allocate."""
+__all__ = ["run_job"]
 
 FILES = 64 << 20
 """Bytes that a session may write to one file."""
@@ -104,7 +101,7 @@ class Session:
         self.shapes = Shapes(job.asked, job.text)
         self.rehearsal = Rehearsal(self.namespace, self.file, job.steps)
         linecache.cache[self.file] = (len(job.text), None, job.text.splitlines(keepends=True), self.file)
-        self._set_limits()
+        self._set_limits(job.memory)
         if job.is_fenced:
             landlock.restrict_writes([job.folder])
         if job.seed is not None:
@@ -305,11 +302,11 @@ class Session:
     def _show_warning(self, message: Any, category: type, *_: Any, **__: Any) -> None:
         sys.stderr.write(f"{category.__name__}: {clean(str(message))}\n")
 
-    def _set_limits(self) -> None:
+    def _set_limits(self, memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
         if self.device.forks:  # a CUDA context maps far more than it uses
-            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
 TRIAL = ".trial"

@@ -1,6 +1,6 @@
 """The names of torch in the code of a cell, and their links to where the site explains them.
 
-They are no stops of the Tab key: in `docs/assets/xray.js` the arrows go on to them from the tensors of a cell.
+They are no stops of the Tab key: in `assets/torchproof.js` the arrows go on to them from the tensors of a cell.
 """
 
 import ast

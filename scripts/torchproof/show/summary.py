@@ -49,7 +49,7 @@ def chapters(checks: list[ChapterCheck], pages: dict[str, Page]) -> str:
         cells, page = check.run.cells.values(), pages[check.snippet.name]
         drawings = sum(len(cell.drawings) + len(cell.figures) for cell in cells)
         numbers = (len(check.snippet.cells), _outputs(check), _facts(check), drawings, check.proofs)
-        title = f"[{page.short_title}]({page.file.removeprefix('docs/')})"
+        title = f"[{page.short_title}]({page.name}{page.suffix})"
         row = [title, *map(str, numbers), _state(check).replace(" ", "\u00a0")]
         row += [_recorded(check.recordings.get(device)) for device in devices]
         rows.append(f"| {' | '.join(row)} |")

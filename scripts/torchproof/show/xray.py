@@ -1,7 +1,7 @@
 """The X-ray: every name of a shown cell that is bound to a tensor leads to the tensor's recorded state.
 
 In the code a name becomes a link to a row of the table folded under the cell, which is the only copy of the data:
-without a script the link opens the table, with one (`docs/assets/xray.js`) the row is shown beside the name.
+without a script the link opens the table, with one (`assets/torchproof.js`) the row is shown beside the name.
 Everything comes from the facts of the run; nothing is evaluated here.
 """
 

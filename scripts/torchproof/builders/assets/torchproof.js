@@ -1,4 +1,5 @@
-/* X-ray: shows the table row that a tensor's name links to, beside the code and never over it.
+/* What a page need not say itself: each cell has a link to itself, beside its copy button.
+   And the X-ray: shows the table row that a tensor's name links to, beside the code and never over it.
 
    A row's data say what a card draws: `data-walk`, how the tensor reads its storage, `data-mates`, the names that
    share its memory, `data-was`, the row of its name before the cell, and `data-values`, its numbers; where the page's
@@ -6,6 +7,7 @@
    What the table's cells say is shown as it is, and never read, but for the name and the line.
    One card for the page. Events are delegated, so pages swapped in by instant navigation need nothing. */
 (() => {
+  if (window.tpReady) return tpReady(); // each page may bring this script
   const HEADER = 56; // height of the bar at the top, which hides what is under it
   const GAP = 8;
 
@@ -251,10 +253,18 @@
   const ready = () => {
     hide();
     if (!isKnown()) document.querySelector(".xr-t > summary")?.insertAdjacentHTML("beforeend", HINT);
+    document.querySelectorAll(".tp-cell[id]:not(:has(> .tp-anchor))").forEach((cell) => {
+      const link = document.createElement("a");
+      link.className = "tp-anchor";
+      link.href = "#" + cell.id;
+      link.title = "Link to this cell";
+      cell.append(link);
+    });
     document.querySelectorAll(".tp-cell code a").forEach((link) => {
       link.tabIndex = link == linksBeside(link)[0] ? 0 : -1;
     });
   };
+  window.tpReady = ready;
   if (window.document$) document$.subscribe(ready);
   else ready();
 })();
