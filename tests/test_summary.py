@@ -97,6 +97,8 @@ def test_the_recordings_table_counts_the_shown_cells_of_each_machine_and_what_wa
     checks = [checked(recorded=recorded(a="fresh", b="older_torch", c="stale", d="missing"))] * 2
     lines = summary.recordings(checks).split("\n")
 
+    assert lines[0] == "| device | torch | GPU | driver | float32 | recorded | by whom | cells |"
+    assert lines[1].count("|") == lines[0].count("|") == lines[2].count("|")
     assert lines[2] == "| CUDA | 2.13.0 | NVIDIA H100 | 555 | ieee | 2026-11-22 | contributed | 4 |"
     assert lines[-1] == "4 cells of 2 chapters wait for a GPU run (`torchproof record --device cuda`)."
 
