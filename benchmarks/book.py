@@ -219,7 +219,8 @@ def _run_plainly(connection: socket.socket, token: bytes, book: int) -> None:
     from torchproof.model import wire
     from torchproof.run import session
 
-    job = wire.load(session._line(connection))
+    with connection.makefile("rb") as stream:
+        job = wire.load(stream.readline())
     os.chdir(job.folder)
     os.environ.update(TMPDIR=job.folder, HOME=job.folder, CUDA_VISIBLE_DEVICES="", TORCHPROOF_DEVICE="cpu")
     tempfile.tempdir = None

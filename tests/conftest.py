@@ -252,6 +252,12 @@ def parse_html(text: str) -> Element:
     return builder.open[0]
 
 
+def foreign_scripts(article: Element) -> list[Element]:
+    """The scripts of a page but for ours, which the Markdown extension writes where no plugin does."""
+    ours = (ROOT / "scripts/torchproof/builders/assets/torchproof.js").read_text(encoding="utf-8").strip()
+    return [script for script in article.all("script") if script.text.strip() != ours]
+
+
 class Server:
     """A running `mkdocs serve` of a project."""
 

@@ -759,6 +759,7 @@ def test_a_print_from_the_dark_is_a_print_from_the_light(visit):
     for scheme in ("light", "dark"):
         page = visit(CHAPTER, scheme=scheme)
         page.emulate_media(media="print", color_scheme=scheme)
+        page.evaluate("Promise.allSettled(document.getAnimations().map((change) => change.finished))")
         parts = page.locator("article :is(p, code, code span, samp, rect, text, .tp-output)")
         styles = "(all) => all.map((one) => (({color, fill, backgroundColor: ground}) => [color, fill, ground].join())"
         colours.append(parts.evaluate_all(f"{styles}(getComputedStyle(one)))"))

@@ -524,7 +524,7 @@ def new_snippet(chapter):
     text = chapter.lines(chapter.transcript)[0].replace(chapter.name, f"{chapter.name}2")
     chapter.write(f"snippets/{chapter.name}2.py", "# %% One cell\n1 + 1\n")
     chapter.write(f"snippets/{chapter.name}2.cpu.txt", f"{text}\n\n%% one-cell\n= 2\n")
-    return [f"snippets/{chapter.name}2.py:1", f"write its page, {chapter.name}2.md"]
+    return [f"snippets/{chapter.name}2.py:1", f"write docs/{chapter.name}2.md"]
 
 
 # --- on a page ------------------------------------------------------------------------------------------------------

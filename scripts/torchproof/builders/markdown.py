@@ -160,7 +160,7 @@ class Spans(Treeprocessor):
             elif elements:
                 (element, kind), *_ = elements
                 span = f"the {kind} `{self._text(element).strip()}`"
-                raise Drift(f"{page_name(self.md)}: {span} was rendered, but not read by torchproof")
+                raise Drift(f"{_file(self.md)}: {span} was rendered, but not read by torchproof")
         except Drift as drift:
             block = Element("p")
             block.text = self.md.htmlStash.store(complaint(drift))
@@ -212,7 +212,7 @@ def show_fence(src: str, language: str, md: Markdown, **_: Any) -> str:
     view: PageView | None = getattr(md, "torchproof", None)
     try:
         if view is None:
-            raise Drift(f"{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
+            raise Drift(f"{_file(md)}: the fence `{src}` was rendered, but not read by torchproof")
         marks: Marks = md.torchproof_marks
         if language == "cell":
             return marks.piece(view.cell(src.strip()), f"the cell `{src.strip()}`", view.line)
@@ -229,7 +229,7 @@ def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
     view: PageView | None = getattr(md, "torchproof", None)
     try:
         if view is None:
-            raise Drift(f"{page_name(md)}: the fence `{src}` was rendered, but not read by torchproof")
+            raise Drift(f"{_file(md)}: the fence `{src}` was rendered, but not read by torchproof")
         anchor, text = look_up(view)
         inner = markdown_exec.base_format(language=language, run=lambda *_, **__: text, code=src, md=md)
         mark = md.torchproof_marks.word
@@ -237,7 +237,7 @@ def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
     except Drift as drift:
         return complaint(drift)
     except Exception as error:  # superfences would swallow it, and show the fence as text
-        return complaint(Drift(f"{page_name(md)}: the fence `{src}` was not rendered: {error!r}"))
+        return complaint(Drift(f"{_file(md)}: the fence `{src}` was not rendered: {error!r}"))
 
 
 @stops
@@ -281,11 +281,9 @@ class NoTorch:
 
 def _place(md: Markdown, code: str) -> str:
     """Where a page has a fence, as `docs/x.md:40`."""
-    name = page_name(md)
-    page = _build_of(md).current().site.pages.get(name.removesuffix(".md"))
+    page = _build_of(md).current().site.pages.get(page_name(md).removesuffix(".md"))
     above, found, _ = page.text.partition(f"\n{code}\n") if page else ("", "", "")
-    file = page.file if page else name
-    return f"{file}:{1 + above.count(chr(10))}" if found else file
+    return f"{_file(md)}:{1 + above.count(chr(10))}" if found else _file(md)
 
 
 def _has_plugin(md: Markdown) -> bool:
@@ -310,6 +308,11 @@ def _build_of(md: Markdown) -> Build:
         return build_of(Path(md.treeprocessors["relpath"].config.config_file_path).parent)
     except (KeyError, AttributeError, TypeError):
         return build_of()
+
+
+def _file(md: Markdown) -> str:
+    """The path of the page that is being converted, for a message."""
+    return f"{_build_of(md).folders.docs}/{page_name(md)}"
 
 
 def page_name(md: Markdown) -> str:

@@ -54,9 +54,9 @@ class Site:
     @cached_property
     def problems(self) -> list[Problem]:
         """Everything that is wrong before anything runs."""
-        found = [*self.misplaced]
-        if wrong := settings(self.root).wrong:
-            found.append(Problem("pyproject.toml", 1, wrong))
+        found, said = [*self.misplaced], settings(self.root)
+        if said.wrong:
+            found.append(Problem("pyproject.toml", 1, said.wrong))
         for snippet in self.snippets.values():
             found += [*snippet.problems, *check_exercises(snippet)]
         found += [problem for page in self.pages.values() for problem in check_page(page, self.snippets)]
@@ -64,7 +64,8 @@ class Site:
             if not snippet.cells:  # which has been reported
                 continue
             if name not in self.pages:
-                found.append(Problem(snippet.file, 1, f"no page shows it; write its page, {name}.md", chapter=name))
+                way_out = f"write {said.docs}/{name}.md"
+                found.append(Problem(snippet.file, 1, f"no page shows it; {way_out}", chapter=name))
             if not os.path.lexists(self.root / snippet.transcript()):
                 found.append(Problem(snippet.transcript(), 1, "no transcript yet", chapter=name, acceptable=True))
         return [*found, *self._orphans(), *self._unreadable(), *self._unbelievable(), *self._unread()]
