@@ -308,7 +308,7 @@ def test_a_report_is_never_a_traceback(project, command, status, says):
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=project.root,
-        env=os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

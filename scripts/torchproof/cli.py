@@ -44,12 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
         status = options.command(root, options)
         print(end="", flush=True)
         return status
-    except BrokenPipeError:  # `torchproof check | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
-        print(f"torchproof: {error}; see that there is room, and that it can be written to", file=sys.stderr)
-        return 2
+        is_told = not isinstance(error, BrokenPipeError)  # `torchproof check | head`: nobody reads on
+        if is_told:
+            print(f"torchproof: {error}; see that there is room, and that it can be written to", file=sys.stderr)
+        try:
+            print(end="", flush=True)
+        except OSError:  # what is left goes nowhere: Python would try once more as it ends, and fail
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1 + is_told
 
 
 def check(root: Path, options: argparse.Namespace) -> int:
