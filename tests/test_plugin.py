@@ -9,7 +9,9 @@ import uuid
 import pytest
 from conftest import Project, Server, commit_transcripts, write_small_site
 from PIL import Image
+from torchproof.builders.build import Build
 from torchproof.builders.cards import card
+from torchproof.read.pages import scan
 
 SNIPPET = """\
 # %% A photo
@@ -138,3 +140,19 @@ def test_pages_of_a_site_with_an_address_get_cards(pictures, tmp_path, address, 
     site = build(pictures, tmp_path, site_url=address, plugins="[search, {torchproof: {cards: A course}}]")
 
     assert len(list(site.root.glob("assets/cards/*.png"))) == count
+
+
+def test_what_a_plugin_made_of_a_page_is_forgotten_when_a_server_builds_again(tmp_path, monkeypatch):
+    project = Project(tmp_path)
+    write_small_site(project)
+    monkeypatch.setattr("torchproof.builders.build.is_serving", lambda: True)
+    build = Build(project.root)
+    on_disk = build.current().site.pages["a/b"].title
+
+    build.came(scan("a/b", "# Another\n", file="docs/a/b.md"))
+    made = build.current().site.pages["a/b"].title
+    build.begin()
+    again = build.current().site.pages["a/b"].title
+    build.close()
+
+    assert (made, again) == ("Another", on_disk)

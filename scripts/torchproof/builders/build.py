@@ -35,6 +35,8 @@ class Build:
         self.runner = Runner(root)
         self.signature: list[tuple[str, int, int]] = []
         self.checker: Checker | None = None
+        self.read: Site | None = None
+        """The project as it is on disk, whatever plugins make of its pages."""
         self.follower: Thread | None = None
         """Says how far the chapters are."""
         self.is_patient = False
@@ -60,12 +62,18 @@ class Build:
             self.signature = signature
             if self.checker is not None:
                 self.checker.close()
-            self.checker = Checker(Site.read(self.root), self.runner)
+            self.read = Site.read(self.root)
+            self.checker = Checker(self.read, self.runner)
             self.checker.start()
             if not is_serving() and log.isEnabledFor(logging.INFO):
                 self.follower = Thread(target=_follow, args=(self.checker,), daemon=True)
                 self.follower.start()
         return self.checker
+
+    def begin(self) -> None:
+        """Begin a build; what plugins made of pages in the one before, on a server, is of that build."""
+        if self.checker is not None and self.checker.site is not self.read:
+            self.signature = []
 
     def view(self, page: Page) -> PageView:
         """What a page shows, after it was run and compared; in a build, the end if anything is wrong with it."""

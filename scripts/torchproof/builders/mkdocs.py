@@ -70,6 +70,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         config.extra_css.insert(0, f"{ASSETS}/torchproof.css")
         config.extra_javascript.insert(0, f"{ASSETS}/torchproof.js")
         build = _build(config)
+        build.begin()
         if Path(config.docs_dir).resolve() != (build.root / build.folders.docs).resolve():
             raise PluginError(f"torchproof reads docs_dir as '{build.folders.docs}': {ELSEWHERE}")
         build.is_patient = bool(config.plugins.events["page_markdown"])
