@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from .builders.commands import claims, formulas, import_, init, new, notebooks
+from .builders.commands import chosen, claims, import_, init, new, notebooks, static
 from .compare import recordings, transcript, versions
 from .compare.accept import accept
 from .compare.check import ChapterCheck, Checker, check_chapter, last_seconds
@@ -60,7 +60,7 @@ def check(root: Path, options: argparse.Namespace) -> int:
     if options.device != "cpu":
         return _on_device(root, options, is_recording=False)
     site = Site.read(root)
-    names = _chosen(site, options.k)
+    names = chosen(site, options.k)
     if options.weak:
         with Runner(root) as runner:
             for line in (line for name in names for line in weak(site, runner, name)):
@@ -68,7 +68,7 @@ def check(root: Path, options: argparse.Namespace) -> int:
         return 0
     with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
         checker.start(names)  # they run while the pages are read
-        found = _static(site, options.k, names) + _each(names, site, runner, _checks(checker))
+        found = static(site, options.k, names) + _each(names, site, runner, _checks(checker))
         if options.report:
             _report(site, [checker.chapter(name) for name in names], options.report)
     for line in _waiting(site, names):
@@ -95,7 +95,7 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
         print("accept changes what CI compares with, so it refuses where CI is set; run it on your machine")
         return 2
     site = Site.read(root)
-    names = _chosen(site, options.k)
+    names = chosen(site, options.k)
     written: list[str] = []
 
     def accepted(name: str) -> Outcome:
@@ -107,7 +107,7 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
         runner.zygote.start()
         other.zygote.start()
         found = _each(names, site, runner, _at_once(names, accepted))
-    found += [p for p in _static(Site.read(root), options.k, names) if not p.acceptable and p not in found]
+    found += [p for p in static(Site.read(root), options.k, names) if not p.acceptable and p not in found]
     if written:
         print(f"{many(len(written), 'transcript')} written. Read the diff: git diff")
     return _verdict(found, "nothing left to accept")
@@ -121,7 +121,7 @@ def record(root: Path, options: argparse.Namespace) -> int:
 def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -> int:
     """Compare with the recordings of a device, or make them anew: one session at a time, for they share the device."""
     site, device = Site.read(root), options.device
-    names = [name for name in _chosen(site, options.k) if device in site.recordings.get(name, {}) or name in options.k]
+    names = [name for name in chosen(site, options.k) if device in site.recordings.get(name, {}) or name in options.k]
     written: list[str] = []
 
     def checked(name: str) -> Outcome:
@@ -279,21 +279,6 @@ def _parser() -> argparse.ArgumentParser:
             )
             sub.add_argument("--weak", action="store_true", help="list proofs that may prove too little; fails never")
     return parser
-
-
-def _chosen(site: Site, expressions: list[str]) -> list[str]:
-    """The chapters whose names contain one of the expressions, each of which must be of use."""
-    for expression in expressions:
-        if not any(expression in name for name in site.snippets):
-            print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, site.snippets)}")
-            sys.exit(2)
-    return [name for name in site.snippets if not expressions or any(part in name for part in expressions)]
-
-
-def _static(site: Site, expressions: list[str], names: list[str]) -> list[Problem]:
-    """What is wrong before anything runs: with the chosen chapters, or, if all are chosen, with anything."""
-    found = [*site.problems, *formulas(site)]
-    return [problem for problem in found if not expressions or problem.chapter in names]
 
 
 def _side(title: str, lines: list[str]) -> None:

@@ -4,6 +4,7 @@ What needs a builder's packages is imported when its command runs: a machine tha
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from ..compare.accept import accept
@@ -15,7 +16,22 @@ from ..model.problems import Problem, did_you_mean, many, report
 from ..run.runner import Runner
 from .course import prepare, write_course
 
-__all__ = ["claims", "formulas", "import_", "init", "new", "notebooks"]
+__all__ = ["chosen", "claims", "import_", "init", "new", "notebooks", "static"]
+
+
+def chosen(site: Site, expressions: list[str]) -> list[str]:
+    """The chapters whose names contain one of the expressions, each of which must be of use."""
+    for expression in expressions:
+        if not any(expression in name for name in site.snippets):
+            print(f"no chapter's name contains '{expression}'; {did_you_mean(expression, site.snippets)}")
+            sys.exit(2)
+    return [name for name in site.snippets if not expressions or any(part in name for part in expressions)]
+
+
+def static(site: Site, expressions: list[str], names: list[str]) -> list[Problem]:
+    """What is wrong before anything runs: with the chosen chapters, or, if all are chosen, with anything."""
+    found = [*site.problems, *_formulas(site)]
+    return [problem for problem in found if not expressions or problem.chapter in names]
 
 
 def claims(root: Path, options: argparse.Namespace) -> int:
@@ -30,7 +46,7 @@ def claims(root: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def formulas(site: Site) -> list[Problem]:
+def _formulas(site: Site) -> list[Problem]:
     """The formulas that a build would refuse; none where there is no builder, as on a machine that records."""
     try:
         from .maths import wrong_formulas
@@ -44,15 +60,15 @@ def notebooks(root: Path, options: argparse.Namespace) -> int:
     from .notebooks import downloads, site_url, write
 
     site = Site.read(root)
-    chosen = [name for name in site.snippets if not options.k or any(part in name for part in options.k)]
-    problems = [problem for problem in site.problems if not options.k or problem.chapter in chosen]
+    names = chosen(site, options.k)
+    problems = static(site, options.k, names)
     with Runner(root) as runner, Checker(site, runner) as checker:
-        checker.start(chosen)
+        checker.start(names)
         for check in checker.finished():
             problems += check.problems
             if not check.problems and (name := check.snippet.name) in site.pages:
                 write((options.folder / name).parent, downloads(check, site.pages[name], site_url(root)))
-    print(report(problems) if problems else f"{many(len(chosen), 'chapter')} written to {options.folder}")
+    print(report(problems) if problems else f"{many(len(names), 'chapter')} written to {options.folder}")
     return 1 if problems else 0
 
 
