@@ -19,8 +19,8 @@ __all__ = ["Children"]
 GRACE = 2.0
 """Seconds that a child has to come to its end, after its cell has."""
 
-TIMERS = [getattr(signal, name) for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF") if hasattr(signal, name)]
-left_of = getattr(signal, "getitimer", None)
+TIMERS = signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF
+left_of = signal.getitimer
 """Bound here, as what a cell may replace."""
 
 COPY = b"a copy"
