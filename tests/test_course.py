@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT, Project, commit_transcripts, nursery, parse_html
 from mkdocs.utils import yaml_load
 from test_architecture import MODULES, foreign
+from torchproof.builders.course import prepare
 from torchproof.builders.finished import Marks
 from torchproof.compare.site import Site
 from torchproof.files import find_root, settings
@@ -350,3 +351,11 @@ def test_labels_of_code_that_another_converter_has_put_stand_once():
 
     assert problems == []
     assert html.count("not run here") == 1
+
+
+def test_init_without_a_configuration_says_so_and_changes_nothing(tmp_path):
+    for folder in ("docs", "snippets"):
+        (tmp_path / folder).mkdir()
+
+    assert prepare(tmp_path) == [f"{tmp_path} has no mkdocs.yml; write one, or let torchproof new write a course"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs", "snippets"]

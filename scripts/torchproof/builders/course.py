@@ -53,7 +53,9 @@ def _torch() -> list[str]:
 
 def prepare(root: Path) -> list[str]:
     """Add what is missing to an existing site; returns what was changed, and what is left to do, as lines."""
-    file = next(root / name for name in SITES if (root / name).is_file())
+    file = next((root / name for name in SITES if (root / name).is_file()), None)
+    if file is None:
+        return [f"{root} has no {SITES[0]}; write one, or let torchproof new write a course"]
     text = read_text(file).text
     said = []
     if file.suffix == ".toml":
