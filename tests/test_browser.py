@@ -231,7 +231,7 @@ def test_a_first_visit_of_the_heaviest_page_is_small(visit, web):
     visit(heaviest).wait_for_load_state("networkidle")
 
     weights = sorted(web.sent, key=lambda sent: -sent[1])
-    assert sum(size for _, size in weights) <= 200_000, weights
+    assert sum(size for _, size in weights) <= 160_000, weights
     assert len(weights) <= 16, weights
 
 
