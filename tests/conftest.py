@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -273,7 +274,7 @@ class Server:
             self.process = subprocess.Popen(
                 [BIN / "mkdocs", "serve", "--dev-addr", self.address],
                 cwd=project.root,
-                env=inherited | {"NO_MKDOCS_2_WARNING": "1", "TMPDIR": str(temporary)},
+                env=inherited | {"NO_MKDOCS_2_WARNING": "1", "TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -300,7 +301,9 @@ class Server:
             tree = parse_html(text)
             return tree if text and wanted(tree) else None
 
-        found = wait_for(look, seconds)
+        if not (found := wait_for(look, seconds)):
+            self.process.send_signal(signal.SIGABRT)  # it says where each of its threads is
+            self.process.wait()
         assert found, f"{path} never came to show it; the server said:\n{self.log.read_text(encoding='utf-8')}"
         return found
 
