@@ -164,7 +164,7 @@ def processes(marker: str) -> list[int]:
     return found
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=120):
     """The first true value of `what()`; the last value if none comes in time."""
     deadline = time.monotonic() + seconds
     while not (value := what()) and time.monotonic() < deadline:
@@ -292,7 +292,7 @@ class Server:
         except (urllib.error.URLError, ConnectionError):
             return b""
 
-    def wait(self, path: str, wanted, seconds: float = 60) -> Element:
+    def wait(self, path: str, wanted, seconds: float = 120) -> Element:
         """The page as soon as `wanted(tree)` is true of it; fails when that does not come."""
 
         def look():

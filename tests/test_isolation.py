@@ -231,6 +231,12 @@ def test_an_interrupted_check_leaves_nothing(endless_check):
     assert os.listdir(temporary) == []
 
 
+def test_of_a_zygote_that_takes_its_time_to_end_after_ctrl_c_nothing_runs_again():
+    zygote = subprocess.Popen(["sh", "-c", "sleep 2; kill -INT $$"])
+
+    assert host._Heard(zygote, 60).lost == host.INTERRUPTED
+
+
 # --- sessions of one zygote, without the command around them ---
 
 
