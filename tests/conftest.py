@@ -49,7 +49,20 @@ def pytest_configure(config):
     nursery.install()
 
 
-LONGEST = ["browser", "mutations", "recordings", "isolation", "no_false_alarm", "builders", "notebooks", "walkthroughs"]
+LONGEST = [
+    "browser",
+    "mutations",
+    "recordings",
+    "serve_edits",
+    "isolation",
+    "serve",
+    "site",
+    "no_false_alarm",
+    "search",
+    "sheet",
+    "tables",
+    "progress",
+]
 """Files of tests that start first, so that the workers end together."""
 
 
