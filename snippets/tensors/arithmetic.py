@@ -12,7 +12,7 @@ print(monday.add(tuesday))
 # %% A new tensor, or the old one tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, axis = plt.subplots(figsize=(6, 2), layout="constrained")
+fig, axis = plt.subplots(figsize=(4.4, 2), layout="constrained")
 for left, sign in ((0, "+"), (5, "+=")):
     first = monday.clone()
     answer = first + tuesday if sign == "+" else first.add_(tuesday)
@@ -24,9 +24,9 @@ for left, sign in ((0, "+"), (5, "+=")):
     axis.text(left - 1, -1, sign, ha="center", va="center", family="monospace", fontsize=13)
     words = "written into monday" if answer is first else "a new tensor"
     axis.text(left + 1, -3.3, words, ha="center", va="center", color=rows[-1][2])
-axis.text(-2.2, 0, "monday", ha="center", va="center", color="C0")
-axis.text(-2.2, -1, "tuesday", ha="center", va="center", color="0.5")
-axis.set(xlim=(-3, 8), ylim=(-3.7, 0.6))
+axis.text(-1.7, 0, "monday", ha="right", va="center", color="C0")
+axis.text(-1.7, -1, "tuesday", ha="right", va="center", color="0.5")
+axis.set(xlim=(-4.2, 8), ylim=(-3.7, 0.6))
 axis.set_axis_off()
 plt.show()
 

@@ -17,7 +17,7 @@ import math
 import matplotlib.pyplot as plt
 
 parts = {"sign": "0.5", "exponent: how far": "C0", "fraction: how fine": "C1", "whole number": "C2", "yes or no": "C3"}
-fig, axis = plt.subplots(figsize=(6, 2.2), layout="constrained")
+fig, axis = plt.subplots(figsize=(4.6, 2.2), layout="constrained")
 for kind in (torch.int64, torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.bool):
     bits = 8 * kind.itemsize
     if kind.is_floating_point:
