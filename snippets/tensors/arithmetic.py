@@ -331,3 +331,40 @@ def my_remainder(a, b):
 def my_remainder(a, b):
     rest = torch.fmod(a, b)
     return torch.where((rest < 0) != (b < 0), rest + b, rest)
+
+
+# %% Exercise: halves away from zero tags=["exercise"]
+def school_round(values):
+    """The nearest whole number; halves go away from zero."""
+    return values.sign() * (values.abs() + 0.5).floor()
+
+
+marks = torch.tensor([0.5, 1.5, 2.5, -0.5, -2.5, 2.4, 0.49999997, 8388609.0])
+school = torch.tensor([1.0, 2.0, 3.0, -1.0, -3.0, 2.0, 0.0, 8388609.0])
+wrong = school_round(marks) != school
+assert not wrong.any(), marks[wrong].tolist()
+
+
+# %% Solution: halves away from zero tags=["solution"]
+def school_round(values):
+    """The nearest whole number; halves go away from zero."""
+    return values.trunc() + values.sign() * (values.frac().abs() >= 0.5)
+
+
+wrong = school_round(marks) != school
+assert not wrong.any(), marks[wrong].tolist()
+
+
+# %% Wrong: halves to the even side tags=["wrong"]
+def school_round(values):
+    return values.round()
+
+
+# %% Wrong: a little more than a half tags=["wrong"]
+def school_round(values):
+    return (values + values.sign() * 1e-6).round()
+
+
+# %% Wrong: halves always go up tags=["wrong"]
+def school_round(values):
+    return (values + 0.5).floor()

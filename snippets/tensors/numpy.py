@@ -283,3 +283,37 @@ def outliers(x):
 def outliers(x):
     middle = x.median(dim=0, keepdim=True).values
     return (x - middle).abs() > x.std(dim=0, keepdim=True, correction=0)
+
+
+# %% Exercise: the first true place tags=["exercise"]
+def first_true(mask):
+    """Index of the first True in each row, like np.argmax on booleans."""
+    return mask.nonzero()[:, 1]
+
+
+seen = np.array([[False, True, True], [False, False, False], [True, False, True]])
+assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
+
+
+# %% Solution: the first true place tags=["solution"]
+def first_true(mask):
+    """Index of the first True in each row, like np.argmax on booleans."""
+    return mask.int().argmax(dim=1)
+
+
+assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
+
+
+# %% Wrong: along the other axis tags=["wrong"]
+def first_true(mask):
+    return mask.int().argmax(dim=0)
+
+
+# %% Wrong: how many are false tags=["wrong"]
+def first_true(mask):
+    return (~mask).sum(dim=1)
+
+
+# %% Wrong: the last one tags=["wrong"]
+def first_true(mask):
+    return mask.size(1) - 1 - mask.int().flip(1).argmax(dim=1)

@@ -268,6 +268,48 @@ def standardize(t, dim):
     return (t - t.mean(dim)[:, None]) / t.std(dim)[:, None]
 
 
+# %% Exercise: was it among the first k? tags=["exercise"]
+votes = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]])
+truth = torch.tensor([2, 0, 2, 2])
+
+
+def topk_accuracy(votes, truth, k):
+    """The share of rows whose true class is among the k highest."""
+    return (votes.topk(k, dim=1).indices == truth).any(dim=1).float().mean()
+
+
+for k, share in ((1, 0.5), (2, 0.75), (3, 1)):
+    assert topk_accuracy(votes, truth, k) == share, k
+
+
+# %% Solution: was it among the first k? tags=["solution"]
+def topk_accuracy(votes, truth, k):
+    """The share of rows whose true class is among the k highest."""
+    hits = votes.topk(k, dim=1).indices == truth[:, None]  # (row, k)
+    return hits.any(dim=1).float().mean()
+
+
+for k, share in ((1, 0.5), (2, 0.75), (3, 1)):
+    assert topk_accuracy(votes, truth, k) == share, k
+
+
+# %% Wrong: the share of all candidates tags=["wrong"]
+def topk_accuracy(votes, truth, k):
+    hits = votes.topk(k, dim=1).indices == truth[:, None]
+    return hits.float().mean()
+
+
+# %% Wrong: only the first tags=["wrong"]
+def topk_accuracy(votes, truth, k):
+    return (votes.argmax(dim=1) == truth).float().mean()
+
+
+# %% Wrong: some candidate is some truth tags=["wrong"]
+def topk_accuracy(votes, truth, k):
+    hits = votes.topk(k, dim=1).indices[:, :, None] == truth
+    return hits.any(dim=2).any(dim=1).float().mean()
+
+
 # %% Exercise: a mean that skips padding tags=["exercise"]
 sentences = torch.tensor([[1.0, 9.0, 9.0, 9.0], [5.0, 0.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
 lengths = torch.tensor([2, 2, 0])
