@@ -289,43 +289,6 @@ def fit(inputs, targets):
     return model.weight.item(), model.bias.item()
 
 
-# %% Exercise: count the halvings tags=["exercise"]
-def halve(start):
-    rest = start
-    while rest > 1:
-        rest = rest / 2
-    return rest
-
-
-def halvings(value):
-    """How often halve(value) divides, read off the gradient alone."""
-    raise NotImplementedError("yours to write")
-
-
-assert [halvings(value) for value in [0.7, 2.0, 100.0, 1e6]] == [0, 1, 7, 20]
-
-
-# %% Solution: count the halvings tags=["solution"]
-def halvings(value):
-    """How often halve(value) divides, read off the gradient alone."""
-    start = torch.tensor(value, requires_grad=True)
-    halve(start).backward()
-    return round(-torch.log2(start.grad).item())
-
-
-assert [halvings(value) for value in [0.7, 2.0, 100.0, 1e6]] == [0, 1, 7, 20]
-
-
-# %% Wrong: the logarithm, cut tags=["wrong"]
-def halvings(value):
-    return int(torch.tensor(value).log2())
-
-
-# %% Wrong: from the rest tags=["wrong"]
-def halvings(value):
-    return round(-torch.tensor(halve(value)).log2().item())
-
-
 # %% Exercise: at least this version tags=["exercise"]
 def at_least(version, wanted):
     return version >= wanted

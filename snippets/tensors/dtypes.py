@@ -11,6 +11,29 @@ print(counts.float())  # a cast
 print(counts * weights)  # promoted to float32
 print(counts / 2)  # division leaves the integers
 
+# %% Where the bits go tags=["hide-input"]
+import math
+
+import matplotlib.pyplot as plt
+
+parts = {"sign": "0.5", "exponent: how far": "C0", "fraction: how fine": "C1", "whole number": "C2", "yes or no": "C3"}
+fig, axis = plt.subplots(figsize=(4.6, 2.2), layout="constrained")
+for kind in (torch.int64, torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.bool):
+    bits = 8 * kind.itemsize
+    if kind.is_floating_point:
+        fraction = round(-math.log2(torch.finfo(kind).eps))
+        sizes = {"sign": 1, "exponent: how far": bits - 1 - fraction, "fraction: how fine": fraction}
+    else:
+        sizes = {"yes or no" if kind == torch.bool else "whole number": bits}
+    start = 0
+    for part, size in sizes.items():
+        axis.barh(str(kind).removeprefix("torch."), size, left=start, color=parts[part], label=part)
+        start += size
+handles = dict(zip(*reversed(axis.get_legend_handles_labels())))
+axis.legend(handles.values(), handles, loc="upper right", fontsize="small")
+axis.set(xlabel="bits of one number", xticks=range(0, 65, 8))
+plt.show()
+
 # %% Three spellings of a cast
 print(counts.to(torch.float64))
 print(counts.double())
@@ -383,39 +406,3 @@ def shares(counts):
 # %% Wrong: a float32 on the way tags=["wrong"]
 def shares(counts):
     return counts.float().double() / counts.float().sum().double()
-
-
-# %% Exercise: the last number counted tags=["exercise"]
-def last_counted(dtype):
-    """Where counting by ones stops, without counting."""
-    return torch.finfo(dtype).max
-
-
-for dtype in (torch.float16, torch.bfloat16):
-    assert last_counted(dtype) == counts_to(dtype), dtype
-for dtype in (torch.float32, torch.float64):
-    last = torch.tensor(last_counted(dtype), dtype=dtype)
-    assert last + 1 == last and last - 1 != last, dtype
-
-
-# %% Solution: the last number counted tags=["solution"]
-def last_counted(dtype):
-    """Where counting by ones stops, without counting."""
-    return 2 / torch.finfo(dtype).eps
-
-
-for dtype in (torch.float16, torch.bfloat16):
-    assert last_counted(dtype) == counts_to(dtype), dtype
-for dtype in (torch.float32, torch.float64):
-    last = torch.tensor(last_counted(dtype), dtype=dtype)
-    assert last + 1 == last and last - 1 != last, dtype
-
-
-# %% Wrong: where the gap is one tags=["wrong"]
-def last_counted(dtype):
-    return 1 / torch.finfo(dtype).eps
-
-
-# %% Wrong: that of float32 tags=["wrong"]
-def last_counted(dtype):
-    return 2**24
