@@ -12,7 +12,7 @@ found
 import matplotlib.pyplot as plt
 
 x = torch.linspace(0, 2, 3)
-fig, axes = plt.subplots(1, 2, figsize=(6, 2.4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(6, 2.1), sharey=True, layout="constrained")
 for axis, (slope, start, nudge, title) in zip(
     axes, [(1, 0, 0.2, "a clear crossing"), (-0.8, 1.8, 0.2, "almost the same line")]
 ):
@@ -246,6 +246,7 @@ def right_divide(b, a):
 
 
 torch.testing.assert_close(right_divide(wanted, baskets) @ baskets, wanted)
+torch.testing.assert_close(right_divide(target[None], hilbert) @ hilbert, target[None])
 
 
 # %% Solution: divide from the right tags=["solution"]
@@ -255,7 +256,13 @@ def right_divide(b, a):
 
 
 torch.testing.assert_close(right_divide(wanted, baskets) @ baskets, wanted)
+torch.testing.assert_close(right_divide(target[None], hilbert) @ hilbert, target[None])
 torch.testing.assert_close(right_divide(wanted, baskets), torch.linalg.solve(baskets.T, wanted.T).T)
+
+
+# %% Wrong: times the inverse tags=["wrong"]
+def right_divide(b, a):
+    return b @ torch.linalg.inv(a)
 
 
 # %% Wrong: the matrix not transposed tags=["wrong"]
