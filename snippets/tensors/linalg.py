@@ -22,9 +22,9 @@ for axis, (slope, start, nudge, title) in zip(
     for total in (start, start - nudge):
         crossing = (2 - total) / (1 + slope)
         axis.plot(crossing, 2 - crossing, "ko")
-    axis.set(title=title, xlabel="x", xlim=(0, 2.2), ylim=(0, 2.2))
+    axis.set(title=title, xlabel="x", xlim=(0, 2.2), ylim=(-0.1, 2.2))
 axes[0].set_ylabel("y")
-axes[0].legend(fontsize=7, loc="lower center")
+axes[1].legend(fontsize=8, loc="upper right")
 plt.show()
 
 # %% Solving needs floats tags=["raises-exception"]

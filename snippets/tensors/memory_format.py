@@ -2,14 +2,15 @@
 
 # %% A batch and a model in channels last
 import torch
+from torch import nn
 
-pixels = torch.tensor([[0, 1], [10, 11]])  # (row, column)
-image = pixels + torch.tensor([0, 100, 200]).view(3, 1, 1)  # (channel, row, column)
+hundreds = torch.tensor([0, 100, 200]).view(3, 1, 1)
+image = hundreds + torch.tensor([[0, 1], [10, 11]])  # (channel, row, column)
 images = torch.stack([image, image + 1000])  # (image, channel, row, column)
 packed = images.to(memory_format=torch.channels_last)
 print(images.stride(), packed.stride())
 
-model = torch.nn.Conv2d(3, 4, 3, padding=1).to(memory_format=torch.channels_last)
+model = nn.Conv2d(3, 4, 3, padding=1).to(memory_format=torch.channels_last)
 print(model(packed.float()).is_contiguous(memory_format=torch.channels_last))
 
 # %% Two questions, three tensors
@@ -82,7 +83,7 @@ x = y.to(memory_format=torch.channels_last)
 kernel = torch.ones(5, 4, 3, 3)
 
 # %% One layer turns the rest
-layer = torch.nn.Conv2d(4, 5, 3)
+layer = nn.Conv2d(4, 5, 3)
 print(format_of(layer(y)))
 layer.to(memory_format=torch.channels_last)
 print(format_of(layer(y)))
