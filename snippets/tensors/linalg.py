@@ -12,19 +12,19 @@ found
 import matplotlib.pyplot as plt
 
 x = torch.linspace(0, 2, 3)
-fig, axes = plt.subplots(1, 2, figsize=(6, 2.4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(5, 2.1), sharey=True, layout="constrained")
 for axis, (slope, start, nudge, title) in zip(
     axes, [(1, 0, 0.2, "a clear crossing"), (-0.8, 1.8, 0.2, "almost the same line")]
 ):
     axis.plot(x, 2 - x, label="x + y = 2")
-    axis.plot(x, start + slope * x, "C1", label="the other equation")
-    axis.plot(x, start - nudge + slope * x, "C1--", label="nudged by 0.2")
+    axis.plot(x, start + slope * x, "C1", label="the other")
+    axis.plot(x, start - nudge + slope * x, "C1--", label="nudged")
     for total in (start, start - nudge):
         crossing = (2 - total) / (1 + slope)
-        axis.plot(crossing, 2 - crossing, "ko")
-    axis.set(title=title, xlabel="x", xlim=(0, 2.2), ylim=(0, 2.2))
+        axis.plot(crossing, 2 - crossing, "C3o")
+    axis.set(title=title, xlabel="x", xlim=(0, 2.2), ylim=(-0.1, 2.2))
 axes[0].set_ylabel("y")
-axes[0].legend(fontsize=7, loc="lower center")
+axes[1].legend(fontsize=8, loc="upper right")
 plt.show()
 
 # %% Solving needs floats tags=["raises-exception"]
@@ -246,6 +246,7 @@ def right_divide(b, a):
 
 
 torch.testing.assert_close(right_divide(wanted, baskets) @ baskets, wanted)
+torch.testing.assert_close(right_divide(target[None], hilbert) @ hilbert, target[None])
 
 
 # %% Solution: divide from the right tags=["solution"]
@@ -255,7 +256,13 @@ def right_divide(b, a):
 
 
 torch.testing.assert_close(right_divide(wanted, baskets) @ baskets, wanted)
+torch.testing.assert_close(right_divide(target[None], hilbert) @ hilbert, target[None])
 torch.testing.assert_close(right_divide(wanted, baskets), torch.linalg.solve(baskets.T, wanted.T).T)
+
+
+# %% Wrong: times the inverse tags=["wrong"]
+def right_divide(b, a):
+    return b @ torch.linalg.inv(a)
 
 
 # %% Wrong: the matrix not transposed tags=["wrong"]

@@ -100,18 +100,6 @@ for name, result in ways.items():
     print(f"{name:15}{storage:8}{result.stride()}  {result.requires_grad}")
 
 
-# %% Strides of a fresh tensor
-def fresh_strides(shape):
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.insert(0, step)
-        step *= size
-    return tuple(strides)
-
-
-print(fresh_strides((2, 3, 4)))
-print(torch.zeros(2, 3, 4).stride())
-
 # %% Contiguous copies only when it must
 straight = grid.contiguous()
 upright = turned.contiguous()
@@ -168,6 +156,7 @@ def bytes_held(tensors):
 
 assert bytes_held([line, grid, turned, window]) == 96
 assert bytes_held([first, kept]) == 7992 + 40
+assert bytes_held([line, line.detach()]) == 96
 assert bytes_held([repeated, upright]) == 192
 
 
@@ -179,6 +168,7 @@ def bytes_held(tensors):
 
 assert bytes_held([line, grid, turned, window]) == 96
 assert bytes_held([first, kept]) == 7992 + 40
+assert bytes_held([line, line.detach()]) == 96
 assert bytes_held([repeated, upright]) == 192
 
 
@@ -190,6 +180,12 @@ def bytes_held(tensors):
 # %% Wrong: told apart by their first byte tags=["wrong"]
 def bytes_held(tensors):
     return sum({t.data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
+
+
+# %% Wrong: told apart by their base tags=["wrong"]
+def bytes_held(tensors):
+    roots = {id(t if t._base is None else t._base): t for t in tensors}
+    return sum(t.untyped_storage().nbytes() for t in roots.values())
 
 
 # %% Exercise: a view or a copy tags=["exercise"]

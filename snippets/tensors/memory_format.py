@@ -1,35 +1,17 @@
 """Memory formats: two orders for the numbers of an image, and what keeps them."""
 
-# %% A model in channels last
+# %% A batch and a model in channels last
 import torch
+from torch import nn
 
-model = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
-examples = torch.zeros(8, 3, 32, 32).to(memory_format=torch.channels_last)
-out = model(examples)
-print(f"{examples.shape = }")
-print(f"{examples.stride() = }")
-print(f"{out.is_contiguous(memory_format=torch.channels_last) = }")
-
-# %% Digits that say where
-channels = 100 * torch.arange(3).view(3, 1, 1)
-rows = 10 * torch.arange(2).view(2, 1)
-image = channels + rows + torch.arange(2)  # (channel, row, column)
+hundreds = torch.tensor([0, 100, 200]).view(3, 1, 1)
+image = hundreds + torch.tensor([[0, 1], [10, 11]])  # (channel, row, column)
 images = torch.stack([image, image + 1000])  # (image, channel, row, column)
 packed = images.to(memory_format=torch.channels_last)
-first = packed[0].clone()
+print(images.stride(), packed.stride())
 
-
-# %% The order in memory
-def in_memory(t):
-    return t.as_strided((t.numel(),), (1,))
-
-
-print(in_memory(images)[:12])
-print(in_memory(packed)[:12])
-
-# %% Same shape, other strides
-print(images.shape, images.stride())
-print(packed.shape, packed.stride())
+model = nn.Conv2d(3, 4, 3, padding=1).to(memory_format=torch.channels_last)
+print(model(packed.float()).is_contiguous(memory_format=torch.channels_last))
 
 # %% Two questions, three tensors
 for t in (images, packed, images.mT):
@@ -101,7 +83,7 @@ x = y.to(memory_format=torch.channels_last)
 kernel = torch.ones(5, 4, 3, 3)
 
 # %% One layer turns the rest
-layer = torch.nn.Conv2d(4, 5, 3)
+layer = nn.Conv2d(4, 5, 3)
 print(format_of(layer(y)))
 layer.to(memory_format=torch.channels_last)
 print(format_of(layer(y)))

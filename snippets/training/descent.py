@@ -31,7 +31,7 @@ for step in range(20):
         walked[step + 1] = walked[step] - 0.01 * slope[step]
 walked = walked.detach()
 
-fig, ax = plt.subplots(figsize=(6, 3))
+fig, ax = plt.subplots(figsize=(4.5, 2.2))
 ax.plot(slopes, losses_of(slopes), label="loss for every w")
 ax.plot(walked, losses_of(walked), "o-", label="20 steps from w = 0")
 ax.set(xlabel="w", ylabel="loss")
