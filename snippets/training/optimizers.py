@@ -16,15 +16,6 @@ for _ in range(200):
     optimizer.step()  # change the weights
 print(f"{model.weight.item():.2f} {model.bias.item():.2f}")
 
-# %% One step, by hand and by SGD
-w = torch.tensor([1.0, 2.0], requires_grad=True)
-loss = (w**2).sum()
-loss.backward()
-print(w.detach() - 0.1 * w.grad)
-optimizer = torch.optim.SGD([w], lr=0.1)
-optimizer.step()
-print(w.detach())
-
 # %% Three ways down a valley tags=["hide-input"]
 import matplotlib.pyplot as plt
 
@@ -33,8 +24,10 @@ ways = {
     "SGD, momentum=0.9": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
     "Adam": lambda p: torch.optim.Adam(p, lr=0.3),
 }
-paths = {}
-for name, make in ways.items():
+plt.figure(figsize=(5, 1.9))
+across, along = torch.meshgrid(torch.linspace(-5, 3, 41), torch.linspace(-2, 2, 41), indexing="xy")
+plt.contour(across, along, across**2 + 25 * along**2, levels=[1, 5, 15, 30, 60], colors="C7", alpha=0.4)
+for (name, make), style in zip(ways.items(), ["o-", "s-", "^-"]):
     place = torch.tensor([-4.0, 1.5], requires_grad=True)
     walker = make([place])
     path = [place.detach().clone()]
@@ -43,15 +36,20 @@ for name, make in ways.items():
         (place**2 * torch.tensor([1.0, 25.0])).sum().backward()
         walker.step()
         path.append(place.detach().clone())
-    paths[name] = torch.stack(path)  # (step, 2)
-across, along = torch.meshgrid(torch.linspace(-5, 3, 41), torch.linspace(-2, 2, 41), indexing="xy")
-figure, axes = plt.subplots(3, 1, figsize=(6, 5.4), sharex=True)
-for ax, (name, path) in zip(axes, paths.items()):
-    ax.contour(across, along, across**2 + 25 * along**2, levels=[1, 5, 15, 30, 60], colors="C7", alpha=0.6)
-    ax.plot(path[:, 0], path[:, 1], ".-")
-    ax.set(title=name, ylim=(-2, 2), yticks=[-2, 0, 2])
-figure.subplots_adjust(hspace=0.4)
+    plt.plot(*torch.stack(path).T, style, markersize=3, label=name)
+plt.ylim(-2, 2)
+plt.yticks([-2, 0, 2])
+plt.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
+
+# %% One step, by hand and by SGD
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+loss = (w**2).sum()
+loss.backward()
+print(w.detach() - 0.1 * w.grad)
+optimizer = torch.optim.SGD([w], lr=0.1)
+optimizer.step()
+print(w.detach())
 
 # %% A step too small, right, too large
 for lr in (0.01, 0.4, 0.99, 1.1):
@@ -134,7 +132,7 @@ def adam(w, gradients, lr):
     return w
 
 
-# %% Thirty steps, no difference
+# %% Thirty steps, no difference tags=["hide-input"]
 def take_steps(optimizer_class, start, gradients, **options):
     w = start.clone().requires_grad_()
     optimizer = optimizer_class([w], **options)
@@ -192,6 +190,8 @@ schedules = {
     "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, 1, total_steps=100),
     "LinearLR, then cosine": warm_up_then_cosine,
 }
+
+# %% Their curves tags=["hide-input"]
 rates = {}
 for name, make in schedules.items():
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
@@ -201,8 +201,6 @@ for name, make in schedules.items():
         rates[name].append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()
-
-# %% Their curves tags=["hide-input"]
 plt.figure(figsize=(6, 3))
 for (name, rate), style in zip(rates.items(), ["-", "--", "-.", ":"]):
     plt.plot(rate, style, label=name)
@@ -298,86 +296,6 @@ scheduler = lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=2)
 for _ in range(3):
     optimizer.step()
     scheduler.step()
-
-
-# %% Exercise: clip by hand tags=["exercise"]
-def clip(parameters, max_norm):
-    """Shrink all gradients by one factor, so that their common norm is `max_norm` at most."""
-    for p in parameters:
-        if p.grad is not None:
-            p.grad *= max_norm / p.grad.norm()
-
-
-def check_clip(clip):
-    for long, gradients in [
-        (1.0, [[2.0], [4.0, 4.0]]),
-        (3.0, [[2.0], [4.0, 4.0]]),
-        (1.0, [[0.3], [0.0, 0.4]]),
-        (1.0, [[0.0], [0.0, 0.0]]),
-        (1.0, []),
-    ]:
-        mine, theirs = (nn.ParameterList(torch.zeros(len(g)) for g in [*gradients, [0.0]]) for _ in range(2))
-        for a, b, g in zip(mine, theirs, gradients):  # the last one gets no gradient
-            a.grad, b.grad = torch.tensor(g), torch.tensor(g)
-        clip(mine.parameters(), long)
-        nn.utils.clip_grad_norm_(theirs.parameters(), long)
-        for a, b, g in zip(mine, theirs, gradients):
-            assert torch.allclose(a.grad, b.grad), f"{gradients}, at most {long}: {a.grad}, not {b.grad}"
-
-
-check_clip(clip)
-
-
-# %% Solution: clip by hand tags=["solution"]
-def clip(parameters, max_norm):
-    """Shrink all gradients by one factor, so that their common norm is `max_norm` at most."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = sum(g.square().sum() for g in gradients) ** 0.5
-    if norm > max_norm:
-        for g in gradients:
-            g *= max_norm / norm
-
-
-check_clip(clip)
-
-
-# %% Wrong: no gradient at all is an error tags=["wrong"]
-def clip(parameters, max_norm):
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.cat([g.flatten() for g in gradients]).norm()
-    for g in gradients:
-        g *= max_norm / norm.clamp(min=max_norm)
-
-
-# %% Wrong: always shrunk tags=["wrong"]
-def clip(parameters, max_norm):
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.cat([g.flatten() for g in gradients]).norm()
-    for g in gradients:
-        g *= max_norm / (norm + 1e-6)
-
-
-# %% Wrong: value by value tags=["wrong"]
-def clip(parameters, max_norm):
-    for p in parameters:
-        if p.grad is not None:
-            p.grad.clamp_(-max_norm, max_norm)
-
-
-# %% Wrong: to length one tags=["wrong"]
-def clip(parameters, max_norm):
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.cat([g.flatten() for g in gradients]).norm()
-    for g in gradients:
-        g /= norm.clamp(min=1)
-
-
-# %% Wrong: a generator walked twice tags=["wrong"]
-def clip(parameters, max_norm):
-    norm = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]).norm()
-    for p in parameters:
-        if p.grad is not None:
-            p.grad *= max_norm / norm.clamp(min=max_norm)
 
 
 # %% Exercise: decay for matrices only tags=["exercise"]
