@@ -401,3 +401,51 @@ def two_speeds(model, lr):
 def two_speeds(model, lr):
     groups = [{"params": model[0].parameters()}, {"params": model[1].parameters(), "lr": lr / 10}]
     return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% Exercise: what will move tags=["exercise"]
+def will_move(model, optimizer):
+    """Names of the parameters that want a gradient and that the optimizer holds."""
+    return [name for name, p in model.named_parameters() if p.requires_grad]
+
+
+def check_move(will_move):
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    model[0].bias.requires_grad_(False)
+    assert will_move(model, optimizer) == ["0.weight", "1.weight", "1.bias"]
+    model[1] = deepcopy(model[1])  # too late
+    assert will_move(model, optimizer) == ["0.weight"], "the new head is not held"
+    optimizer.add_param_group({"params": model[1].parameters()})
+    assert will_move(model, optimizer) == ["0.weight", "1.weight", "1.bias"], "the second group"
+
+
+check_move(will_move)
+
+
+# %% Solution: what will move tags=["solution"]
+def will_move(model, optimizer):
+    """Names of the parameters that want a gradient and that the optimizer holds."""
+    held = {p for group in optimizer.param_groups for p in group["params"]}
+    return [name for name, p in model.named_parameters() if p.requires_grad and p in held]
+
+
+check_move(will_move)
+
+
+# %% Wrong: what is held, frozen or not tags=["wrong"]
+def will_move(model, optimizer):
+    held = {p for group in optimizer.param_groups for p in group["params"]}
+    return [name for name, p in model.named_parameters() if p in held]
+
+
+# %% Wrong: the first group only tags=["wrong"]
+def will_move(model, optimizer):
+    held = set(optimizer.param_groups[0]["params"])
+    return [name for name, p in model.named_parameters() if p.requires_grad and p in held]
+
+
+# %% Wrong: by numbers tags=["wrong"]
+def will_move(model, optimizer):
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    return [name for name, p in model.named_parameters() if p.requires_grad and any(p.equal(q) for q in held)]

@@ -162,19 +162,15 @@ for optimizer_class in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
     after = take_steps(optimizer_class, start, nothing, lr=0.1, weight_decay=0.1)
     print(f"{optimizer_class.__name__:5} {after.item():.1f}")
 
-# %% A new learning rate in one line
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-optimizer.param_groups[0]["lr"] = 0.02
-print(optimizer.param_groups[0]["lr"])
-
 # %% A scheduler steps after the optimizer
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
 for epoch in range(5):
     print(epoch, scheduler.get_last_lr())
     optimizer.step()  # once for each batch
     scheduler.step()  # once for each epoch
 
-# %% Four schedules
+# %% Warm up, then a cosine
 from torch.optim import lr_scheduler
 
 
@@ -184,14 +180,13 @@ def warm_up_then_cosine(optimizer):
     return lr_scheduler.SequentialLR(optimizer, [up, down], milestones=[10])
 
 
+# %% Four schedules tags=["hide-input"]
 schedules = {
     "StepLR": lambda o: lr_scheduler.StepLR(o, step_size=30, gamma=0.3),
     "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=100),
     "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, 1, total_steps=100),
     "LinearLR, then cosine": warm_up_then_cosine,
 }
-
-# %% Their curves tags=["hide-input"]
 rates = {}
 for name, make in schedules.items():
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
@@ -201,7 +196,7 @@ for name, make in schedules.items():
         rates[name].append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()
-plt.figure(figsize=(6, 3))
+plt.figure(figsize=(6, 2.4))
 for (name, rate), style in zip(rates.items(), ["-", "--", "-.", ":"]):
     plt.plot(rate, style, label=name)
 plt.xlabel("step")
@@ -296,6 +291,80 @@ scheduler = lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=2)
 for _ in range(3):
     optimizer.step()
     scheduler.step()
+
+
+# %% Exercise: clip by hand tags=["exercise"]
+def clip(parameters, max_norm):
+    """Shrink all gradients by one factor, so that their common norm is `max_norm` at most."""
+    for p in parameters:
+        if p.grad is not None:
+            p.grad *= max_norm / p.grad.norm()
+
+
+def check_clip(clip):
+    for gradients in ([[2.0], [4.0, 4.0]], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]], []):
+        mine, theirs = (nn.ParameterList(torch.zeros(len(g)) for g in [*gradients, [0.0]]) for _ in range(2))
+        for a, b, g in zip(mine, theirs, gradients):  # the last one gets no gradient
+            a.grad, b.grad = torch.tensor(g), torch.tensor(g)
+        clip(mine.parameters(), 3.0)
+        nn.utils.clip_grad_norm_(theirs.parameters(), 3.0)
+        for a, b, g in zip(mine, theirs, gradients):
+            assert torch.allclose(a.grad, b.grad), f"{gradients}: {a.grad}, not {b.grad}"
+
+
+check_clip(clip)
+
+
+# %% Solution: clip by hand tags=["solution"]
+def clip(parameters, max_norm):
+    """Shrink all gradients by one factor, so that their common norm is `max_norm` at most."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = sum(g.square().sum() for g in gradients) ** 0.5
+    if norm > max_norm:
+        for g in gradients:
+            g *= max_norm / norm
+
+
+check_clip(clip)
+
+
+# %% Wrong: no gradient at all is an error tags=["wrong"]
+def clip(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    for g in gradients:
+        g *= max_norm / norm.clamp(min=max_norm)
+
+
+# %% Wrong: always shrunk tags=["wrong"]
+def clip(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    for g in gradients:
+        g *= max_norm / (norm + 1e-6)
+
+
+# %% Wrong: value by value tags=["wrong"]
+def clip(parameters, max_norm):
+    for p in parameters:
+        if p.grad is not None:
+            p.grad.clamp_(-max_norm, max_norm)
+
+
+# %% Wrong: to length one tags=["wrong"]
+def clip(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    for g in gradients:
+        g /= norm.clamp(min=1)
+
+
+# %% Wrong: a generator walked twice tags=["wrong"]
+def clip(parameters, max_norm):
+    norm = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]).norm()
+    for p in parameters:
+        if p.grad is not None:
+            p.grad *= max_norm / norm.clamp(min=max_norm)
 
 
 # %% Exercise: decay for matrices only tags=["exercise"]
