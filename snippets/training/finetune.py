@@ -19,6 +19,27 @@ optimizer.step()
 for name, old in before.items():
     print(name, "kept" if model.get_parameter(name).equal(old) else "moved")
 
+# %% Gradients stop at the head tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+fig, ax = plt.subplots(figsize=(6, 1.5))
+ax.axis("off")
+ax.set(xlim=(-0.5, 4.5), ylim=(-1.1, 0.6))
+stations = [("numbers", None), *((f"{name}  {type(layer).__name__}", layer) for name, layer in model.named_children())]
+for place, (title, layer) in enumerate([*stations, ("loss", None)]):
+    weights = list(layer.parameters()) if layer else []
+    learns = any(p.grad is not None for p in weights)
+    color = "C1" if learns else "C0" if weights else "C7"
+    box = {"boxstyle": "round", "facecolor": color, "alpha": 0.3}
+    ax.text(place, 0, title, ha="center", va="center", bbox=box)
+    if title != "loss":
+        ax.annotate("", (place + 0.65, 0.38), (place + 0.35, 0.38), arrowprops={"arrowstyle": "->", "color": "C7"})
+    if weights:
+        ax.text(place, -0.75, "gradient: learns" if learns else "no gradient: kept", ha="center", color=color)
+    if learns:
+        ax.annotate("", (place + 0.35, -0.38), (place + 0.65, -0.38), arrowprops={"arrowstyle": "->", "color": color})
+plt.show()
+
 # %% Ten digits in two halves tags=["hide-input"]
 bars = {"a": (0, slice(4)), "g": (3, slice(4)), "d": (6, slice(4))}
 bars |= {"f": (slice(4), 0), "b": (slice(4), 3), "e": (slice(3, 7), 0), "c": (slice(3, 7), 3)}
@@ -192,8 +213,6 @@ rest = torch.ones(len(targets), dtype=torch.bool).index_fill(0, few, False)
 print(len(few), int(rest.sum()))
 
 # %% Three starts, one race tags=["hide-input"]
-import matplotlib.pyplot as plt
-
 steps = [0, 5, 10, 20, 40]
 curves = {}
 for start in ("from scratch", "frozen body", "fine-tuned"):
@@ -224,24 +243,10 @@ saved = trained.state_dict()
 ten = nn.Sequential(new_body(), nn.Linear(64, 10))
 ten.load_state_dict(saved, strict=False)
 
-# %% Strict or not, what fits is loaded
-for strict in (True, False):
-    ten = nn.Sequential(new_body(), nn.Linear(64, 10))
-    try:
-        ten.load_state_dict(saved, strict=strict)
-    except RuntimeError:
-        now = ten.state_dict()
-        print([name for name in now if not torch.equal(now[name], saved[name])])
-
 # %% Load all but the head
 ten = nn.Sequential(new_body(), nn.Linear(64, 10))
 kept = {name: saved[name] for name in saved if not name.startswith("1.")}
 print(ten.load_state_dict(kept, strict=False))
-
-# %% A wrong prefix loads nothing
-renamed = {f"backbone.{name}": value for name, value in saved.items()}
-result = new_body().load_state_dict(renamed, strict=False)
-print(len(result.missing_keys), len(result.unexpected_keys))
 
 
 # %% Exercise: train the head only tags=["exercise"]
@@ -398,66 +403,49 @@ def two_speeds(model, lr):
     return torch.optim.AdamW(groups, lr=lr)
 
 
-# %% Exercise: load what fits tags=["exercise"]
-def load_what_fits(model, state):
-    """Load entries whose name and shape fit; return the other names, sorted."""
-    result = model.load_state_dict(state, strict=False)
-    return sorted(result.unexpected_keys)
+# %% Exercise: what will move tags=["exercise"]
+def will_move(model, optimizer):
+    """Names of the parameters that want a gradient and that the optimizer holds."""
+    return [name for name, p in model.named_parameters() if p.requires_grad]
 
 
-def check_fits(load_what_fits):
-    ten = nn.Sequential(new_body(), nn.Linear(64, 10))
-    column = torch.ones(8, 1)  # eight numbers, but not (8,)
-    state = {"not.here": torch.ones(1), **saved, "0.0.bias": column}
-    left_out = load_what_fits(ten, state)
-    assert left_out == ["0.0.bias", "1.bias", "1.weight", "not.here"], left_out
-    for name, value in ten.state_dict().items():
-        fits = name not in left_out
-        assert torch.equal(value, saved[name]) == fits, f"{name}, loaded or not?"
+def check_move(will_move):
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    model[0].bias.requires_grad_(False)
+    assert will_move(model, optimizer) == ["0.weight", "1.weight", "1.bias"]
+    model[1] = deepcopy(model[1])  # too late
+    assert will_move(model, optimizer) == ["0.weight"], "the new head is not held"
+    optimizer.add_param_group({"params": model[1].parameters()})
+    assert will_move(model, optimizer) == ["0.weight", "1.weight", "1.bias"], "the second group"
 
 
-check_fits(load_what_fits)
+check_move(will_move)
 
 
-# %% Solution: load what fits tags=["solution"]
-def load_what_fits(model, state):
-    """Load entries whose name and shape fit; return the other names, sorted."""
-    own = model.state_dict()
-    fits = {}
-    for name, value in state.items():
-        if name in own and value.shape == own[name].shape:
-            fits[name] = value
-    model.load_state_dict(fits, strict=False)
-    return sorted(state.keys() - fits.keys())
+# %% Solution: what will move tags=["solution"]
+def will_move(model, optimizer):
+    """Names of the parameters that want a gradient and that the optimizer holds."""
+    held = {p for group in optimizer.param_groups for p in group["params"]}
+    return [name for name, p in model.named_parameters() if p.requires_grad and p in held]
 
 
-check_fits(load_what_fits)
+check_move(will_move)
 
 
-# %% Wrong: as many numbers will do tags=["wrong"]
-def load_what_fits(model, state):
-    own = model.state_dict()
-    fits = {name: v for name, v in state.items() if name in own and v.numel() == own[name].numel()}
-    model.load_state_dict({name: v.reshape(own[name].shape) for name, v in fits.items()}, strict=False)
-    return sorted(state.keys() - fits.keys())
+# %% Wrong: what is held, frozen or not tags=["wrong"]
+def will_move(model, optimizer):
+    held = {p for group in optimizer.param_groups for p in group["params"]}
+    return [name for name, p in model.named_parameters() if p in held]
 
 
-# %% Wrong: what the model misses tags=["wrong"]
-def load_what_fits(model, state):
-    own = model.state_dict()
-    fits = {name: v for name, v in state.items() if name in own and v.shape == own[name].shape}
-    return sorted(model.load_state_dict(fits, strict=False).missing_keys)
+# %% Wrong: the first group only tags=["wrong"]
+def will_move(model, optimizer):
+    held = set(optimizer.param_groups[0]["params"])
+    return [name for name, p in model.named_parameters() if p.requires_grad and p in held]
 
 
-# %% Wrong: parameters and no buffers tags=["wrong"]
-def load_what_fits(model, state):
-    own = dict(model.named_parameters())
-    fits = {name: v for name, v in state.items() if name in own and v.shape == own[name].shape}
-    model.load_state_dict(fits, strict=False)
-    return sorted(state.keys() - fits.keys())
-
-
-# %% Wrong: the right names, and nothing loaded tags=["wrong"]
-def load_what_fits(model, state):
-    own = model.state_dict()
-    return sorted(name for name, v in state.items() if name not in own or v.shape != own[name].shape)
+# %% Wrong: by numbers tags=["wrong"]
+def will_move(model, optimizer):
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    return [name for name, p in model.named_parameters() if p.requires_grad and any(p.equal(q) for q in held)]

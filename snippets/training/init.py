@@ -18,6 +18,24 @@ model.apply(start)
 print(f"{model[0].weight.std().item():.2f} now")
 print(model[2].bias)
 
+# %% Only one line stays level tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+torch.manual_seed(0)
+plt.figure(figsize=(4.5, 1.9))
+starts = {"1": 1.0, "0.088, Kaiming": (2 / 256) ** 0.5, "0.036, as in nn.Linear": (3 * 256) ** -0.5, "0.01": 0.01}
+for name, std in starts.items():
+    x, powers = torch.randn(100, 256), []
+    for _ in range(20):
+        x = (x @ (std * torch.randn(256, 256))).relu()
+        powers.append(x.abs().mean().log10())
+    plt.plot(range(1, 21), powers, label=f"std {name}")
+plt.xticks(range(0, 21, 5))
+plt.xlabel("layer")
+plt.ylabel("mean size,\nas a power of 10")
+plt.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
 # %% Twenty layers, three starts
 signal = torch.randn(100, 256)  # (example, feature)
 
@@ -35,17 +53,6 @@ def sizes(std, layers=20):
 kaiming = (2 / 256) ** 0.5
 for std in (0.01, 1.0, kaiming):
     print(f"std {std:.3f}: {sizes(std)[-1]:.0e}")
-
-# %% Only one line stays level tags=["hide-input"]
-import matplotlib.pyplot as plt
-
-fig, ax = plt.subplots(figsize=(4.5, 3))
-starts = {"1": 1.0, "0.088, Kaiming": kaiming, "0.036, as in nn.Linear": (3 * 256) ** -0.5, "0.01": 0.01}
-for name, std in starts.items():
-    ax.plot(range(1, 21), torch.tensor(sizes(std)).log10(), label=f"std {name}")
-ax.set(xlabel="layer", ylabel="mean size, as a power of 10", xticks=range(0, 21, 5))
-ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-plt.show()
 
 # %% A product adds up, relu halves
 weight = torch.randn(256, 256) / 256**0.5  # variance 1 / 256

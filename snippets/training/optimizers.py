@@ -16,15 +16,6 @@ for _ in range(200):
     optimizer.step()  # change the weights
 print(f"{model.weight.item():.2f} {model.bias.item():.2f}")
 
-# %% One step, by hand and by SGD
-w = torch.tensor([1.0, 2.0], requires_grad=True)
-loss = (w**2).sum()
-loss.backward()
-print(w.detach() - 0.1 * w.grad)
-optimizer = torch.optim.SGD([w], lr=0.1)
-optimizer.step()
-print(w.detach())
-
 # %% Three ways down a valley tags=["hide-input"]
 import matplotlib.pyplot as plt
 
@@ -33,8 +24,10 @@ ways = {
     "SGD, momentum=0.9": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
     "Adam": lambda p: torch.optim.Adam(p, lr=0.3),
 }
-paths = {}
-for name, make in ways.items():
+plt.figure(figsize=(5, 1.9))
+across, along = torch.meshgrid(torch.linspace(-5, 3, 41), torch.linspace(-2, 2, 41), indexing="xy")
+plt.contour(across, along, across**2 + 25 * along**2, levels=[1, 5, 15, 30, 60], colors="C7", alpha=0.4)
+for (name, make), style in zip(ways.items(), ["o-", "s-", "^-"]):
     place = torch.tensor([-4.0, 1.5], requires_grad=True)
     walker = make([place])
     path = [place.detach().clone()]
@@ -43,15 +36,20 @@ for name, make in ways.items():
         (place**2 * torch.tensor([1.0, 25.0])).sum().backward()
         walker.step()
         path.append(place.detach().clone())
-    paths[name] = torch.stack(path)  # (step, 2)
-across, along = torch.meshgrid(torch.linspace(-5, 3, 41), torch.linspace(-2, 2, 41), indexing="xy")
-figure, axes = plt.subplots(3, 1, figsize=(6, 5.4), sharex=True)
-for ax, (name, path) in zip(axes, paths.items()):
-    ax.contour(across, along, across**2 + 25 * along**2, levels=[1, 5, 15, 30, 60], colors="C7", alpha=0.6)
-    ax.plot(path[:, 0], path[:, 1], ".-")
-    ax.set(title=name, ylim=(-2, 2), yticks=[-2, 0, 2])
-figure.subplots_adjust(hspace=0.4)
+    plt.plot(*torch.stack(path).T, style, markersize=3, label=name)
+plt.ylim(-2, 2)
+plt.yticks([-2, 0, 2])
+plt.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
+
+# %% One step, by hand and by SGD
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+loss = (w**2).sum()
+loss.backward()
+print(w.detach() - 0.1 * w.grad)
+optimizer = torch.optim.SGD([w], lr=0.1)
+optimizer.step()
+print(w.detach())
 
 # %% A step too small, right, too large
 for lr in (0.01, 0.4, 0.99, 1.1):
@@ -134,7 +132,7 @@ def adam(w, gradients, lr):
     return w
 
 
-# %% Thirty steps, no difference
+# %% Thirty steps, no difference tags=["hide-input"]
 def take_steps(optimizer_class, start, gradients, **options):
     w = start.clone().requires_grad_()
     optimizer = optimizer_class([w], **options)
@@ -164,19 +162,15 @@ for optimizer_class in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
     after = take_steps(optimizer_class, start, nothing, lr=0.1, weight_decay=0.1)
     print(f"{optimizer_class.__name__:5} {after.item():.1f}")
 
-# %% A new learning rate in one line
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-optimizer.param_groups[0]["lr"] = 0.02
-print(optimizer.param_groups[0]["lr"])
-
 # %% A scheduler steps after the optimizer
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
 for epoch in range(5):
     print(epoch, scheduler.get_last_lr())
     optimizer.step()  # once for each batch
     scheduler.step()  # once for each epoch
 
-# %% Four schedules
+# %% Warm up, then a cosine
 from torch.optim import lr_scheduler
 
 
@@ -186,6 +180,7 @@ def warm_up_then_cosine(optimizer):
     return lr_scheduler.SequentialLR(optimizer, [up, down], milestones=[10])
 
 
+# %% Four schedules tags=["hide-input"]
 schedules = {
     "StepLR": lambda o: lr_scheduler.StepLR(o, step_size=30, gamma=0.3),
     "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=100),
@@ -201,9 +196,7 @@ for name, make in schedules.items():
         rates[name].append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()
-
-# %% Their curves tags=["hide-input"]
-plt.figure(figsize=(6, 3))
+plt.figure(figsize=(6, 2.4))
 for (name, rate), style in zip(rates.items(), ["-", "--", "-.", ":"]):
     plt.plot(rate, style, label=name)
 plt.xlabel("step")
@@ -309,20 +302,14 @@ def clip(parameters, max_norm):
 
 
 def check_clip(clip):
-    for long, gradients in [
-        (1.0, [[2.0], [4.0, 4.0]]),
-        (3.0, [[2.0], [4.0, 4.0]]),
-        (1.0, [[0.3], [0.0, 0.4]]),
-        (1.0, [[0.0], [0.0, 0.0]]),
-        (1.0, []),
-    ]:
+    for gradients in ([[2.0], [4.0, 4.0]], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]], []):
         mine, theirs = (nn.ParameterList(torch.zeros(len(g)) for g in [*gradients, [0.0]]) for _ in range(2))
         for a, b, g in zip(mine, theirs, gradients):  # the last one gets no gradient
             a.grad, b.grad = torch.tensor(g), torch.tensor(g)
-        clip(mine.parameters(), long)
-        nn.utils.clip_grad_norm_(theirs.parameters(), long)
+        clip(mine.parameters(), 3.0)
+        nn.utils.clip_grad_norm_(theirs.parameters(), 3.0)
         for a, b, g in zip(mine, theirs, gradients):
-            assert torch.allclose(a.grad, b.grad), f"{gradients}, at most {long}: {a.grad}, not {b.grad}"
+            assert torch.allclose(a.grad, b.grad), f"{gradients}: {a.grad}, not {b.grad}"
 
 
 check_clip(clip)

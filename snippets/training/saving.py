@@ -19,6 +19,27 @@ fresh.eval()
 batch = torch.rand(5, 4)
 print(torch.equal(fresh(batch), model(batch)))
 
+# %% A name leads each tensor back tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+fig, ax = plt.subplots(figsize=(6, 1.7))
+ax.axis("off")
+ax.set(xlim=(-0.4, 3.4), ylim=(-0.6, 5.6))
+for place, title in ((0, "model"), (1.5, "model.pt"), (3, "fresh")):
+    ax.text(place, 5.2, title, ha="center", va="center", weight="bold")
+shapes = {name: tuple(tensor.shape) for name, tensor in torch.load("model.pt").items()}
+for row, (name, shape) in enumerate(shapes.items()):
+    height, layer = 4 - row - (row > 1), name.split(".")[0]
+    ax.text(1.5, height, f"{name}  {shape}", ha="center", va="center", color="C0")
+    for end, near in ((0.35, 0.95), (2.65, 2.05)):
+        ax.plot([end, near], [3.5 - 1.5 * int(layer), height], color="C0")
+box = {"boxstyle": "round", "facecolor": "C7", "alpha": 0.3}
+for place, net in ((0, model), (3, fresh)):
+    for name, layer in net.named_children():
+        title = f"{name}  {type(layer).__name__}"
+        ax.text(place, 3.5 - 1.5 * int(name), title, ha="center", va="center", bbox=box)
+plt.show()
+
 # %% Names and tensors
 state = torch.load("model.pt")
 for name, tensor in state.items():
@@ -38,23 +59,6 @@ extended = {**state, "mean": torch.zeros(4)}
 report = deeper.load_state_dict(extended, strict=False)
 print("missing:", report.missing_keys)
 print("unexpected:", report.unexpected_keys)
-
-# %% Names meet names tags=["hide-input"]
-import matplotlib.pyplot as plt
-
-fig, ax = plt.subplots(figsize=(5.5, 2.8))
-ax.axis("off")
-ax.set(xlim=(-0.6, 1.6), ylim=(-6.5, 0.9))
-ax.text(0, 0.5, "in the file", ha="right")
-ax.text(1, 0.5, "in the model", ha="left")
-wanted = list(deeper.state_dict())
-for row, name in enumerate(extended):
-    ax.text(0, -row - 0.5, name, ha="right", va="center", color="C0" if name in wanted else "C3")
-    if name in wanted:
-        ax.plot([0.03, 0.97], [-row - 0.5, -wanted.index(name) - 0.5], color="C0")
-for row, name in enumerate(wanted):
-    ax.text(1, -row - 0.5, name, ha="left", va="center", color="C0" if name in extended else "C1")
-plt.show()
 
 # %% Saved from inside a wrapper tags=["raises-exception"]
 wrapper = nn.Module()
