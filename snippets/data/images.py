@@ -13,19 +13,23 @@ picture = Image.open("stripes.png").convert("RGB")
 pixels = torch.from_numpy(np.array(picture))  # (row, column, channel)
 image = pixels.permute(2, 0, 1) / 255  # (channel, row, column)
 print(pixels.shape, pixels.dtype)
-print(image)
+print(image.shape, image.dtype)
 
 # %% Three channels of one picture tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, axes = plt.subplots(1, 4, figsize=(8, 1.4), layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(6, 1.1), layout="constrained")
 axes[0].imshow(pixels)
-axes[0].set(title="stripes.png", xlabel="column", ylabel="row")
+axes[0].set(title="stripes.png")
 for channel, name in enumerate(["red", "green", "blue"]):
     axes[1 + channel].imshow(image[channel], cmap="gray", vmin=0, vmax=1)
     axes[1 + channel].set(title=f"image[{channel}], {name}")
+    for (row, column), value in np.ndenumerate(image[channel].numpy()):
+        ink = "white" if value < 0.5 else "black"
+        axes[1 + channel].text(column, row, f"{value:.0f}", ha="center", va="center", color=ink)
 for ax in axes:
-    ax.set(xticks=range(5), yticks=range(2))
+    ax.title.set_fontsize(10)
+    ax.set(xticks=[], yticks=[])
 plt.show()
 
 # %% Wide and high, high and wide

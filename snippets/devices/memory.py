@@ -15,13 +15,13 @@ optimizer.step()
 
 weights = sum(p.nbytes for p in model.parameters())
 gradients = sum(p.grad.nbytes for p in model.parameters())
-adam = sum(t.nbytes for state in optimizer.state.values() for t in state.values())
-print(f"weights   {weights:9,}")
-print(f"gradients {gradients:9,}")
-print(f"Adam      {adam:9,}")
+adam = sum(t.nbytes for s in optimizer.state.values() for t in s.values())
+print(f"{weights:,} + {gradients:,} + {adam:,}")
 
-# %% A meter for memory tags=["hide-input"]
+# %% Two training steps tags=["hide-input"]
 import weakref
+
+import matplotlib.pyplot as plt
 
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -59,7 +59,6 @@ class Meter(TorchDispatchMode):
         return results
 
 
-# %% Up in forward, down in backward
 optimizer = torch.optim.Adam(model.parameters())
 optimizer.zero_grad()
 
@@ -73,13 +72,11 @@ with Meter(*model.parameters(), batch) as meter:
         optimizer.step()
         optimizer.zero_grad()
         marks.append(len(meter.curve))
-
-# %% Two training steps tags=["hide-input"]
-import matplotlib.pyplot as plt
+        del loss
 
 
 def show_curves(curves, title):
-    plt.figure(figsize=(6.5, 3))
+    plt.figure(figsize=(6, 2.2))
     for (label, curve), style in zip(curves.items(), ["-", "--", ":"]):
         plt.plot([nbytes / 2**20 for nbytes in curve], style, label=label)
     plt.ylim(bottom=0)
@@ -232,13 +229,6 @@ with Meter(*model.parameters(), batch) as meter:
         losses.append(model(batch).square().mean())
         print(f"{meter.live:10,}")
 
-# %% A number keeps nothing
-with Meter(*model.parameters(), batch) as meter:
-    losses = []
-    for _ in range(3):
-        losses.append(model(batch).square().mean().item())
-        print(f"{meter.live:10,}")
-
 # %% One row keeps the whole table
 with Meter() as meter:
     rows = [torch.zeros(500, 500)[0] for _ in range(3)]
@@ -265,13 +255,6 @@ with torch.no_grad(), Meter() as meter:
         result = torch.zeros(500, 500)
         del result
 print(f"{meter.peak:9,}")
-
-# %% In place: less at the moment, as much kept
-with torch.no_grad():
-    for activation in (nn.ReLU(), nn.ReLU(inplace=True)):
-        with Meter() as meter:
-            activation(torch.zeros(500, 500))
-        print(f"{meter.peak:9,}")
 
 # %% More than the GPU has tags=["cuda", "volatile", "raises-exception"]
 torch.empty(2**50, dtype=torch.uint8, device="cuda")
@@ -318,84 +301,10 @@ for rows in (256, 512):
 print(1.2 < peaks[1] / peaks[0] < 2.2)
 model = model.to("cpu")
 
-# %% Half the rows until they fit tags=["cuda"]
-limit = 1.5 * 2**30 / torch.cuda.get_device_properties(0).total_memory
-torch.cuda.set_per_process_memory_fraction(limit)
-rows, table = 2**20, None
-while table is None:
-    try:
-        table = torch.empty(rows, 1024, device="cuda")
-    except torch.OutOfMemoryError:
-        print(rows, "rows do not fit")
-    else:
-        print(rows, "rows do")
-    rows //= 2
-torch.cuda.set_per_process_memory_fraction(1.0)
-
 # %% A model larger than the memory
 with torch.device("meta"):
     giant = nn.Linear(500_000, 500_000)
 print(f"{sum(p.nbytes for p in giant.parameters()):,}")
-
-
-# %% Exercise: the bytes of training tags=["exercise"]
-def training_bytes(model):
-    """Bytes of the weights, their gradients and Adam's averages."""
-    return sum(4 * 4 * p.numel() for p in model.parameters())
-
-
-def check_training_bytes(training_bytes):
-    tied = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 10, bias=False))
-    tied[1].weight = tied[0].weight
-    frozen = nn.Sequential(nn.Linear(4, 4).requires_grad_(False), nn.Linear(4, 2))
-    for name, model in {
-        "two layers": nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)),
-        "float64": nn.Linear(4, 4).double(),
-        "one weight, two names": tied,
-        "a frozen layer": frozen,
-    }.items():
-        optimizer = torch.optim.Adam(model.parameters())
-        for p in model.parameters():
-            p.grad = torch.zeros_like(p) if p.requires_grad else None
-        optimizer.step()
-        there = [*model.parameters(), *(p.grad for p in model.parameters() if p.grad is not None)]
-        there += [state[average] for state in optimizer.state.values() for average in ("exp_avg", "exp_avg_sq")]
-        measured = sum(tensor.nbytes for tensor in there)
-        optimizer.zero_grad()
-        assert training_bytes(model) == measured, f"{name}: {training_bytes(model)}, measured {measured}"
-
-
-check_training_bytes(training_bytes)
-
-
-# %% Solution: the bytes of training tags=["solution"]
-def training_bytes(model):
-    """Bytes of the weights, their gradients and Adam's averages."""
-    return sum(p.nbytes * (4 if p.requires_grad else 1) for p in model.parameters())
-
-
-check_training_bytes(training_bytes)
-
-
-# %% Wrong: four bytes for each number tags=["wrong"]
-def training_bytes(model):
-    return sum((16 if p.requires_grad else 4) * p.numel() for p in model.parameters())
-
-
-# %% Wrong: the frozen ones too tags=["wrong"]
-def training_bytes(model):
-    return sum(4 * p.nbytes for p in model.parameters())
-
-
-# %% Wrong: by names, and not by weights tags=["wrong"]
-def training_bytes(model):
-    named = model.state_dict(keep_vars=True).values()
-    return sum((4 if p.requires_grad else 1) * p.nbytes for p in named if isinstance(p, nn.Parameter))
-
-
-# %% Wrong: the frozen ones not at all tags=["wrong"]
-def training_bytes(model):
-    return sum(4 * p.nbytes for p in model.parameters() if p.requires_grad)
 
 
 # %% Exercise: keep a row, and nothing else tags=["exercise"]

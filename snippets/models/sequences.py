@@ -13,14 +13,9 @@ words = pad_sequence(sentences, batch_first=True)  # (sentence, step)
 torch.manual_seed(0)
 embedding = nn.Embedding(7, 4, padding_idx=0)  # 7 words, 4 features each
 gru = nn.GRU(4, 5, batch_first=True)
-packed = pack_padded_sequence(
-    embedding(words),
-    lengths,
-    batch_first=True,
-    enforce_sorted=False,
-)
+options = {"batch_first": True, "enforce_sorted": False}
+packed = pack_padded_sequence(embedding(words), lengths, **options)
 outputs, hidden = gru(packed)
-print(words)
 print(hidden[-1].shape)
 
 # %% One column of words a step tags=["hide-input"]
@@ -38,12 +33,12 @@ def draw_grid(ax, shade, labels, title):
     ax.set(xticks=range(columns), yticks=range(rows))
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(6, 2.8), layout="constrained")
+fig, (left, right) = plt.subplots(1, 2, figsize=(5, 1.9), layout="constrained")
 places = [(i, j) for i in range(3) for j in range(3)]
 draw_grid(left, (words > 0).float(), {(i, j): f"{words[i, j]}" for i, j in places}, "padded")
 left.set(xlabel="step", ylabel="sentence")
-ranked = words[lengths.argsort(descending=True)]
-real = {(i, j): f"{ranked[i, j]}" for i, j in places if ranked[i, j]}
+ranked = words[lengths.argsort(descending=True)].tolist()
+real = {(i, j): f"{ranked[i][j]}" for i, j in places if ranked[i][j]}
 draw_grid(right, torch.ones(3, 3), real, "packed")
 right.set(xlabel="step", ylabel="rank by length")
 plt.show()

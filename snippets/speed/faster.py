@@ -20,6 +20,30 @@ loss.backward()
 optimizer.step()
 print(logits.dtype, loss.dtype, model[0].weight.dtype)
 
+# %% Two bytes on the way, four where digits count tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+
+def stations(step):
+    """The dtypes that the step above meets, in their order."""
+    yield "x", step.dtype
+    with torch.autocast(device, dtype=torch.bfloat16):
+        for layer in model:
+            step = layer(step)
+            yield type(layer).__name__, step.dtype
+        yield "loss", F.cross_entropy(step, labels).dtype
+    yield "gradients", model[0].weight.grad.dtype
+    yield "weights", model[0].weight.dtype
+
+
+names, dtypes = zip(*stations(x))
+fig, ax = plt.subplots(figsize=(6, 1.5), layout="constrained")
+colours = ["C1" if dtype == torch.bfloat16 else "C0" for dtype in dtypes]
+bars = ax.bar(range(len(names)), [dtype.itemsize for dtype in dtypes], color=colours, alpha=0.6)
+ax.bar_label(bars, [str(dtype).removeprefix("torch.") for dtype in dtypes], fontsize=9)
+ax.set(ylabel="bytes a number", yticks=[0, 2, 4], ylim=(0, 5.5), xticks=range(len(names)), xticklabels=names)
+plt.show()
+
 
 # %% A loop of a thousand steps
 def one_by_one(numbers):
@@ -128,10 +152,8 @@ for dtype in (torch.float16, torch.bfloat16):
     print(dtype, weight.weight.grad.item() > 0)
 
 # %% How far off a rounded number is tags=["hide-input"]
-import matplotlib.pyplot as plt
-
 values = 10 ** torch.linspace(-12, 8, 4000, dtype=torch.float64)
-plt.figure(figsize=(6, 3))
+plt.figure(figsize=(6, 2.2))
 for dtype, style in [(torch.float32, ":"), (torch.bfloat16, "--"), (torch.float16, "-")]:
     rounded = values.to(dtype).double()
     miss = ((rounded - values).abs() / values).reshape(100, 40).amax(dim=1)
@@ -249,17 +271,6 @@ for rows in (5, 6, 7, 8, 1):
     print(rows, len(graphs))
 
 
-# %% A switch has two graphs
-def drop(x, training):
-    return F.dropout(x, training=training)
-
-
-graphs.clear()
-switching = torch.compile(drop, backend=keep)
-for training in (True, False, True):
-    switching(grid, training)
-    print(training, len(graphs))
-
 # %% TF32: faster, with fewer digits tags=["cuda"]
 torch.manual_seed(0)
 a, b = torch.rand(512, 512), torch.rand(512, 512)
@@ -274,78 +285,6 @@ print(misses[1] >= misses[0])
 # %% Two ways to ask for TF32, and they quarrel tags=["raises-exception"]
 torch.backends.cuda.matmul.fp32_precision = "tf32"
 torch.backends.cuda.matmul.allow_tf32
-
-# %% Pinned, so that the trip need not be waited for tags=["cuda"]
-pinned = torch.rand(1000, 1000).pin_memory()
-there = pinned.to("cuda", non_blocking=True)
-print(torch.equal(there.cpu(), pinned))
-
-
-# %% Exercise: all points at once tags=["exercise"]
-from torch.utils._python_dispatch import TorchDispatchMode
-
-
-class Counter(TorchDispatchMode):
-    """Counts operations."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += 1
-        return func(*args, **(kwargs or {}))
-
-
-def nearest(points, centres):
-    """For each point, the number of the nearest centre."""
-    found = []
-    for point in points:
-        distances = [(point - centre).square().sum() for centre in centres]
-        found.append(torch.stack(distances).argmin())
-    return torch.stack(found)
-
-
-def check_nearest(nearest):
-    torch.manual_seed(0)
-    for count, centre_count in [(200, 5), (5, 200), (1, 1)]:
-        points, centres = torch.randn(count, 2), 3 * torch.randn(centre_count, 2)
-        right = torch.stack([((point - centres) ** 2).sum(dim=1).argmin() for point in points])
-        with Counter() as counter:
-            found = nearest(points, centres)
-        assert torch.equal(found, right), "another centre"
-        assert counter.count <= 20, f"{counter.count} operations"
-
-
-check_nearest(nearest)
-
-
-# %% Solution: all points at once tags=["solution"]
-def nearest(points, centres):
-    """For each point, the number of the nearest centre."""
-    return (points[:, None] - centres).square().sum(dim=2).argmin(dim=1)
-
-
-check_nearest(nearest)
-
-
-# %% Wrong: a loop over the points tags=["wrong"]
-def nearest(points, centres):
-    return torch.stack([(point - centres).square().sum(dim=1).argmin() for point in points])
-
-
-# %% Wrong: a loop over the centres tags=["wrong"]
-def nearest(points, centres):
-    return torch.stack([(points - centre).square().sum(dim=1) for centre in centres]).argmin(dim=0)
-
-
-# %% Wrong: the largest product tags=["wrong"]
-def nearest(points, centres):
-    return (points @ centres.T).argmax(dim=1)
-
-
-# %% Wrong: the sum of the sides tags=["wrong"]
-def nearest(points, centres):
-    return (points[:, None] - centres).abs().sum(dim=2).argmin(dim=1)
-
 
 # %% Exercise: without a graph break tags=["exercise"]
 def limited(x, top):
