@@ -57,7 +57,7 @@ def _formulas(site: Site) -> list[Problem]:
 
 def notebooks(root: Path, options: argparse.Namespace) -> int:
     """Write each chapter as a notebook, one for class without solutions, and a script."""
-    from .notebooks import downloads, site_url, write
+    from .notebooks import downloads, site_url, take_along, write
 
     site = Site.read(root)
     names = chosen(site, options.k)
@@ -67,7 +67,9 @@ def notebooks(root: Path, options: argparse.Namespace) -> int:
         for check in checker.finished():
             problems += check.problems
             if not check.problems and (name := check.snippet.name) in site.pages:
-                write((options.folder / name).parent, downloads(check, site.pages[name], site_url(root)))
+                folder = (options.folder / name).parent
+                write(folder, downloads(check, site.pages[name], site_url(root)))
+                take_along(check, root, folder)
     print(report(problems) if problems else f"{many(len(names), 'chapter')} written to {options.folder}")
     return 1 if problems else 0
 

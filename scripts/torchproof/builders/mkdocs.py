@@ -13,6 +13,7 @@ import textwrap
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mkdocs.config.base import Config
 from mkdocs.config.config_options import Type
@@ -33,7 +34,7 @@ from .cards import card
 from .jupyter import Walkthrough, use_our_templates
 from .markdown import stops
 from .names import addresses
-from .notebooks import colab, downloads, write
+from .notebooks import colab, downloads, take_along, write
 from .search import add_to_index
 from .sheet import sheet
 
@@ -160,7 +161,9 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
             names.insert(0, f"{posixpath.basename(name)}.pdf")
             printed = sheet(checker.chapter(name), checker.site.pages[name], config.site_url)
             Path(folder, names[0]).write_bytes(printed)
-        links = _links(names, colab(name, config.repo_url, self.config.colab))
+        made = len(names)
+        names += take_along(checker.chapter(name), checker.site.root, folder)
+        links = _links(names, made, colab(name, config.repo_url, self.config.colab))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
@@ -272,12 +275,12 @@ def _relative(target: str, page: Page, files: Files) -> str:
     return file.url_relative_to(page.file) + hash_ + anchor
 
 
-def _links(names: list[str], colab: str) -> str:
-    """The line of links under the title of a chapter."""
-    links = [
-        f'<a href="{escape(name)}" download>{next(label for end, label in OFFERS.items() if name.endswith(end))}</a>'
-        for name in names
-    ]
+def _links(names: list[str], offered: int, colab: str) -> str:
+    """The line of links under the title of a chapter; what comes after the first `offered` lies beside its snippet."""
+    links = []
+    for place, name in enumerate(names):
+        label = next((label for end, label in OFFERS.items() if name.endswith(end)), "") if place < offered else ""
+        links.append(f'<a href="{escape(quote(name))}" download>{label or escape(name)}</a>')
     links += [f'<a href="{escape(colab)}">Open in Colab</a>'] if colab else []
     return f'<p class="tp-take" data-search-exclude>{" · ".join(links)}</p>'
 

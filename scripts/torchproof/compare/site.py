@@ -38,7 +38,9 @@ class Site:
     @classmethod
     def read(cls, root: Path) -> "Site":
         docs, folder = (root / part for part in settings(root).folders)
-        snippets = {name: read_snippet(root, name) for name in names(folder, ".py")}
+        found = {name: read_snippet(root, name) for name in names(folder, ".py")}
+        used = {each.path for snippet in found.values() for each in snippet.beside}
+        snippets = {name: snippet for name, snippet in found.items() if snippet.file not in used}
         pages = {name: read_page(root, name) for name in names(docs, ".md")}
         misplaced = []
         for name in find_walkthroughs(root):
@@ -96,7 +98,7 @@ class Site:
         for folder in (snippets, docs):
             for name in names(self.root / folder, ".txt"):
                 stem, _, device = name.rpartition(".")
-                if f"{folder}/{name}.txt" not in known and (folder == snippets or device in DEVICES):
+                if f"{folder}/{name}.txt" not in known and device in DEVICES:
                     message = f"a transcript without its snippet {folder}/{stem}.py; delete it, or rename it along"
                     yield Problem(f"{folder}/{name}.txt", 1, message)
 
@@ -145,7 +147,8 @@ class Site:
         steps = tuple(self._step(snippet, cell, device) for cell in cells)
         asked = tuple(comment.line for cell in cells for comment in shape_comments(cell))
         memory, seconds = int(self.limits(snippet).memory_limit * 2**30), snippet.limits.get("time_limit", 0)
-        return Job(snippet.file, snippet.text, steps, device, asked=asked, memory=memory, seconds=seconds)
+        limits = {"memory": memory, "seconds": seconds}
+        return Job(snippet.file, snippet.text, steps, device, asked=asked, **limits, beside=snippet.beside)
 
     def limits(self, snippet: Snippet) -> Settings:
         """The settings of the project, with what a snippet says of itself."""

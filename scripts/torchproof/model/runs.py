@@ -7,6 +7,7 @@ from .drawings import KINDS, Data
 __all__ = [
     "MARKS",
     "NOT_EVALUATED",
+    "Beside",
     "CellRun",
     "Claim",
     "Died",
@@ -58,6 +59,18 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A module or a file that lies beside a snippet."""
+
+    name: str
+    """Under which a session finds it: its path from the folder in which it was found."""
+    path: str
+    """Relative to the project's root."""
+    digest: str
+    """Of what it holds."""
+
+
+@dataclass(frozen=True)
 class Job:
     """All that a session needs to know; nothing about pages."""
 
@@ -79,6 +92,8 @@ class Job:
     """Bytes that it may allocate."""
     seconds: float = 0
     """CPU time that it may take; 0 for what the project allows."""
+    beside: tuple[Beside, ...] = ()
+    """What it finds in its working folder."""
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------

@@ -92,6 +92,10 @@ class Session:
         tempfile.tempdir = None
         for device in DEVICES.values():
             os.environ.update(device.hide if device is not self.device else {})
+        for each in job.beside:
+            os.makedirs(os.path.dirname(os.path.join(job.folder, each.name)), exist_ok=True)
+            os.symlink(os.path.join(job.root, each.path), each.name)
+        sys.path.insert(0, job.folder)
         sys.argv = [self.file]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         main.__file__ = self.file
@@ -244,7 +248,7 @@ class Session:
     def _tried(self, trial: Claim) -> tuple[Measured, ...]:
         """What came of a trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
         with contextlib.suppress(shutil.Error):  # a socket
-            shutil.copytree(os.getcwd(), TRIAL)
+            shutil.copytree(os.getcwd(), TRIAL, symlinks=True)
         try:
             return self._measure_claims((trial,))
         finally:
