@@ -22,6 +22,7 @@ from ..model.problems import Problem, github_lines, many, report
 from ..progress import Progress
 from ..run.runner import Runner
 from ..show.page import Drift, PageView, drift_html
+from .rich import rich_html
 
 __all__ = ["Build", "build_of", "complaint", "is_serving"]
 
@@ -92,7 +93,9 @@ class Build:
             self.stop()
         for problem in problems if is_serving() else ():
             log.warning("%s", problem)
-        return PageView(checker, page, problems)
+        view = PageView(checker, page, problems)
+        view.rich = rich_html
+        return view
 
     def came(self, page: Page) -> None:
         """Take a page as a plugin left it, in place of the one on disk; what it shows is run with its claims."""

@@ -305,7 +305,8 @@ def _output(output: Output) -> "NotebookNode":
         return jupyter.new_output(kind, ename=name, evalue=message, traceback=text.split("\n"))
     if kind in ("stdout", "stderr"):
         return jupyter.new_output("stream", name=kind, text=text)
-    return jupyter.new_output(kind, {"text/plain": text})
+    form = {output.rich.kind: output.rich.data} if output.rich else {}
+    return jupyter.new_output(kind, {**form, "text/plain": text})
 
 
 def _figure(figure: Figure) -> "NotebookNode":

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES
+from ..model.rich import described
 from ..model.runs import MARKS, CellRun, Fact, Output
 from .attestations import RUN
 
@@ -110,6 +111,7 @@ def lines_of(run: CellRun, *, is_recording: bool = False) -> list[str]:
         place = [f"statement {run.statement}"] if output.mark == "x" else []
         text = [*place, *output.text.removesuffix("\n").split("\n")]
         lines += [f"{output.mark} {line}" if line else output.mark for line in text]
+        lines += [f"# {line}" for line in described(output.rich)] if output.rich else ()
     lines += [f"# {line}" for figure in run.figures for line in figure.lines]
     lines += [f"@ {line}" for result in run.measured if result.data for line in result.lines]
     return lines + [f"? {proof.source}" for proof in run.proofs if is_recording and not proof.problem]
@@ -325,7 +327,7 @@ def _alike(old: str, new: str) -> bool:
 
     Curves of what was trained run elsewhere there: of what is drawn, only words and counts are compared.
     """
-    if old[:1] == new[:1] == "#":
+    if old[:1] == new[:1] == "#" and old[2:3] != "|":
         return _undrawn(old) == _undrawn(new)
     return _close(old, new)
 

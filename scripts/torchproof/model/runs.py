@@ -20,6 +20,7 @@ __all__ = [
     "Message",
     "Output",
     "Rehearsed",
+    "Rich",
     "Run",
     "Running",
     "Seen",
@@ -122,12 +123,24 @@ for a page, `?` a proof (in a recording)."""
 
 
 @dataclass(frozen=True)
+class Rich:
+    """A value's own form for readers."""
+
+    kind: str
+    """Its MIME type: HTML, Markdown, SVG, PNG or LaTeX."""
+    data: str
+    """As Jupyter stores it: a PNG in base64."""
+
+
+@dataclass(frozen=True)
 class Output:
     """One piece of what a cell printed, warned, showed or raised."""
 
     mark: str
     """One of `MARKS`."""
     text: str
+    rich: Rich | None = None
+    """What a page shows in place of the text, if the value has it."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from .environment import BROKEN
 from .facts import Tracker
 from .names import Namer
 from .rehearsal import Rehearsal
+from .rich import rich, text_beside
 from .shapes import Shapes
 
 __all__ = ["run_job"]
@@ -151,7 +152,8 @@ class Session:
                 facts += self.tracker.changes(number)
                 if value is not None:
                     self.capture.drain()
-                    self.capture.add("=", exact(repr(value)))
+                    form, text = rich(value), exact(repr(value))
+                    self.capture.add("=", text_beside(text) if form else text, form)
             drawn = figures.take()
         except BaseException as error:
             raised = _line_of(error, self.file, step.line) or line
