@@ -12,7 +12,7 @@ from ..model.raw import exact, members, mro, own_name
 from ..model.rich import described
 from ..model.runs import Rich
 
-__all__ = ["rich", "text_beside"]
+__all__ = ["PICTURE", "rich", "text_beside"]
 
 KINDS = {
     "_repr_html_": "text/html",
@@ -22,6 +22,10 @@ KINDS = {
     "_repr_latex_": "text/latex",
 }
 """The first that a value has is shown."""
+
+
+PICTURE = "show a picture of it, as PIL.Image.open of a PNG that it writes"
+"""The way out where something moves, or opens a window."""
 
 
 def rich(value: Any) -> Rich | None:
@@ -36,10 +40,7 @@ def rich(value: Any) -> Rich | None:
             return form
         wordless = not described(form)
     if wordless:
-        raise ValueError(
-            f"{own_name(type(value))} is drawn by a script, and pages run none of a cell's; "
-            "show a picture of it, as PIL.Image.open of a PNG that it writes, or print it"
-        )
+        raise ValueError(f"{own_name(type(value))} is drawn by a script, and pages run none of a cell's; {PICTURE}")
     return None
 
 

@@ -32,7 +32,7 @@ from typing import Any
 from ..model import wire
 from ..model.devices import DEVICES
 from ..model.drawings import measure
-from ..model.raw import exact, library
+from ..model.raw import library
 from ..model.runs import CellRun, Claim, Job, Measured, Message, Run, Running, Step, Stopped
 from ..model.text import clean, error_text, visible
 from . import figures, landlock, workers
@@ -41,8 +41,9 @@ from .children import Children
 from .environment import BROKEN
 from .facts import Tracker
 from .names import Namer
+from .pretty import pretty
 from .rehearsal import Rehearsal
-from .rich import rich, text_beside
+from .rich import PICTURE, rich, text_beside
 from .shapes import Shapes
 
 __all__ = ["run_job"]
@@ -152,7 +153,7 @@ class Session:
                 facts += self.tracker.changes(number)
                 if value is not None:
                     self.capture.drain()
-                    form, text = rich(value), exact(repr(value))
+                    form, text = rich(value), pretty(value)
                     self.capture.add("=", text_beside(text) if form else text, form)
             drawn = figures.take()
         except BaseException as error:
@@ -396,6 +397,8 @@ def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
             address = arguments[1]
             if isinstance(address, tuple) and not _is_local(address[0]):
                 raise PermissionError(f"snippets run without a network, so not even {address[0]} can be reached")
+        elif event == "webbrowser.open":
+            raise PermissionError(f"snippets run without a browser; {PICTURE}")
         elif event in LOOKUPS and not _is_local(arguments[0]):
             raise PermissionError(f"snippets run without a network, so {arguments[0]} cannot be looked up")
 
