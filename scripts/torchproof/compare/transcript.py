@@ -23,6 +23,7 @@ from ..model.runs import MARKS, CellRun, Fact, Output
 from .attestations import RUN
 
 __all__ = [
+    "BUILD",
     "Block",
     "Transcript",
     "diff",
@@ -259,13 +260,16 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![\w]
 GUESS = re.compile(r"\. Did you mean:? '[^'\n]*'\?$")
 """What Python adds to the message of an error, each version another: no drift, where it ends a line of an error."""
 
+BUILD = re.compile(r"(?<=\d)\+(?:cpu|cu\d+)\b")
+"""What PyTorch's version says of the build, each machine another: no drift anywhere."""
+
 
 def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = None) -> bool:
     """Whether a run's lines of a cell equal the committed ones.
 
     `exact` compares numbers to the last digit, as is done by default where they come out to it.
     """
-    old, new = ([GUESS.sub("", line) if line[:1] == "x" else line for line in lines] for lines in (old, new))
+    old, new = ([BUILD.sub("", GUESS.sub("", line) if line[:1] == "x" else line) for line in ls] for ls in (old, new))
     if old == new:
         return True
     if cell.is_volatile:

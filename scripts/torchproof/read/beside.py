@@ -15,7 +15,7 @@ from ..model.cells import Cell, parsed
 from ..model.devices import DEVICES
 from ..model.runs import Beside
 
-__all__ = ["ALMOST", "beside"]
+__all__ = ["ALMOST", "beside", "imported"]
 
 ALMOST = re.compile(r"^\s*#\s*%%", re.M)
 """Starts a cell for editors and jupytext."""
@@ -25,9 +25,9 @@ def beside(root: Path, file: str, top: str, cells: Iterable[Cell]) -> tuple[Besi
     """What the code of a snippet's cells names of what lies in its folder, or in one above it, as far as `top`."""
     folders = [folder for folder in (root / file).parents if folder.is_relative_to(root / top) and folder.is_dir()]
     found: dict[str, Path] = {}
-    left = [statement for cell in cells for statement in cell.statements]
+    left = [node for cell in cells for statement in cell.statements for node in ast.walk(statement)]
     while left:
-        said, left = set(_names(left)), []
+        said, left = {*imported(left), *_paths(left)}, []
         for entry in (entry for folder in folders for entry in sorted(folder.iterdir())):
             if not {entry.name, entry.name.removesuffix(".py")} & said:
                 continue
@@ -36,19 +36,23 @@ def beside(root: Path, file: str, top: str, cells: Iterable[Cell]) -> tuple[Besi
                 if name not in found and path.is_file() and _is_foreign(path, name):
                     found[name] = path
                     tree = parsed(read_text(path).text) if path.suffix == ".py" else None
-                    left += tree.body if tree else []
+                    left += ast.walk(tree) if tree else ()
     return tuple(Beside(name, path.relative_to(root).as_posix(), _digest(path)) for name, path in sorted(found.items()))
 
 
-def _names(statements: Iterable[ast.stmt]) -> Iterator[str]:
-    """The modules that some code imports, and the beginnings of its texts, were they paths."""
-    for node in (node for statement in statements for node in ast.walk(statement)):
+def imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The top-level modules that some parts of code import."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module.partition(".")[0]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value.removeprefix("./").partition("/")[0]
+
+
+def _paths(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Where the texts in some parts of code begin, were they paths."""
+    texts = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return (text.removeprefix("./").partition("/")[0] for text in texts)
 
 
 def _is_foreign(path: Path, name: str) -> bool:
