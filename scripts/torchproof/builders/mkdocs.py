@@ -7,8 +7,10 @@ import base64
 import gzip
 import hashlib
 import json
+import logging
 import posixpath
 import re
+import sys
 import textwrap
 from html import escape, unescape
 from pathlib import Path
@@ -31,8 +33,8 @@ from ..model.devices import DEVICES
 from ..show.page import Drift
 from .build import Build, build_of, complaint, is_serving
 from .cards import card
-from .jupyter import Walkthrough, use_our_templates
-from .markdown import stops
+from .jupyter import Walkthrough, use_templates
+from .markdown import Stop, stops
 from .names import addresses
 from .notebooks import colab, downloads, take_along, write
 from .search import add_to_index
@@ -70,6 +72,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
                 config.markdown_extensions.append(name)
         config.extra_css.insert(0, f"{ASSETS}/torchproof.css")
         config.extra_javascript.insert(0, f"{ASSETS}/torchproof.js")
+        logging.getLogger("mkdocs.commands.build").addFilter(_is_news)
         build = _build(config)
         build.begin()
         if Path(config.docs_dir).resolve() != (build.root / build.folders.docs).resolve():
@@ -130,13 +133,15 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
             complaint(Drift(f"{_path(page.file, config)}:1: {message}"))
         snippet = site.snippets.get(_name(page))
         if snippet and snippet.is_walkthrough:
-            use_our_templates()
+            use_templates(ours=True)
             view = build.view(site.pages[_name(page)])
             view.address = addresses(files, page.file)
             page.torchproof = Walkthrough.of(view, lambda target: _relative(target, page, files))
             path = self._notebook(page.file)
             page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file
             write(path.parent, {path.name: page.torchproof.notebook})
+        elif page.file.src_uri.endswith(".ipynb"):
+            use_templates(ours=False)
 
     def _notebook(self, file: File) -> Path:
         return self.folder / f"{file.src_uri}.ipynb"
@@ -146,6 +151,8 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
         if page.torchproof:
             content = page.torchproof.finished(content)
+        elif page.file.src_uri.endswith(".ipynb"):
+            content = STORED + content
         content = OTHERWISE.sub(lambda link: link[1] + _relative(unescape(link[2]), page, files), content)
         if first := FIRST.search(content):
             page.meta.setdefault("description", _description(first[1]))
@@ -249,6 +256,11 @@ ASSETS = "assets/torchproof"
 """Where a site has the style and the script."""
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether MkDocs says something beside our report: it would name the page that asked for it first."""
+    return not (record.getMessage().startswith("Error reading page") and isinstance(sys.exc_info()[1], Stop))
+
+
 def _build(config: MkDocsConfig) -> Build:
     return build_of(Path(config.config_file_path).parent)
 
@@ -298,6 +310,8 @@ def _description(paragraph: str) -> str:
     """What a search engine shows of a page: the first words of a paragraph, without markup."""
     return textwrap.shorten(unescape(re.sub("<[^>]*>", "", paragraph)), 160, placeholder=" …")
 
+
+STORED = '<p class="tp-typed" data-search-exclude>not compared here: a notebook, with the outputs that it stores</p>\n'
 
 FIRST = re.compile("<p>(.*?)</p>", re.S)
 """The first paragraph of a page; what the build says of it has a class."""

@@ -1,6 +1,7 @@
 """The site as it is on disk: its snippets, pages and recordings, and what is wrong before anything runs."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -84,12 +85,14 @@ class Site:
                     yield replace(problem, message=f"{what}; delete it, and let `{problem.way_out}` write it anew")
 
     def _unread(self) -> Iterator[Problem]:
-        """Files below `docs/` that builders show as pages, typed outputs and all, and that nothing reads here."""
+        """Files below `docs/` that builders show, that nothing reads here, and that look as if this had run them."""
         docs = settings(self.root).docs
         for suffix in (".html", ".htm", ".ipynb", ".markdown", ".mdown", ".mkdn", ".mkd"):
             for name in names(self.root / docs, suffix):
-                message = "would be a page that nothing has run; write a page in .md, or a walk-through in .py"
-                yield Problem(f"{docs}/{name}{suffix}", 1, message)
+                text = read_text(self.root / docs / f"{name}{suffix}").text
+                if found := LIKE_OURS.search(text):
+                    line, message = text.count("\n", 0, found.start()) + 1, f"`{found[0]}` {UNREAD}"
+                    yield Problem(f"{docs}/{name}{suffix}", line, message)
 
     def _orphans(self) -> Iterator[Problem]:
         """Transcripts without a snippet."""
@@ -190,3 +193,7 @@ class Site:
         return Problem(
             snippet.file, cell.line - 1 + line, message, place, chapter=snippet.name, slug=cell.slug, **fields
         )
+
+
+LIKE_OURS = re.compile(r"""class=\\?["'][^"'<>]*\btp-[\w-]*|^ *```+ ?cell\b|\{ ?\.(?:proof|value)\b""", re.M)
+UNREAD = "looks as if this build had run it, and it reads no such file; write a page in .md, or a walk-through in .py"
