@@ -227,13 +227,26 @@ def test_a_page_without_cells_may_hold_html_but_none_that_looks_like_ours():
     assert [problem.line for problem in scan("x", f"# X\n\n{CARD}\n").problems] == [3]
 
 
-def test_a_file_that_would_be_a_page_and_runs_nothing_is_refused(small_site):
-    for name in ("typed.ipynb", "typed.html", "a/typed.markdown"):
-        small_site.write(f"docs/{name}", "")
+OTHERS = {
+    "typed.ipynb": ('{"cells": [\n"', r"<div class=\"tp-output\">1</div>", '"]}'),
+    "typed.html": ("<h1>A</h1>\n", '<section class="big tp-cell">1</section>', ""),
+    "a/typed.markdown": ("# A\n\n", "```cell\na/b#row-plus-column\n```", "\n"),
+    "typed.mkd": ("# A\nOne is ", "`1 == 1`{.proof}", ".\n"),
+}
+"""Files that builders show and nothing here reads, with what looks as if it had run."""
 
-    told = [problem.path for problem in Site.read(small_site.root).problems if "would be a page" in problem.message]
 
-    assert sorted(told) == ["docs/a/typed.markdown", "docs/typed.html", "docs/typed.ipynb"]
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_that_nothing_reads_is_the_sites_own_unless_it_looks_like_ours(small_site, name):
+    before, ours, after = OTHERS[name]
+    small_site.write(f"docs/{name}", f"{before}words with `{{.python}}` and class='xr-wrap'{after}")
+    assert not [problem for problem in Site.read(small_site.root).problems if problem.path == f"docs/{name}"]
+
+    small_site.write(f"docs/{name}", before + ours + after)
+
+    [problem] = [problem for problem in Site.read(small_site.root).problems if problem.path == f"docs/{name}"]
+    assert problem.line == before.count("\n") + 1
+    assert problem.message.endswith("write a page in .md, or a walk-through in .py")
 
 
 def test_check_tells_of_wrong_tex_where_the_build_draws_it(small_site):

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 
+import nbformat
 import pytest
 from conftest import Project, Server, commit_transcripts, parse_html, write_small_site
 from torchproof.compare.site import Site
@@ -319,3 +320,23 @@ def test_a_serving_site_shows_drift_in_the_page_and_recovers(walk, tmp_path):
 
 
 # --- the real ones ----------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_of_the_sites_own_keeps_its_cells_and_says_that_nothing_compared_it(walk):
+    cells = [
+        nbformat.v4.new_markdown_cell("# A lesson of before"),
+        nbformat.v4.new_code_cell("6 * 7", outputs=[nbformat.v4.new_output("stream", text="41\n")]),
+    ]
+    (walk.root / "docs/zz").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), walk.root / "docs/zz/lesson.ipynb")
+    walk.write("docs/zz/static.html", "<p>made elsewhere</p>")
+
+    done = walk.run("mkdocs", "build", "--quiet")
+
+    assert done.returncode == 0, done.stdout
+    page = walk.read("site/zz/lesson/index.html")
+    assert "41" in page
+    assert "<!--card-->" not in page
+    assert "not compared here: a notebook, with the outputs that it stores" in page
+    assert "not compared here" not in walk.read(PAGE)
+    assert walk.read("site/zz/static.html") == "<p>made elsewhere</p>"

@@ -1,4 +1,4 @@
-"""The command line: check, accept, record, explain, claims, notebooks, import, new, init."""
+"""The command line: check, accept, record, compare, explain, claims, notebooks, import, new, init."""
 
 import argparse
 import io
@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from .builders.commands import chosen, claims, import_, init, new, notebooks, static
-from .compare import recordings, transcript, versions
+from .builders.claims import read_again
+from .builders.commands import chosen, claims, compare, explain, import_, init, new, notebooks, static
+from .compare import versions
 from .compare.accept import accept
 from .compare.check import ChapterCheck, Checker, check_chapter, last_seconds
 from .compare.site import Site
@@ -17,7 +18,7 @@ from .compare.weak import weak
 from .files import find_root
 from .model.cells import TAGS
 from .model.devices import DEVICES, RECORDED
-from .model.problems import Problem, did_you_mean, github_lines, many, report
+from .model.problems import Problem, github_lines, many, report
 from .progress import Progress
 from .run.environment import cores
 from .run.runner import Runner
@@ -102,6 +103,7 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     names = chosen(site, options.k)
     written: list[str] = []
+    before = {name: site.committed(site.snippets[name]) for name in names}
 
     def accepted(name: str) -> Outcome:
         is_changed, problems = accept(site, runner, other, name)
@@ -112,9 +114,14 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
         runner.zygote.start()
         other.zygote.start()
         found = _each(names, site, runner, _at_once(names, accepted))
-    found += [p for p in static(Site.read(root), options.k, names) if not p.acceptable and p not in found]
+    site = Site.read(root)
+    found += [p for p in static(site, options.k, names) if not p.acceptable and p not in found]
     if written:
-        print(f"{many(len(written), 'transcript')} written. Read the diff: git diff")
+        new = [site.snippets[name].transcript() for name in written if before[name] is None]
+        and_new = f"; new, where git diff shows nothing: {', '.join(new)}" if new else ""
+        print(f"{many(len(written), 'transcript')} written. Read the diff: git diff{and_new}")
+    if again := [line for name in written for line in read_again(site, name, before[name] or "")]:
+        print("\n".join(["Read again, for the cell above comes out otherwise:", *again]))
     return _verdict(found, "nothing left to accept")
 
 
@@ -193,44 +200,6 @@ def _waiting(site: Site, names: list[str]) -> Iterator[str]:
             yield f"{device}: {counts} wait for a run on {machine} (torchproof record --device {device})"
 
 
-def explain(root: Path, options: argparse.Namespace) -> int:
-    """Print both sides of a cell's comparison, as they are and as they are compared."""
-    site = Site.read(root)
-    name, _, slug = options.cell.partition("#")
-    if name not in site.snippets:
-        print(f"no snippet {name}.py; {did_you_mean(name, site.snippets)}")
-        return 2
-    snippet = site.snippets[name]
-    cell = snippet.cell(slug)
-    if cell is None:
-        print(f"{snippet.file} has no cell '{slug}'; {did_you_mean(slug, [cell.slug for cell in snippet.cells])}")
-        return 2
-    if cell.home != "cpu":
-        made = site.recordings[name][cell.home].cells[slug]
-        print(f"{cell.home}: {made.state} ({recordings.STATES[made.state]}); compared where the device is:")
-        print(f"torchproof check --device {cell.home} -k {name}")
-        _side("recorded", made.lines)
-        return 0 if made.is_shown else 1
-    with Runner(root) as runner:
-        run = check_chapter(site, runner, name).run
-    block = transcript.parse(site.committed(snippet) or "").cells.get(slug)
-    old = block.lines if block else []
-    done = run.cells.get(slug)
-    new = transcript.lines_of(done) if done else [f"did not run: {run.died or 'a cell above it raised'}"]
-    _side("committed", old)
-    _side("this run", new)
-    if cell.is_volatile:
-        masked = ", ".join(dict.fromkeys(normaliser.name for normaliser in transcript.VOLATILE))
-        print(f"tagged volatile, so these are masked on both sides: {masked}")
-        _side("committed, masked", transcript.normalised(old))
-        _side("this run, masked", transcript.normalised(new))
-    elif not transcript.is_canonical():
-        print("not Linux x86-64 with AVX2, so numbers count as equal within print precision")
-    is_equal = transcript.same(old, new, cell)
-    print("equal" if is_equal else "different")
-    return 0 if is_equal else 1
-
-
 def _parser() -> argparse.ArgumentParser:
     """Long: it lists every option."""
     parser = argparse.ArgumentParser(prog="torchproof", description="Run the cells that pages show; fail on drift.")
@@ -243,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", check),
         ("accept", accept_),
         ("record", record),
+        ("compare", compare),
         ("explain", explain),
         ("claims", claims),
         ("notebooks", notebooks),
@@ -254,12 +224,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         if name == "explain":
             sub.add_argument("cell", help="chapter#cell, as pages embed it")
+        elif name == "compare":
+            sub.add_argument("sides", nargs=2, metavar="PYTHON", help="a Python, or the x.json of a check --report")
         elif name == "import":
             sub.add_argument("file", type=Path, help="x.ipynb, x.py or x.md")
             sub.add_argument("name", nargs="?", default="", help="the chapter's (default: the file's)")
         elif name == "claims":
             sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
-        elif name not in ("init", "new"):
+        if name not in ("claims", "explain", "import", "init", "new"):
             sub.add_argument(
                 "-k", action="append", default=[], metavar="EXPR", help="only chapters whose name contains an EXPR"
             )
@@ -284,11 +256,6 @@ def _parser() -> argparse.ArgumentParser:
             )
             sub.add_argument("--weak", action="store_true", help="list proofs that may prove too little; fails never")
     return parser
-
-
-def _side(title: str, lines: list[str]) -> None:
-    print(f"--- {title}")
-    print("\n".join(lines))
 
 
 def _verdict(problems: list[Problem], well: str) -> int:

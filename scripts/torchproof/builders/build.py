@@ -6,6 +6,7 @@ any wait for their own session only. While serving, nothing stops: the problem i
 
 import atexit
 import logging
+import os
 import sys
 from dataclasses import replace
 from functools import cache
@@ -21,6 +22,7 @@ from ..model.problems import Problem, github_lines, many, report
 from ..progress import Progress
 from ..run.runner import Runner
 from ..show.page import Drift, PageView, drift_html
+from .rich import rich_html
 
 __all__ = ["Build", "build_of", "complaint", "is_serving"]
 
@@ -52,12 +54,7 @@ class Build:
         """The checker of the project as it is on disk now; a build reads the disk once."""
         if self.checker is not None and not is_serving():
             return self.checker
-        signature = [
-            (str(path), stat.st_mtime_ns, stat.st_size)
-            for folder in self.folders.folders
-            for path in sorted((self.root / folder).rglob("*.*"))
-            if path.suffix in (".md", ".py", ".txt") and (stat := path.stat() if path.exists() else path.lstat())
-        ]
+        signature = self._signature()
         if signature != self.signature:
             self.signature = signature
             if self.checker is not None:
@@ -69,6 +66,19 @@ class Build:
                 self.follower = Thread(target=_follow, args=(self.checker,), daemon=True)
                 self.follower.start()
         return self.checker
+
+    def _signature(self) -> list[tuple[str, int, int]]:
+        """What changes with a page, a snippet, a transcript, and with whatever lies beside snippets."""
+        docs, snippets = (self.root / folder for folder in self.folders.folders)
+        chapters = self.read.snippets.values() if self.read else ()
+        named = {self.root / each.path for snippet in chapters for each in snippet.beside}
+        pages = {path for path in docs.rglob("*.*") if path.suffix in (".md", ".py", ".txt")}
+        found = []
+        for path in sorted(pages | named | {path for path in snippets.rglob("*") if path.name[0] != "."}):
+            if not path.is_dir() and os.path.lexists(path):
+                stat = path.stat() if path.exists() else path.lstat()
+                found.append((str(path), stat.st_mtime_ns, stat.st_size))
+        return found
 
     def begin(self) -> None:
         """Begin a build; what plugins made of pages in the one before, on a server, is of that build."""
@@ -83,7 +93,9 @@ class Build:
             self.stop()
         for problem in problems if is_serving() else ():
             log.warning("%s", problem)
-        return PageView(checker, page, problems)
+        view = PageView(checker, page, problems)
+        view.rich = rich_html
+        return view
 
     def came(self, page: Page) -> None:
         """Take a page as a plugin left it, in place of the one on disk; what it shows is run with its claims."""

@@ -21,14 +21,14 @@ from .finished import Marks
 from .maths import DISPLAY, INLINE, formula
 from .notebooks import Piece, below_title, merged, notebook, weave
 
-__all__ = ["Walkthrough", "use_our_templates"]
+__all__ = ["Walkthrough", "use_templates"]
 
 
-def use_our_templates() -> None:
-    """Make mkdocs-jupyter take its templates from here; it has no setting for it."""
-    from mkdocs_jupyter.config import settings
+def use_templates(*, ours: bool) -> None:
+    """Make mkdocs-jupyter take its templates from here, or its own for a notebook of the site's; it has no setting."""
+    from mkdocs_jupyter.config import Settings, settings
 
-    settings.templates_dir = str(Path(__file__).with_name("templates"))
+    settings.templates_dir = str(Path(__file__).with_name("templates")) if ours else Settings().templates_dir
 
 
 @dataclass(frozen=True)

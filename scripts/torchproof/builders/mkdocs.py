@@ -7,12 +7,15 @@ import base64
 import gzip
 import hashlib
 import json
+import logging
 import posixpath
 import re
+import sys
 import textwrap
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mkdocs.config.base import Config
 from mkdocs.config.config_options import Type
@@ -30,10 +33,10 @@ from ..model.devices import DEVICES
 from ..show.page import Drift
 from .build import Build, build_of, complaint, is_serving
 from .cards import card
-from .jupyter import Walkthrough, use_our_templates
-from .markdown import stops
+from .jupyter import Walkthrough, use_templates
+from .markdown import Stop, stops
 from .names import addresses
-from .notebooks import colab, downloads, write
+from .notebooks import colab, downloads, take_along, write
 from .search import add_to_index
 from .sheet import sheet
 
@@ -69,6 +72,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
                 config.markdown_extensions.append(name)
         config.extra_css.insert(0, f"{ASSETS}/torchproof.css")
         config.extra_javascript.insert(0, f"{ASSETS}/torchproof.js")
+        logging.getLogger("mkdocs.commands.build").addFilter(_is_news)
         build = _build(config)
         build.begin()
         if Path(config.docs_dir).resolve() != (build.root / build.folders.docs).resolve():
@@ -129,13 +133,15 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
             complaint(Drift(f"{_path(page.file, config)}:1: {message}"))
         snippet = site.snippets.get(_name(page))
         if snippet and snippet.is_walkthrough:
-            use_our_templates()
+            use_templates(ours=True)
             view = build.view(site.pages[_name(page)])
             view.address = addresses(files, page.file)
             page.torchproof = Walkthrough.of(view, lambda target: _relative(target, page, files))
             path = self._notebook(page.file)
             page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file
             write(path.parent, {path.name: page.torchproof.notebook})
+        elif page.file.src_uri.endswith(".ipynb"):
+            use_templates(ours=False)
 
     def _notebook(self, file: File) -> Path:
         return self.folder / f"{file.src_uri}.ipynb"
@@ -145,6 +151,8 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
         if page.torchproof:
             content = page.torchproof.finished(content)
+        elif page.file.src_uri.endswith(".ipynb"):
+            content = STORED + content
         content = OTHERWISE.sub(lambda link: link[1] + _relative(unescape(link[2]), page, files), content)
         if first := FIRST.search(content):
             page.meta.setdefault("description", _description(first[1]))
@@ -160,7 +168,9 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
             names.insert(0, f"{posixpath.basename(name)}.pdf")
             printed = sheet(checker.chapter(name), checker.site.pages[name], config.site_url)
             Path(folder, names[0]).write_bytes(printed)
-        links = _links(names, colab(name, config.repo_url, self.config.colab))
+        made = len(names)
+        names += take_along(checker.chapter(name), checker.site.root, folder)
+        links = _links(names, made, colab(name, config.repo_url, self.config.colab))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
 
     @event_priority(100)
@@ -246,6 +256,11 @@ ASSETS = "assets/torchproof"
 """Where a site has the style and the script."""
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether MkDocs says something beside our report: it would name the page that asked for it first."""
+    return not (record.getMessage().startswith("Error reading page") and isinstance(sys.exc_info()[1], Stop))
+
+
 def _build(config: MkDocsConfig) -> Build:
     return build_of(Path(config.config_file_path).parent)
 
@@ -272,12 +287,12 @@ def _relative(target: str, page: Page, files: Files) -> str:
     return file.url_relative_to(page.file) + hash_ + anchor
 
 
-def _links(names: list[str], colab: str) -> str:
-    """The line of links under the title of a chapter."""
-    links = [
-        f'<a href="{escape(name)}" download>{next(label for end, label in OFFERS.items() if name.endswith(end))}</a>'
-        for name in names
-    ]
+def _links(names: list[str], offered: int, colab: str) -> str:
+    """The line of links under the title of a chapter; what comes after the first `offered` lies beside its snippet."""
+    links = []
+    for place, name in enumerate(names):
+        label = next((label for end, label in OFFERS.items() if name.endswith(end)), "") if place < offered else ""
+        links.append(f'<a href="{escape(quote(name))}" download>{label or escape(name)}</a>')
     links += [f'<a href="{escape(colab)}">Open in Colab</a>'] if colab else []
     return f'<p class="tp-take" data-search-exclude>{" · ".join(links)}</p>'
 
@@ -295,6 +310,8 @@ def _description(paragraph: str) -> str:
     """What a search engine shows of a page: the first words of a paragraph, without markup."""
     return textwrap.shorten(unescape(re.sub("<[^>]*>", "", paragraph)), 160, placeholder=" …")
 
+
+STORED = '<p class="tp-typed" data-search-exclude>not compared here: a notebook, with the outputs that it stores</p>\n'
 
 FIRST = re.compile("<p>(.*?)</p>", re.S)
 """The first paragraph of a page; what the build says of it has a class."""

@@ -10,6 +10,7 @@ a link leads to the site.
 
 import posixpath
 import re
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ __all__ = [
     "merged",
     "notebook",
     "site_url",
+    "take_along",
     "weave",
     "write",
 ]
@@ -83,6 +85,14 @@ def write(folder: Path, files: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_whole(folder / name, text)
+
+
+def take_along(check: ChapterCheck, root: Path, folder: Path) -> list[str]:
+    """Copy what lies beside a snippet to where its notebook lies; returns the names."""
+    for each in check.snippet.beside:
+        (folder / each.name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / each.path, folder / each.name)
+    return [each.name for each in check.snippet.beside]
 
 
 def site_url(root: Path) -> str:
@@ -244,7 +254,8 @@ def _origin(check: ChapterCheck, page: Page, site_url: str) -> str:
     source = f"[this page]({url})" if url else "a page of the site"
     versions = " and ".join(f"{name} {v}" for name, v in check.run.versions.items() if name in ("torch", "numpy"))
     made = f"; its outputs are those of {versions} on a CPU" if versions else ""
-    return f"*This notebook was made from {source}{made}.*"
+    beside = ", ".join(f"`{each.name}`" for each in check.snippet.beside)
+    return f"*This notebook was made from {source}{made}{f'. Put beside it: {beside}' if beside else ''}.*"
 
 
 # --- the notebook -----------------------------------------------------------------------------------------------------
@@ -294,7 +305,8 @@ def _output(output: Output) -> "NotebookNode":
         return jupyter.new_output(kind, ename=name, evalue=message, traceback=text.split("\n"))
     if kind in ("stdout", "stderr"):
         return jupyter.new_output("stream", name=kind, text=text)
-    return jupyter.new_output(kind, {"text/plain": text})
+    form = {output.rich.kind: output.rich.data} if output.rich else {}
+    return jupyter.new_output(kind, {**form, "text/plain": text})
 
 
 def _figure(figure: Figure) -> "NotebookNode":

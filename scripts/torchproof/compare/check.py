@@ -201,7 +201,7 @@ class Comparison:
                 message = f"the cell '{cell.slug}' found no room: {run.error}; free some, or set TMPDIR to another disk"
                 yield self.about(cell, message, line=run.line)
             elif run.error is not None and not cell.must_raise:
-                way_out = _way_out(run.error, self.site.limits(self.snippet).memory_limit)
+                way_out = _way_out(run.error, self.site.limits(self.snippet).memory_limit, self.snippet.file)
                 yield self.about(cell, f"the cell '{cell.slug}' raises {run.error}{way_out}", line=run.line)
             elif run.error is None and cell.must_raise:
                 tag = "exercise" if "exercise" in cell.tags else "raises-exception"
@@ -380,9 +380,16 @@ SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|ended the process
 MORE = "; if it needs more, say so above its first cell: `# torchproof: {} = {}`"
 
 
-def _way_out(error: str, memory: float) -> str:
+MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)|FileNotFoundError: .*: '((?!/)[^'\n]+)'")
+"""A module, or a file, that is not there."""
+
+
+def _way_out(error: str, memory: float, file: str) -> str:
     """What to do about a cell that raises and should not."""
     if re.search(r"MemoryError\b|(can't|Cannot) allocate memory", error):
         return f"\na session may allocate {memory:g} GiB{MORE.format('memory-limit', 8)}"
+    if missing := MISSING.match(error):
+        what = f"install it, or put {missing[1]}.py" if missing[1] else f"put {missing[2]}"
+        return f"\n{what} beside {file}: a session finds there what the code imports, and files that it names in full"
     is_refused = error.startswith("PermissionError: snippets run")
     return "" if is_refused else '\nif it should, tag it: tags=["raises-exception"]'

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..model.cells import Cell, Snippet, parsed
 from ..model.devices import DEVICES
-from ..model.runs import CellRun, Fact
+from ..model.runs import Beside, CellRun, Fact
 from . import transcript
 from .attestations import this_run
 from .transcript import Block, Transcript, read_run, write, write_fact
@@ -116,7 +116,7 @@ def read(text: str | None, snippet: Snippet, device: str, torch: str) -> Recordi
         message = f"is no recording of {snippet.file} on {device}: its first line says otherwise"
         return Recording(device, {}, dict.fromkeys(cells, Recorded("tampered")), message)
     same_torch = provenance["torch"].partition("+")[0] == torch
-    hashes = code_hashes(snippet.for_device(device))
+    hashes = code_hashes(snippet.for_device(device), snippet.beside)
     for slug in parsed.cells:
         cells[slug] = _recorded(parsed, slug, hashes.get(slug), "fresh" if same_torch else "older torch")
     problem = ""
@@ -161,7 +161,7 @@ def merge(
 def _written(snippet: Snippet, device: str, lines: dict[str, list[str]], provenance: dict[str, str]) -> str:
     header = transcript.header(snippet, device, provenance)
     blocks = {}
-    for slug, code in code_hashes(snippet.for_device(device)).items():
+    for slug, code in code_hashes(snippet.for_device(device), snippet.beside).items():
         block = Block(lines.get(slug, []), code)
         blocks[slug] = Block(block.lines, code, _checksum(header, slug, block))
     return write(header, blocks)
@@ -182,12 +182,12 @@ def _without_device(fact: Fact, device: str) -> str:
     return write_fact(fact, without=("device",) if fact.device.partition(":")[0] == device else ())
 
 
-def code_hashes(cells: tuple[Cell, ...]) -> dict[str, str]:
-    """For each cell, the hash of what ran up to its end: parsed code, comments and layout dropped.
+def code_hashes(cells: tuple[Cell, ...], beside: tuple[Beside, ...] = ()) -> dict[str, str]:
+    """For each cell, the hash of what ran up to its end: parsed code, comments and layout dropped; and of files beside.
 
     The same on every Python that the engine supports (`ast.dump` and `ast.unparse` are not).
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256("".join(f"{each.name} {each.digest}\0" for each in beside).encode())
     hashes = {}
     for cell in cells:
         try:

@@ -1,6 +1,7 @@
 """The site as it is on disk: its snippets, pages and recordings, and what is wrong before anything runs."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -38,7 +39,9 @@ class Site:
     @classmethod
     def read(cls, root: Path) -> "Site":
         docs, folder = (root / part for part in settings(root).folders)
-        snippets = {name: read_snippet(root, name) for name in names(folder, ".py")}
+        found = {name: read_snippet(root, name) for name in names(folder, ".py")}
+        used = {each.path for snippet in found.values() for each in snippet.beside}
+        snippets = {name: snippet for name, snippet in found.items() if snippet.file not in used}
         pages = {name: read_page(root, name) for name in names(docs, ".md")}
         misplaced = []
         for name in find_walkthroughs(root):
@@ -82,12 +85,14 @@ class Site:
                     yield replace(problem, message=f"{what}; delete it, and let `{problem.way_out}` write it anew")
 
     def _unread(self) -> Iterator[Problem]:
-        """Files below `docs/` that builders show as pages, typed outputs and all, and that nothing reads here."""
+        """Files below `docs/` that builders show, that nothing reads here, and that look as if this had run them."""
         docs = settings(self.root).docs
         for suffix in (".html", ".htm", ".ipynb", ".markdown", ".mdown", ".mkdn", ".mkd"):
             for name in names(self.root / docs, suffix):
-                message = "would be a page that nothing has run; write a page in .md, or a walk-through in .py"
-                yield Problem(f"{docs}/{name}{suffix}", 1, message)
+                text = read_text(self.root / docs / f"{name}{suffix}").text
+                if found := LIKE_OURS.search(text):
+                    line, message = text.count("\n", 0, found.start()) + 1, f"`{found[0]}` {UNREAD}"
+                    yield Problem(f"{docs}/{name}{suffix}", line, message)
 
     def _orphans(self) -> Iterator[Problem]:
         """Transcripts without a snippet."""
@@ -96,7 +101,7 @@ class Site:
         for folder in (snippets, docs):
             for name in names(self.root / folder, ".txt"):
                 stem, _, device = name.rpartition(".")
-                if f"{folder}/{name}.txt" not in known and (folder == snippets or device in DEVICES):
+                if f"{folder}/{name}.txt" not in known and device in DEVICES:
                     message = f"a transcript without its snippet {folder}/{stem}.py; delete it, or rename it along"
                     yield Problem(f"{folder}/{name}.txt", 1, message)
 
@@ -145,7 +150,8 @@ class Site:
         steps = tuple(self._step(snippet, cell, device) for cell in cells)
         asked = tuple(comment.line for cell in cells for comment in shape_comments(cell))
         memory, seconds = int(self.limits(snippet).memory_limit * 2**30), snippet.limits.get("time_limit", 0)
-        return Job(snippet.file, snippet.text, steps, device, asked=asked, memory=memory, seconds=seconds)
+        limits = {"memory": memory, "seconds": seconds}
+        return Job(snippet.file, snippet.text, steps, device, asked=asked, **limits, beside=snippet.beside)
 
     def limits(self, snippet: Snippet) -> Settings:
         """The settings of the project, with what a snippet says of itself."""
@@ -187,3 +193,7 @@ class Site:
         return Problem(
             snippet.file, cell.line - 1 + line, message, place, chapter=snippet.name, slug=cell.slug, **fields
         )
+
+
+LIKE_OURS = re.compile(r"""class=\\?["'][^"'<>]*\btp-[\w-]*|^ *```+ ?cell\b|\{ ?\.(?:proof|value)\b""", re.M)
+UNREAD = "looks as if this build had run it, and it reads no such file; write a page in .md, or a walk-through in .py"

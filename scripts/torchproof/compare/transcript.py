@@ -18,10 +18,12 @@ from typing import Any
 
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES
+from ..model.rich import described
 from ..model.runs import MARKS, CellRun, Fact, Output
 from .attestations import RUN
 
 __all__ = [
+    "BUILD",
     "Block",
     "Transcript",
     "diff",
@@ -110,6 +112,7 @@ def lines_of(run: CellRun, *, is_recording: bool = False) -> list[str]:
         place = [f"statement {run.statement}"] if output.mark == "x" else []
         text = [*place, *output.text.removesuffix("\n").split("\n")]
         lines += [f"{output.mark} {line}" if line else output.mark for line in text]
+        lines += [f"# {line}" for line in described(output.rich)] if output.rich else ()
     lines += [f"# {line}" for figure in run.figures for line in figure.lines]
     lines += [f"@ {line}" for result in run.measured if result.data for line in result.lines]
     return lines + [f"? {proof.source}" for proof in run.proofs if is_recording and not proof.problem]
@@ -257,13 +260,16 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![\w]
 GUESS = re.compile(r"\. Did you mean:? '[^'\n]*'\?$")
 """What Python adds to the message of an error, each version another: no drift, where it ends a line of an error."""
 
+BUILD = re.compile(r"(?<=\d)\+(?:cpu|cu\d+)\b")
+"""What PyTorch's version says of the build, each machine another: no drift anywhere."""
+
 
 def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = None) -> bool:
     """Whether a run's lines of a cell equal the committed ones.
 
     `exact` compares numbers to the last digit, as is done by default where they come out to it.
     """
-    old, new = ([GUESS.sub("", line) if line[:1] == "x" else line for line in lines] for lines in (old, new))
+    old, new = ([BUILD.sub("", GUESS.sub("", line) if line[:1] == "x" else line) for line in ls] for ls in (old, new))
     if old == new:
         return True
     if cell.is_volatile:
@@ -325,7 +331,7 @@ def _alike(old: str, new: str) -> bool:
 
     Curves of what was trained run elsewhere there: of what is drawn, only words and counts are compared.
     """
-    if old[:1] == new[:1] == "#":
+    if old[:1] == new[:1] == "#" and old[2:3] != "|":
         return _undrawn(old) == _undrawn(new)
     return _close(old, new)
 

@@ -70,10 +70,9 @@ def find(site: Site, checks: list[ChapterCheck], other: Runner) -> Version:
             again = replace(check, run=other.run(site.job(check.snippet, cells, "cpu")))
             second = set(changes(site, again))
             found += [change for change in first if change in second]
-    torch, *rest = installed().items()
-    return Version(
-        torch[1], dict(rest), {c.snippet.name: len(c.run.cells) for c in checks}, tuple(found), tuple(silent)
-    )
+    others = installed()
+    torch, cells = others.pop("torch", "none"), {check.snippet.name: len(check.run.cells) for check in checks}
+    return Version(torch, others, cells, tuple(found), tuple(silent))
 
 
 def changes(site: Site, check: ChapterCheck) -> Iterator[Change]:
@@ -97,11 +96,7 @@ def changes(site: Site, check: ChapterCheck) -> Iterator[Change]:
 def _diff(old: list[str], new: list[str]) -> Iterator[str]:
     """The lines that differ, each group with the line before and after it."""
     lines = list(difflib.unified_diff(old, new, lineterm="", n=1))[3:]
-    return (" …" if line.startswith("@@") else BUILD.sub("", line) for line in lines)
-
-
-BUILD = re.compile(r"(?<=\d)\+(cpu|cu\d+)\b")
-"""What PyTorch's versions say of CUDA."""
+    return (" …" if line.startswith("@@") else transcript.BUILD.sub("", line) for line in lines)
 
 
 def current(known: dict[str, Version], check: ChapterCheck, slug: str) -> dict[str, Change]:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from .devices import DEVICES
 from .problems import Problem
+from .runs import Beside
 
 __all__ = ["TAGS", "Cell", "Snippet", "parsed", "slug_of"]
 
@@ -99,6 +100,8 @@ class Snippet:
     """Whether page and snippet are one file."""
     limits: dict[str, float] = field(default_factory=dict, compare=False)
     """What its session may take, where it says so: fields of `Settings`."""
+    beside: tuple[Beside, ...] = ()
+    """The modules and files beside it that its cells name."""
 
     def transcript(self, device: str = "cpu") -> str:
         """The path of its transcript on a device: beside it."""

@@ -7,6 +7,7 @@ from .drawings import KINDS, Data
 __all__ = [
     "MARKS",
     "NOT_EVALUATED",
+    "Beside",
     "CellRun",
     "Claim",
     "Died",
@@ -19,6 +20,7 @@ __all__ = [
     "Message",
     "Output",
     "Rehearsed",
+    "Rich",
     "Run",
     "Running",
     "Seen",
@@ -58,6 +60,18 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A module or a file that lies beside a snippet."""
+
+    name: str
+    """Under which a session finds it: its path from the folder in which it was found."""
+    path: str
+    """Relative to the project's root."""
+    digest: str
+    """Of what it holds."""
+
+
+@dataclass(frozen=True)
 class Job:
     """All that a session needs to know; nothing about pages."""
 
@@ -79,6 +93,8 @@ class Job:
     """Bytes that it may allocate."""
     seconds: float = 0
     """CPU time that it may take; 0 for what the project allows."""
+    beside: tuple[Beside, ...] = ()
+    """What it finds in its working folder."""
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
@@ -107,12 +123,24 @@ for a page, `?` a proof (in a recording)."""
 
 
 @dataclass(frozen=True)
+class Rich:
+    """A value's own form for readers."""
+
+    kind: str
+    """Its MIME type: HTML, Markdown, SVG, PNG or LaTeX."""
+    data: str
+    """As Jupyter stores it: a PNG in base64."""
+
+
+@dataclass(frozen=True)
 class Output:
     """One piece of what a cell printed, warned, showed or raised."""
 
     mark: str
     """One of `MARKS`."""
     text: str
+    rich: Rich | None = None
+    """What a page shows in place of the text, if the value has it."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ..files import LIMITS, read_text, settings, understood
 from ..model.cells import TAGS, Cell, Snippet, slug_of
 from ..model.problems import Problem, did_you_mean
 from ..model.text import visible
+from .beside import ALMOST, beside
 
 __all__ = ["HEAD", "MARKDOWN", "read_snippet"]
 
@@ -21,15 +22,13 @@ HEAD = re.compile(r"# %%(?!%)(.*)$", re.M)
 MARKDOWN = re.compile(r"# %%\s*\[(markdown|md)\]\s*$")
 """Starts a cell of prose, in a walk-through."""
 
-ALMOST = re.compile(r"\s*#\s*%%")
-"""Starts a cell for editors and jupytext; what is no head here would be a cell there only."""
-
 TAGS_AT_END = re.compile(r"\btags=(\[.*\])\s*$")
 
 
 def read_snippet(root: Path, name: str, *, is_walkthrough: bool = False) -> Snippet:
     """Read a snippet, or a walk-through; whatever is wrong with it is in `.problems`."""
-    file = f"{settings(root).folders[not is_walkthrough]}/{name}.py"
+    top = settings(root).folders[not is_walkthrough]
+    file = f"{top}/{name}.py"
     read = read_text(root / file)
     found: list[Problem | Cell] = list(_cells(read.text, is_walkthrough=is_walkthrough)) if read.is_read else []
     problems = [Problem(file, part.line, part.message) for part in found if isinstance(part, Problem)]
@@ -49,7 +48,8 @@ def read_snippet(root: Path, name: str, *, is_walkthrough: bool = False) -> Snip
     own = (Problem(file, problem.line, problem.message, chapter=name) for problem in problems)
     answers = tuple(cell for cell in cells.values() if "wrong" in cell.tags)
     runs = tuple(cell for cell in cells.values() if cell not in answers)
-    return Snippet(name, file, read.text, runs, tuple(own), answers, is_walkthrough, limits)
+    named = beside(root, file, top, cells.values())
+    return Snippet(name, file, read.text, runs, tuple(own), answers, is_walkthrough, limits, named)
 
 
 def _limits(head: str) -> tuple[dict[str, float], str]:

@@ -14,9 +14,10 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 from ..model.raw import exact
-from ..model.runs import Output
+from ..model.runs import Output, Rich
 from ..model.text import visible
 
 __all__ = ["LIMIT", "Capture", "out_of_reach"]
@@ -32,8 +33,8 @@ class Capture:
         """Take over stdin, stdout and stderr; `give_up(reason)` is called when a cell floods."""
         self.give_up = give_up
         self.pid = os.getpid()
-        self.parts: list[list[str]] = []
-        """Mark and text of each piece."""
+        self.parts: list[list[Any]] = []
+        """Mark and text of each piece, and the form of a value."""
         self.size = 0
         self.earlier: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         """Threads that were there when the cell began."""
@@ -45,17 +46,17 @@ class Capture:
         """A cell begins."""
         self.earlier = weakref.WeakSet({*threading.enumerate()} - {threading.main_thread()})
 
-    def add(self, mark: str, text: str) -> None:
+    def add(self, mark: str, text: str, rich: Rich | None = None) -> None:
         """Append to the output, joining what follows on from the same source."""
         if not text:
             return
-        self.size += len(text)
+        self.size += len(text) + (len(rich.data) if rich and "text" in rich.kind else 0)
         if self.size > LIMIT:
             self.give_up(f"it printed more than {LIMIT:,} characters")
         if self.parts and self.parts[-1][0] == mark and mark in "|!":
             self.parts[-1][1] += text
         else:
-            self.parts.append([mark, text])
+            self.parts.append([mark, text, rich])
 
     def drain(self) -> None:
         """Collect what was written past Python: by C, C++ or a child process."""
@@ -70,7 +71,7 @@ class Capture:
         """The output since the last call, every character visible."""
         self.drain()
         parts, self.parts, self.size = self.parts, [], 0
-        return [Output(mark, visible(text)) for mark, text in parts]
+        return [Output(mark, visible(text), rich) for mark, text, rich in parts]
 
 
 class Stream(io.TextIOBase):

@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
     "MPLBACKEND": "agg",
+    "BROWSER": "none",
     "COLUMNS": "80",
     "LINES": "24",
     "LC_ALL": "C.UTF-8",

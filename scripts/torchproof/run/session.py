@@ -32,7 +32,7 @@ from typing import Any
 from ..model import wire
 from ..model.devices import DEVICES
 from ..model.drawings import measure
-from ..model.raw import exact, library
+from ..model.raw import library
 from ..model.runs import CellRun, Claim, Job, Measured, Message, Run, Running, Step, Stopped
 from ..model.text import clean, error_text, visible
 from . import figures, landlock, workers
@@ -41,7 +41,9 @@ from .children import Children
 from .environment import BROKEN
 from .facts import Tracker
 from .names import Namer
+from .pretty import pretty
 from .rehearsal import Rehearsal
+from .rich import PICTURE, rich, text_beside
 from .shapes import Shapes
 
 __all__ = ["run_job"]
@@ -92,6 +94,10 @@ class Session:
         tempfile.tempdir = None
         for device in DEVICES.values():
             os.environ.update(device.hide if device is not self.device else {})
+        for each in job.beside:
+            os.makedirs(os.path.dirname(os.path.join(job.folder, each.name)), exist_ok=True)
+            os.symlink(os.path.join(job.root, each.path), each.name)
+        sys.path.insert(0, job.folder)
         sys.argv = [self.file]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         main.__file__ = self.file
@@ -147,7 +153,8 @@ class Session:
                 facts += self.tracker.changes(number)
                 if value is not None:
                     self.capture.drain()
-                    self.capture.add("=", exact(repr(value)))
+                    form, text = rich(value), pretty(value)
+                    self.capture.add("=", text_beside(text) if form else text, form)
             drawn = figures.take()
         except BaseException as error:
             raised = _line_of(error, self.file, step.line) or line
@@ -244,7 +251,7 @@ class Session:
     def _tried(self, trial: Claim) -> tuple[Measured, ...]:
         """What came of a trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
         with contextlib.suppress(shutil.Error):  # a socket
-            shutil.copytree(os.getcwd(), TRIAL)
+            shutil.copytree(os.getcwd(), TRIAL, symlinks=True)
         try:
             return self._measure_claims((trial,))
         finally:
@@ -390,6 +397,8 @@ def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
             address = arguments[1]
             if isinstance(address, tuple) and not _is_local(address[0]):
                 raise PermissionError(f"snippets run without a network, so not even {address[0]} can be reached")
+        elif event == "webbrowser.open":
+            raise PermissionError(f"snippets run without a browser; {PICTURE}")
         elif event in LOOKUPS and not _is_local(arguments[0]):
             raise PermissionError(f"snippets run without a network, so {arguments[0]} cannot be looked up")
 

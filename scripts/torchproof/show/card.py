@@ -4,6 +4,7 @@ Whatever a snippet prints is text: it is escaped here, once, and nowhere made ma
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -13,7 +14,7 @@ from ..compare.transcript import normalised
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES, Device
 from ..model.problems import Problem
-from ..model.runs import MARKS, CellRun, Figure, Output
+from ..model.runs import MARKS, CellRun, Figure, Output, Rich
 from ..model.text import visible
 from .highlight import highlighted
 from .slim import slim
@@ -39,6 +40,8 @@ class Card:
     """The links of torch's names, by line of the shown code."""
     versions: str = ""
     """The line that says under which versions of torch it prints otherwise."""
+    rich: Callable[[Rich, str], str] | None = None
+    """HTML of a value's own form, beside its text; the builder knows."""
 
     def html(self) -> str:
         code, table = highlighted(self.cell.shown_source), ""
@@ -68,7 +71,7 @@ class Card:
         return {device: recorded.run(self.cell) for device, recorded in cells.items() if recorded.is_shown}
 
     def _outputs(self, run: CellRun) -> str:
-        outputs = "".join(map(_output, run.outputs))
+        outputs = "".join(_output(output, self.rich) for output in run.outputs)
         return outputs + "".join(_figure(figure, self.cell, n) for n, figure in enumerate(run.figures, 1))
 
     def _with_recording(self, outputs: str, made: Recording) -> str:
@@ -129,11 +132,14 @@ def _tabs(cell: Cell, tabs: list[tuple[str, str]]) -> str:
     )
 
 
-def _output(output: Output) -> str:
+def _output(output: Output, rich: Callable[[Rich, str], str] | None) -> str:
     mark = MARKS[output.mark]
     text = escape(output.text.removesuffix("\n"))
+    shown = f"<pre><samp>{text}</samp></pre>"
+    if rich and output.rich:
+        shown = f'<div class="tp-rich">{rich(output.rich, output.text)}</div>'
     label = f'<span class="tp-label">{mark.label}</span>'
-    return f'<div class="tp-output tp-output--{mark.style}">{label}<pre><samp>{text}</samp></pre></div>'
+    return f'<div class="tp-output tp-output--{mark.style}">{label}{shown}</div>'
 
 
 def _figure(figure: Figure, cell: Cell, number: int) -> str:

@@ -15,7 +15,7 @@ from ..compare.versions import FILE, Version, current, read
 from ..model.devices import DEVICES
 from ..model.pages import Failure, Page, Proof
 from ..model.problems import Problem
-from ..model.runs import NOT_EVALUATED, CellRun, Measured
+from ..model.runs import NOT_EVALUATED, CellRun, Measured, Rich
 from ..model.text import visible
 from . import names
 from .card import Card, problems_html
@@ -45,6 +45,8 @@ class PageView:
         self.rows: dict[str, Rows] = {}
         self.address: Callable[[str], str] | None = None
         """Where the site explains a name of torch, as seen from this page; the builder knows."""
+        self.rich: Callable[[Rich, str], str] | None = None
+        """What makes HTML of a value's own form; the builder knows."""
 
     @cached_property
     def versions(self) -> dict[str, Version]:
@@ -77,7 +79,7 @@ class PageView:
         rows = self.rows.setdefault(embed.chapter, Rows(self.numbers, tuple(done)))
         other = badge(current(self.versions, check, embed.slug), self.page, self.checker.site.pages)
         named = names.links(cell, names.uses(check, cell), self.address) if self.address else {}
-        card = Card(snippet, cell, check.done(cell), recordings, about, rows, named, other)
+        card = Card(snippet, cell, check.done(cell), recordings, about, rows, named, other, self.rich)
         return card.folded_html() if "solution" in cell.tags and not embed.nested else card.html()
 
     def fence(self, kind: str, source: str) -> str:

@@ -1,5 +1,6 @@
 """What was verified, as text and Markdown: a line for each chapter, the counts, the table of all, the recordings."""
 
+import ast
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +13,17 @@ from ..model.drawings import Table, Value
 from ..model.pages import Page
 from ..model.problems import many
 from ..model.text import is_title, shown
+from ..read.beside import imported
+from ..run.environment import distributions
 
 __all__ = ["chapter_line", "chapters", "counts", "environment", "errors", "history", "history_table", "recordings"]
 
 
 def chapter_line(check: ChapterCheck) -> str:
     """What was compared on a chapter's page, and with which versions."""
-    versions = " · ".join(f"{name} {version}" for name, version in check.run.versions.items() if name != "matplotlib")
+    used = imported(node for cell in check.snippet.cells for part in cell.statements for node in ast.walk(part))
+    own = check.run.versions | distributions({*used} - check.run.versions.keys())
+    versions = " · ".join(f"{name} {version}" for name, version in own.items() if name != "matplotlib")
     counts = f"{many(_outputs(check), 'output')} compared, {many(check.proofs, 'proof')} checked"
     line = f"{_state(check) if check.problems else counts} · CPU · {versions}"
     recorded = (_recorded_line(check.snippet, made) for made in check.recordings.values())

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ..compare import transcript
+from ..compare.site import Site
 from ..model.drawings import KINDS
 from ..model.pages import Page
 from ..read.pages import CODE, SPANS, blocks, without_comments
-from . import transcript
-from .site import Site
 
-__all__ = ["reviewed"]
+__all__ = ["read_again", "reviewed"]
 
 
 @dataclass
@@ -28,9 +28,7 @@ class Paragraph:
 
 def reviewed(site: Site, page: Page) -> list[str]:
     """What a person has to judge on a page, a line each: the sentences with the largest words first, marked."""
-    text = re.sub(r"\A---\n.*?\n---\n", lambda found: "\n" * found[0].count("\n"), page.text, flags=re.S)
-    paragraphs = list(_paragraphs(without_comments(text).split("\n")))
-    places = dict(_places(site, page, [line for paragraph in paragraphs for line in paragraph.sentences]))
+    paragraphs, places = _read(site, page)
     bare = [one for paragraph in paragraphs if not paragraph.is_backed for one in paragraph.sentences.items()]
     bare = [(line, sentence) for line, sentence in bare if not sentence.endswith("?")]
     large = {line: LARGE.search(TARGET.sub("", CODE.sub("", sentence))) for line, sentence in bare}
@@ -43,6 +41,26 @@ def reviewed(site: Site, page: Page) -> list[str]:
                 if cell := next((cell for cell, output in above if _stands_in(number, output)), ""):
                     found.append(f"{places[line]}: {number} was typed, and '{cell}' has it: {sentence}")
     return found
+
+
+def read_again(site: Site, chapter: str, before: str) -> Iterator[str]:
+    """The sentences below cells whose lines are others than they were, down to the next cell, with their places."""
+    was, now = (transcript.parse(text).cells for text in (before, site.committed(site.snippets[chapter]) or ""))
+    drifted = {(chapter, slug) for slug in was.keys() & now if was[slug].lines != now[slug].lines}
+    for page in site.pages.values() if drifted else ():
+        paragraphs, places = _read(site, page)
+        for line, sentence in (one for paragraph in paragraphs for one in paragraph.sentences.items()):
+            number = int(places[line].rpartition(":")[2])
+            above = [(cell.chapter, cell.slug) for cell in page.cards if cell.line < number]
+            if above and above[-1] in drifted:
+                yield f"{places[line]}: {sentence}"
+
+
+def _read(site: Site, page: Page) -> tuple[list[Paragraph], dict[int, str]]:
+    """The paragraphs of a page, and where the lines of their sentences are."""
+    text = re.sub(r"\A---\n.*?\n---\n", lambda found: "\n" * found[0].count("\n"), page.text, flags=re.S)
+    paragraphs = list(_paragraphs(without_comments(text).split("\n")))
+    return paragraphs, dict(_places(site, page, [line for one in paragraphs for line in one.sentences]))
 
 
 def _paragraphs(lines: list[str]) -> Iterator[Paragraph]:

@@ -1,0 +1,255 @@
+"""Values that show themselves as a table, a formula or a picture: on the page, in the notebook, and compared."""
+
+import base64
+import io
+import json
+import shutil
+
+import pytest
+from conftest import Project, commit_transcripts, parse_html, write_small_site
+from PIL import Image
+from torchproof.builders.rich import rich_html
+from torchproof.model.rich import described
+from torchproof.model.runs import Rich
+from torchproof.run.rich import rich
+
+CELLS = """
+# %% A table
+import uuid
+
+
+class Frame:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def _repr_html_(self):
+        name = uuid.uuid4().hex
+        rows = "".join(f"<tr><th>{key}</th><td>{value}</td></tr>" for key, value in self.rows.items())
+        return f'<style>#t{name} td {{ color: red }}</style><h2>Frame</h2><table id="t{name}">{rows}</table>'
+
+
+Frame({"Rome": 21.5, "Oslo": 9.25})
+
+# %% A formula
+class Square:
+    def __repr__(self):
+        return "x**2"
+
+    def _repr_latex_(self):
+        return r"$\\displaystyle x^{2}$"
+
+
+Square()
+
+# %% A drawing
+class Drawing:
+    def _repr_svg_(self):
+        name = uuid.uuid4().hex
+        return (
+            '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30"><script>alert(1)</script>'
+            f'<defs><path id="{name}" d="M0 0h9v9z"/></defs><use href="#{name}"/><text x="20" y="20">corner</text></svg>'
+        )
+
+
+Drawing()
+
+# %% Some Markdown
+class Note:
+    def _repr_markdown_(self):
+        return "| a | b |\\n| - | - |\\n| 1 | **2** |"
+
+
+Note()
+"""
+SLUGS = ["a-table", "a-formula", "a-drawing", "some-markdown"]
+
+
+def write_site(project: Project) -> None:
+    write_small_site(project)
+    project.write("mkdocs.yml", project.read("mkdocs.yml") + "plugins: [search, torchproof]\n")
+    project.write("snippets/a/b.py", project.read("snippets/a/b.py") + CELLS)
+    shown = "".join(f"\n```cell\na/b#{slug}\n```\n" for slug in SLUGS)
+    project.write("docs/a/b.md", project.read("docs/a/b.md") + shown)
+    commit_transcripts(project)
+    built = project.run("mkdocs", "build", "--quiet")
+    assert built.returncode == 0, built.stdout
+
+
+@pytest.fixture(scope="module")
+def site(once):
+    """A site with a value of each kind, built."""
+    return Project(once("rich", lambda folder: write_site(Project(folder))))
+
+
+@pytest.fixture
+def project(site, tmp_path):
+    shutil.copytree(site.root, tmp_path / "site")
+    return Project(tmp_path / "site")
+
+
+def cell(site: Project, slug: str):
+    sections = parse_html(site.read("site/a/b/index.html")).all("section.tp-cell")
+    return next(section for section in sections if section.attributes["id"] == f"cell-{slug}")
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_a_table_stands_on_the_page_with_words_and_nothing_else_of_the_cell(site):
+    shown = cell(site, "a-table").one("div.tp-rich")
+
+    assert [part.text for part in shown.all("th") + shown.all("td")] == ["Rome", "Oslo", "21.5", "9.25"]
+    assert [element.attributes for element in shown.all("")] == [{}] * len(shown.all(""))
+    assert not shown.all("style") + shown.all("h2")
+
+
+def test_a_formula_is_drawn_and_a_drawing_is_an_image_that_runs_nothing(site):
+    assert cell(site, "a-formula").one("math").text.strip() == "x2"
+    image = cell(site, "a-drawing").one("div.tp-rich").one("img")
+    assert image.attributes["src"].startswith("data:image/svg+xml;base64,")
+    assert not cell(site, "a-drawing").all("svg") + cell(site, "a-drawing").all("script")
+
+
+def test_markdown_is_converted(site):
+    shown = cell(site, "some-markdown").one("div.tp-rich")
+
+    assert [part.text for part in shown.all("td")] == ["1", "2"]
+
+
+def test_the_notebook_has_form_and_text(site):
+    notebook = json.loads(site.read("site/a/b/b.ipynb"))
+    kinds = {c["id"]: [*c["outputs"][0]["data"]] for c in notebook["cells"] if c["id"] in SLUGS}
+
+    assert kinds == {
+        "a-table": ["text/html", "text/plain"],
+        "a-formula": ["text/latex", "text/plain"],
+        "a-drawing": ["image/svg+xml", "text/plain"],
+        "some-markdown": ["text/markdown", "text/plain"],
+    }
+
+
+def test_zensical_shows_it_too(project):
+    built = project.run("zensical", "build")
+
+    assert built.returncode == 0, built.stdout
+    assert [part.text for part in cell(project, "a-table").one("div.tp-rich").all("td")] == ["21.5", "9.25"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>alert(1)</script>",
+        '<img src="https://example.org/x.png">',
+        '<p onclick="alert(1)">a</p>',
+        '<p style="position: fixed">a</p>',
+        '<section class="tp-output"><pre>1</pre></section>',
+        '<a href="javascript:alert(1)">a</a>',
+        "</div></section><h1>a</h1>",
+        '<svg onload="alert(1)"><style>p { color: red }</style></svg>',
+        "<iframe src='https://example.org'></iframe>",
+        "<!-- a --><template><p>a</p></template>",
+    ],
+)
+def test_nothing_of_a_cells_html_acts_or_looks_as_if_the_build_had_written_it(html):
+    shown = parse_html(rich_html(Rich("text/html", html), ""))
+
+    for element in shown.all(""):
+        assert element.tag in ("p", "pre", "a")
+        assert set(element.attributes) <= {"href", "rel"}
+        assert "javascript" not in (element.attributes.get("href") or "")
+
+
+# --- what is compared -------------------------------------------------------------------------------------------------
+
+
+def test_a_transcript_has_the_text_and_the_words(site):
+    text = site.read("snippets/a/b.cpu.txt")
+
+    assert "= <__main__.Frame object>\n# | Frame\n# | Rome | 21.5\n# | Oslo | 9.25\n" in text
+    assert "= x**2\n# | $\\displaystyle x^{2}$\n" in text
+    assert "# | corner\n" in text
+
+
+def test_a_random_id_is_no_drift_and_is_accepted(project):
+    assert project.run("torchproof", "check", "--no-cache").stdout.endswith("1 chapter as committed\n")
+
+    done = project.run("torchproof", "accept")
+
+    assert "nothing left to accept" in done.stdout
+    assert project.read("snippets/a/b.cpu.txt") == Project(project.root).read("snippets/a/b.cpu.txt")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "drift"),
+    [
+        ('"Oslo": 9.25}', '"Oslo": 9.5}', "+# | Oslo | 9.5"),
+        ('"Oslo": 9.25}', '"Bonn": 9.25}', "+# | Bonn | 9.25"),
+        ("x^{2}$", "x^{3}$", "+# | $\\displaystyle x^{3}$"),
+        ("h9v9z", "h9v8z", "+# drawing #"),
+        ("corner", "edge", "+# | edge"),
+        ("**2**", "**3**", "+# | | 1 | **3** |"),
+    ],
+    ids=["a number", "a word", "a formula", "a shape", "a word of a drawing", "Markdown"],
+)
+def test_a_changed_form_is_drift(project, old, new, drift):
+    project.replace("snippets/a/b.py", old, new)
+
+    done = project.run("torchproof", "check")
+
+    assert done.returncode == 1
+    assert drift in done.stdout
+
+
+def png(colour, **options):
+    buffer = io.BytesIO()
+    Image.new("RGB", (6, 4), colour).save(buffer, "PNG", **options)
+    return Rich("image/png", base64.b64encode(buffer.getvalue()).decode())
+
+
+def test_a_picture_is_its_pixels_however_they_are_packed():
+    [line] = described(png("red"))
+
+    assert line.startswith("picture 6 × 4 #")
+    assert described(png("red", compress_level=0)) == [line]
+    assert described(png("blue")) != [line]
+
+
+# --- what is asked ----------------------------------------------------------------------------------------------------
+
+
+def shows(**forms):
+    return type("Shown", (), {name: lambda self, form=form: form for name, form in forms.items()})()
+
+
+def test_what_is_drawn_by_a_script_alone_is_an_error_that_says_what_to_do():
+    with pytest.raises(ValueError, match=r"Shown is drawn by a script.* show a picture of it"):
+        rich(shows(_repr_html_="<div id='a'></div><script>plot('a')</script>"))
+
+
+@pytest.mark.parametrize(
+    ("forms", "kind"),
+    [
+        ({"_repr_html_": "<p>a</p>", "_repr_latex_": "$a$"}, "text/html"),
+        ({"_repr_html_": "<script>1</script>", "_repr_png_": b"\x89PNG"}, "image/png"),
+        ({"_repr_html_": "<p>a</p><script>1</script>"}, None),
+        ({"_repr_html_": None, "_repr_latex_": "$a$"}, "text/latex"),
+        ({"_repr_svg_": ("<svg/>", {"width": 1})}, "image/svg+xml"),
+        ({}, None),
+    ],
+)
+def test_the_first_form_that_needs_no_script_is_shown(forms, kind):
+    found = rich(shows(**forms))
+
+    assert (found.kind if found else None) == kind
+
+
+def test_a_bundle_goes_before_single_forms_and_a_class_has_none():
+    class Bundled:
+        def _repr_mimebundle_(self, include=None, exclude=None):
+            return {"image/png": "AAAA", "text/plain": "a"}
+
+        def _repr_latex_(self):
+            raise NotImplementedError
+
+    assert rich(Bundled()) == Rich("image/png", "AAAA")
+    assert rich(Bundled) is None
