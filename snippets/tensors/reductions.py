@@ -11,7 +11,7 @@ print(scores.sum(dim=1))  # (player,)
 # %% Down or across tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
+fig, axis = plt.subplots(figsize=(4.6, 2.8), layout="constrained")
 style = {"ha": "center", "va": "center", "fontsize": 13}
 for player, row in enumerate(scores.tolist()):
     for turn, score in enumerate(row):
