@@ -35,7 +35,7 @@ for place, (title, layer) in enumerate([*stations, ("loss", None)]):
     if title != "loss":
         ax.annotate("", (place + 0.65, 0.38), (place + 0.35, 0.38), arrowprops={"arrowstyle": "->", "color": "C7"})
     if weights:
-        ax.text(place, -0.75, "gradient: learns" if learns else "no gradient: kept", ha="center", color=color)
+        ax.text(place, -0.75, "gradient: learns" if learns else "no gradient: kept", ha="center")
     if learns:
         ax.annotate("", (place + 0.35, -0.38), (place + 0.65, -0.38), arrowprops={"arrowstyle": "->", "color": color})
 plt.show()

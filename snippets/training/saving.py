@@ -22,7 +22,7 @@ print(torch.equal(fresh(batch), model(batch)))
 # %% A name leads each tensor back tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, ax = plt.subplots(figsize=(6, 1.7))
+fig, ax = plt.subplots(figsize=(6, 1.6))
 ax.axis("off")
 ax.set(xlim=(-0.4, 3.4), ylim=(-0.6, 5.6))
 for place, title in ((0, "model"), (1.5, "model.pt"), (3, "fresh")):
@@ -30,7 +30,7 @@ for place, title in ((0, "model"), (1.5, "model.pt"), (3, "fresh")):
 shapes = {name: tuple(tensor.shape) for name, tensor in torch.load("model.pt").items()}
 for row, (name, shape) in enumerate(shapes.items()):
     height, layer = 4 - row - (row > 1), name.split(".")[0]
-    ax.text(1.5, height, f"{name}  {shape}", ha="center", va="center", color="C0")
+    ax.text(1.5, height, f"{name}  {shape}", ha="center", va="center")
     for end, near in ((0.35, 0.95), (2.65, 2.05)):
         ax.plot([end, near], [3.5 - 1.5 * int(layer), height], color="C0")
 box = {"boxstyle": "round", "facecolor": "C7", "alpha": 0.3}
