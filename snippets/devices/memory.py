@@ -75,7 +75,7 @@ with Meter(*model.parameters(), batch) as meter:
 
 
 def show_curves(curves, title):
-    plt.figure(figsize=(5, 2.1))
+    plt.figure(figsize=(5, 1.85))
     for (label, curve), style in zip(curves.items(), ["-", "--", ":"]):
         plt.plot([nbytes / 2**20 for nbytes in curve], style, label=label)
     plt.ylim(bottom=0)
