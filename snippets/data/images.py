@@ -18,12 +18,12 @@ print(image.shape, image.dtype)
 # %% Three channels of one picture tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, axes = plt.subplots(1, 4, figsize=(6, 1.1), layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(4.2, 0.9), layout="constrained")
 axes[0].imshow(pixels)
-axes[0].set(title="stripes.png")
+axes[0].set(title="picture")
 for channel, name in enumerate(["red", "green", "blue"]):
     axes[1 + channel].imshow(image[channel], cmap="gray", vmin=0, vmax=1)
-    axes[1 + channel].set(title=f"image[{channel}], {name}")
+    axes[1 + channel].set(title=name)
     for (row, column), value in np.ndenumerate(image[channel].numpy()):
         ink = "white" if value < 0.5 else "black"
         axes[1 + channel].text(column, row, f"{value:.0f}", ha="center", va="center", color=ink)

@@ -17,13 +17,13 @@ for x, y in loader:
 import matplotlib.pyplot as plt
 
 orders = torch.stack([torch.cat([x.flatten() for x, y in loader]) for _ in range(3)])  # (epoch, place)
-fig, ax = plt.subplots(figsize=(6, 1.5), layout="constrained")
+fig, ax = plt.subplots(figsize=(5, 1.4), layout="constrained")
 for epoch, order in enumerate(orders.int().tolist()):
     colours = [f"C{place // 3}" for place in range(10)]
-    ax.scatter(range(10), [epoch] * 10, s=300, marker="s", c=colours, alpha=0.4)
+    ax.scatter(range(10), [epoch] * 10, s=260, marker="s", c=colours, alpha=0.4)
     for place, number in enumerate(order):
         ax.text(place, epoch, number, ha="center", va="center")
-ax.set(xlabel="place in the epoch; one colour, one batch", yticks=range(3), yticklabels=["epoch 1", "2", "3"])
+ax.set(xlabel="one colour, one batch", yticks=range(3), yticklabels=["epoch 1", "2", "3"])
 ax.set(xticks=[], xlim=(-0.6, 9.6), ylim=(2.6, -0.6))
 plt.show()
 
@@ -447,3 +447,65 @@ def pad_and_mark(samples):
 def pad_and_mark(samples):
     table = pad_sequence(samples, batch_first=True)
     return table, torch.ones_like(table, dtype=torch.bool)
+
+
+# %% Exercise: batches of equal lengths tags=["exercise"]
+words = [torch.ones(n) for n in (9, 2, 9, 1, 9, 1, 2)]
+
+
+def batches_by_length(samples, batch_size):
+    """Lists of indices, so that a batch holds samples of similar length."""
+    order = list(range(len(samples)))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+for size in (2, 3, 4):
+    batches = batches_by_length(words, size)
+    assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
+    assert max(map(len, batches)) == size
+    assert len(batches) == -(-7 // size), "more batches than needed"
+    sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
+    assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
+
+
+# %% Solution: batches of equal lengths tags=["solution"]
+def batches_by_length(samples, batch_size):
+    """Lists of indices, so that a batch holds samples of similar length."""
+    order = sorted(range(len(samples)), key=lambda i: len(samples[i]))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+for size in (2, 3, 4):
+    batches = batches_by_length(words, size)
+    assert sorted(sum(batches, [])) == list(range(7)), "each sample once"
+    assert max(map(len, batches)) == size
+    assert len(batches) == -(-7 // size), "more batches than needed"
+    sizes = [batch.numel() for batch, _ in DataLoader(words, batch_sampler=batches, collate_fn=pad)]
+    assert sum(sizes) <= 42, f"{sum(sizes)} numbers for 33"
+    print(batches, sum(sizes))
+
+
+# %% Wrong: in their order tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    order = list(range(len(samples)))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+# %% Wrong: the last one dropped tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    order = sorted(range(len(samples)), key=lambda i: len(samples[i]))
+    whole = len(order) // batch_size * batch_size
+    return [order[start : start + batch_size] for start in range(0, whole, batch_size)]
+
+
+# %% Wrong: one alone tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    return [[i] for i in sorted(range(len(samples)), key=lambda i: len(samples[i]))]
+
+
+# %% Wrong: equal lengths only tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    found = {}
+    for i, sample in enumerate(samples):
+        found.setdefault(len(sample), []).append(i)
+    return [same[start : start + batch_size] for same in found.values() for start in range(0, len(same), batch_size)]

@@ -22,7 +22,6 @@ print(f"{weights:,} + {gradients:,} + {adam:,}")
 import weakref
 
 import matplotlib.pyplot as plt
-
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -76,7 +75,7 @@ with Meter(*model.parameters(), batch) as meter:
 
 
 def show_curves(curves, title):
-    plt.figure(figsize=(6, 2.2))
+    plt.figure(figsize=(5, 1.85))
     for (label, curve), style in zip(curves.items(), ["-", "--", ":"]):
         plt.plot([nbytes / 2**20 for nbytes in curve], style, label=label)
     plt.ylim(bottom=0)
@@ -90,7 +89,7 @@ show_curves({"two steps": meter.curve}, "Two training steps")
 plt.gca().get_legend().remove()
 for start, end, name in zip(marks, marks[1:], ["forward", "backward", "step"] * 2):
     plt.axvspan(start, end, alpha={"forward": 0.1, "backward": 0.25, "step": 0.0}[name], color="C1", lw=0)
-    plt.text((start + end) / 2, 0.35 if name == "backward" else 0.1, name, ha="center", fontsize=8)
+    plt.text((start + end) / 2, 0.1 if name == "backward" else 0.5, name, ha="center", fontsize=8)
 plt.show()
 
 
@@ -305,6 +304,51 @@ model = model.to("cpu")
 with torch.device("meta"):
     giant = nn.Linear(500_000, 500_000)
 print(f"{sum(p.nbytes for p in giant.parameters()):,}")
+
+
+# %% Exercise: the bytes of training tags=["exercise"]
+def training_bytes(model):
+    """Bytes of the weights, their gradients and Adam's averages."""
+    return sum(4 * 4 * p.numel() for p in model.parameters())
+
+
+shared = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 10, bias=False))
+shared[1].weight = shared[0].weight
+frozen = nn.Sequential(nn.Linear(4, 4).requires_grad_(False), nn.Linear(4, 2))
+assert training_bytes(nn.Linear(4, 4)) == 20 * 16
+assert training_bytes(nn.Linear(4, 4).double()) == 20 * 32, "float64"
+assert training_bytes(shared) == 40 * 16, "one weight, two names"
+assert training_bytes(frozen) == 20 * 4 + 10 * 16, "a frozen layer"
+
+
+# %% Solution: the bytes of training tags=["solution"]
+def training_bytes(model):
+    """Bytes of the weights, their gradients and Adam's averages."""
+    return sum(p.nbytes * (4 if p.requires_grad else 1) for p in model.parameters())
+
+
+print(training_bytes(frozen))
+
+
+# %% Wrong: four bytes for each number tags=["wrong"]
+def training_bytes(model):
+    return sum((16 if p.requires_grad else 4) * p.numel() for p in model.parameters())
+
+
+# %% Wrong: the frozen ones too tags=["wrong"]
+def training_bytes(model):
+    return sum(4 * p.nbytes for p in model.parameters())
+
+
+# %% Wrong: by names, and not by weights tags=["wrong"]
+def training_bytes(model):
+    named = model.state_dict(keep_vars=True).values()
+    return sum((4 if p.requires_grad else 1) * p.nbytes for p in named if isinstance(p, nn.Parameter))
+
+
+# %% Wrong: the frozen ones not at all tags=["wrong"]
+def training_bytes(model):
+    return sum(4 * p.nbytes for p in model.parameters() if p.requires_grad)
 
 
 # %% Exercise: keep a row, and nothing else tags=["exercise"]

@@ -32,16 +32,17 @@ def stations(step):
             step = layer(step)
             yield type(layer).__name__, step.dtype
         yield "loss", F.cross_entropy(step, labels).dtype
-    yield "gradients", model[0].weight.grad.dtype
     yield "weights", model[0].weight.dtype
+    yield "gradients", model[0].weight.grad.dtype
 
 
 names, dtypes = zip(*stations(x))
-fig, ax = plt.subplots(figsize=(6, 1.5), layout="constrained")
+fig, ax = plt.subplots(figsize=(4.8, 1.5), layout="constrained")
 colours = ["C1" if dtype == torch.bfloat16 else "C0" for dtype in dtypes]
 bars = ax.bar(range(len(names)), [dtype.itemsize for dtype in dtypes], color=colours, alpha=0.6)
-ax.bar_label(bars, [str(dtype).removeprefix("torch.") for dtype in dtypes], fontsize=9)
+ax.bar_label(bars, [str(dtype).removeprefix("torch.") for dtype in dtypes], fontsize=8)
 ax.set(ylabel="bytes a number", yticks=[0, 2, 4], ylim=(0, 5.5), xticks=range(len(names)), xticklabels=names)
+ax.tick_params(labelsize=8)
 plt.show()
 
 
@@ -285,6 +286,49 @@ print(misses[1] >= misses[0])
 # %% Two ways to ask for TF32, and they quarrel tags=["raises-exception"]
 torch.backends.cuda.matmul.fp32_precision = "tf32"
 torch.backends.cuda.matmul.allow_tf32
+
+# %% Exercise: one call for all rows tags=["exercise"]
+calls = []
+
+
+def share(row):
+    """Each number's part of the sum of its row."""
+    calls.append("share")
+    return row / row.sum()
+
+
+def shares(grid):
+    """`share` of each row."""
+    return torch.stack([share(row) for row in grid])
+
+
+assert torch.allclose(shares(grid), grid / grid.sum(dim=1, keepdim=True))
+assert len(calls) == 1, f"{len(calls)} calls"
+
+
+# %% Solution: one call for all rows tags=["solution"]
+def shares(grid):
+    """`share` of each row."""
+    return torch.func.vmap(share)(grid)
+
+
+print(shares(grid).shape)
+
+
+# %% Wrong: a list first tags=["wrong"]
+def shares(grid):
+    return torch.stack(list(map(share, grid)))
+
+
+# %% Wrong: the whole grid as one row tags=["wrong"]
+def shares(grid):
+    return share(grid)
+
+
+# %% Wrong: the columns tags=["wrong"]
+def shares(grid):
+    return torch.func.vmap(share, in_dims=1, out_dims=1)(grid)
+
 
 # %% Exercise: without a graph break tags=["exercise"]
 def limited(x, top):
