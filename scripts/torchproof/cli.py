@@ -228,7 +228,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
         if name not in ("claims", "explain", "import", "init", "new"):
             sub.add_argument(
-                "-k", action="append", default=[], metavar="EXPR", help="only chapters whose name contains an EXPR"
+                "-k",
+                action="append",
+                default=[],
+                metavar="EXPR",
+                help="only chapters whose name is, or contains, an EXPR",
             )
         if name in ("new", "notebooks"):
             sub.add_argument("folder", type=Path, help="where to write")

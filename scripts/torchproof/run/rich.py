@@ -11,6 +11,7 @@ from typing import Any
 from ..model.raw import exact, members, mro, own_name
 from ..model.rich import described
 from ..model.runs import Rich
+from ..model.text import visible
 
 __all__ = ["PICTURE", "rich", "text_beside"]
 
@@ -60,7 +61,7 @@ def _forms(value: Any) -> Iterator[Rich]:
         if isinstance(data, bytes):
             data = base64.b64encode(data).decode()
         if isinstance(data, str) and data.strip():
-            yield Rich(kind, exact(data))
+            yield Rich(kind, visible(exact(data)))
 
 
 def text_beside(text: str) -> str:
