@@ -41,9 +41,8 @@ from .children import Children
 from .environment import BROKEN
 from .facts import Tracker
 from .names import Namer
-from .pretty import pretty
 from .rehearsal import Rehearsal
-from .rich import PICTURE, rich, text_beside
+from .rich import PICTURE, shown
 from .shapes import Shapes
 
 __all__ = ["run_job"]
@@ -94,10 +93,7 @@ class Session:
         tempfile.tempdir = None
         for device in DEVICES.values():
             os.environ.update(device.hide if device is not self.device else {})
-        for each in job.beside:
-            os.makedirs(os.path.dirname(os.path.join(job.folder, each.name)), exist_ok=True)
-            os.symlink(os.path.join(job.root, each.path), each.name)
-        sys.path.insert(0, job.folder)
+        _lay_out(job)
         sys.argv = [self.file]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         main.__file__ = self.file
@@ -153,8 +149,7 @@ class Session:
                 facts += self.tracker.changes(number)
                 if value is not None:
                     self.capture.drain()
-                    form, text = rich(value), pretty(value)
-                    self.capture.add("=", text_beside(text) if form else text, form)
+                    self.capture.add("=", *shown(value))
             drawn = figures.take()
         except BaseException as error:
             raised = _line_of(error, self.file, step.line) or line
@@ -314,6 +309,14 @@ class Session:
         resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
         if self.device.forks:  # a CUDA context maps far more than it uses
             resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def _lay_out(job: Job) -> None:
+    """Put what lies beside the snippet into the working folder, as links, and let modules be found there."""
+    for each in job.beside:
+        os.makedirs(os.path.dirname(os.path.join(job.folder, each.name)), exist_ok=True)
+        os.symlink(os.path.join(job.root, each.path), each.name)
+    sys.path.insert(0, job.folder)
 
 
 TRIAL = ".trial"
