@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -48,7 +49,20 @@ def pytest_configure(config):
     nursery.install()
 
 
-LONGEST = ["browser", "mutations", "recordings", "isolation", "no_false_alarm", "builders", "notebooks", "walkthroughs"]
+LONGEST = [
+    "browser",
+    "mutations",
+    "recordings",
+    "serve_edits",
+    "isolation",
+    "serve",
+    "site",
+    "no_false_alarm",
+    "search",
+    "sheet",
+    "tables",
+    "progress",
+]
 """Files of tests that start first, so that the workers end together."""
 
 
@@ -163,7 +177,7 @@ def processes(marker: str) -> list[int]:
     return found
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=120):
     """The first true value of `what()`; the last value if none comes in time."""
     deadline = time.monotonic() + seconds
     while not (value := what()) and time.monotonic() < deadline:
@@ -273,7 +287,7 @@ class Server:
             self.process = subprocess.Popen(
                 [BIN / "mkdocs", "serve", "--dev-addr", self.address],
                 cwd=project.root,
-                env=inherited | {"NO_MKDOCS_2_WARNING": "1", "TMPDIR": str(temporary)},
+                env=inherited | {"NO_MKDOCS_2_WARNING": "1", "TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -291,7 +305,7 @@ class Server:
         except (urllib.error.URLError, ConnectionError):
             return b""
 
-    def wait(self, path: str, wanted, seconds: float = 60) -> Element:
+    def wait(self, path: str, wanted, seconds: float = 120) -> Element:
         """The page as soon as `wanted(tree)` is true of it; fails when that does not come."""
 
         def look():
@@ -300,7 +314,9 @@ class Server:
             tree = parse_html(text)
             return tree if text and wanted(tree) else None
 
-        found = wait_for(look, seconds)
+        if not (found := wait_for(look, seconds)):
+            self.process.send_signal(signal.SIGABRT)  # it says where each of its threads is
+            self.process.wait()
         assert found, f"{path} never came to show it; the server said:\n{self.log.read_text(encoding='utf-8')}"
         return found
 

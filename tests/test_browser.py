@@ -5,13 +5,13 @@ import itertools
 import json
 import operator
 import os
-import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from browsing import AXE_FILE_PATH, MISSING
-from conftest import NIGHTLY, ROOT, keep_one_chapter
+from conftest import ROOT, keep_one_chapter
+from kinds import PAGES, tried
 from torchproof.compare.site import Site
 
 if MISSING:
@@ -29,8 +29,6 @@ KINDS = {
     "not found": "no/such/page/",
 }
 WIDTHS = {"desktop": 1440, "phone": 390}
-PAGES = [name.removesuffix("index").rstrip("/") for name in Site.read(ROOT).pages]
-PAGES = sorted(f"{name}/" if name else "" for name in PAGES)
 
 
 @pytest.fixture
@@ -173,27 +171,6 @@ def test_pages_of_every_kind_fit_a_phone_and_axe_finds_nothing_there(visit, web,
     assert {path: words for path, words in found.items() if words} == {}
 
 
-def tried(folder):
-    """Pages that together hold every kind of element, the richest first; all pages each night.
-
-    A page that brings something new is among them from the day that it does.
-    """
-    if NIGHTLY:
-        return PAGES
-    kinds = {path: kinds_of((folder / path / "index.html").read_text(encoding="utf-8")) for path in PAGES}
-    left, chosen = set().union(*kinds.values()), []
-    while left:
-        chosen.append(max(PAGES, key=lambda path: len(kinds[path] & left)))
-        left -= kinds[chosen[-1]]
-    return chosen
-
-
-def kinds_of(text):
-    """The elements of a page, by name, class and role."""
-    tags = re.findall(r"<([a-z][\w-]*)([^<>]*)>", text)
-    return {(name, *re.findall(r' (?:class|role)="[^"]*"', attributes)) for name, attributes in tags}
-
-
 def test_all_other_pages_fit_a_phone(visit, web, site_folder):
     page = visit(width=390)
     wide = []
@@ -231,7 +208,7 @@ def test_a_first_visit_of_the_heaviest_page_is_small(visit, web):
     visit(heaviest).wait_for_load_state("networkidle")
 
     weights = sorted(web.sent, key=lambda sent: -sent[1])
-    assert sum(size for _, size in weights) <= 200_000, weights
+    assert sum(size for _, size in weights) <= 160_000, weights
     assert len(weights) <= 16, weights
 
 

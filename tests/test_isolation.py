@@ -187,14 +187,15 @@ def endless_check(tmp_path):
     project, temporary = Project(tmp_path / "site"), tmp_path / "temporary"
     temporary.mkdir()
     write_chapter(project, "sleeps", "open('started', 'w').close()\nimport time\ntime.sleep(900)")
-    host = subprocess.Popen(
-        [BIN / "torchproof", "check", "--no-cache"],
-        cwd=project.root,
-        env=os.environ | {"TMPDIR": str(temporary)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with open(tmp_path / "said", "wb") as said:
+        host = subprocess.Popen(
+            [BIN / "torchproof", "check", "--no-cache"],
+            cwd=project.root,
+            env=os.environ | {"TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"},
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
     try:
         assert wait_for(lambda: list(temporary.rglob("started"))), "the session did not start"
         yield host, temporary
@@ -221,10 +222,19 @@ def test_an_interrupted_check_leaves_nothing(endless_check):
     host, temporary = endless_check
 
     os.killpg(host.pid, signal.SIGINT)  # what Ctrl-C in a terminal sends
-    host.wait(timeout=120)
+    if wait_for(lambda: host.poll() is not None, 120) is False:
+        host.send_signal(signal.SIGABRT)  # it says where each of its threads is
+        host.wait()
 
+    assert host.returncode == 130, temporary.with_name("said").read_text(encoding="utf-8")
     assert wait_for(lambda: not processes(str(temporary)))
     assert os.listdir(temporary) == []
+
+
+def test_of_a_zygote_that_takes_its_time_to_end_after_ctrl_c_nothing_runs_again():
+    zygote = subprocess.Popen(["sh", "-c", "sleep 2; kill -INT $$"])
+
+    assert host._Heard(zygote, 60).lost == host.INTERRUPTED
 
 
 # --- sessions of one zygote, without the command around them ---

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from conftest import ROOT, parse_html
+from kinds import tried
 from mkdocs.utils import yaml_load
 
 html5lib = pytest.importorskip("html5lib")
@@ -33,11 +34,11 @@ def ids(text):
     return [element.attributes["id"] for element in tree(text).all("") if "id" in element.attributes]
 
 
-def test_every_page_is_valid_html(pages):
+def test_pages_of_every_kind_are_valid_html(site_folder, pages):
     errors = {}
-    for name, text in pages.items():
+    for name in ("404.html", *(f"{path}index.html" for path in tried(site_folder))):
         parser = html5lib.HTMLParser()
-        parser.parse(text)
+        parser.parse(pages[name])
         errors |= {name: parser.errors[:3]} if parser.errors else {}
 
     assert errors == {}

@@ -30,7 +30,10 @@ Outcome = tuple[str, list[Problem], float]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns its exit status: 0 all is well, 1 something is wrong, 2 it was called wrongly."""
+    """Run one command; returns its exit status: 0 all is well, 1 something is wrong, 2 it was called wrongly.
+
+    130, as shells have it, where Ctrl-C ended it.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -44,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         status = options.command(root, options)
         print(end="", flush=True)
         return status
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         is_told = not isinstance(error, BrokenPipeError)  # `torchproof check | head`: nobody reads on
         if is_told:

@@ -70,17 +70,19 @@ class Fostered:
         wish = json.dumps({"argv": argv, "cwd": cwd, "env": env}).encode()
         socket.send_fds(self.told, [len(wish).to_bytes(4, "big")], descriptors)
         self.told.sendall(wish)
-        self.pid = int.from_bytes(self.told.recv(4), "big")
+        if not (pid := self.told.recv(4)):
+            raise ConnectionError("the nursery forked nothing")
+        self.pid = int.from_bytes(pid, "big")
         self.returncode = None
         self.asking = threading.Lock()
 
     def poll(self, timeout: float | None = 0) -> int | None:
-        with self.asking:  # two sessions of one zygote hear of its end at once
-            if self.returncode is None and select.select([self.told], [], [], timeout)[0]:
-                status = self.told.recv(4)
-                self.returncode = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
-                self.told.close()
-            return self.returncode
+        if self.returncode is None and select.select([self.told], [], [], timeout)[0]:  # without the lock: others kill
+            with self.asking:  # two sessions of one zygote hear of its end at once
+                if self.returncode is None:
+                    status = self.told.recv(4)
+                    self.returncode = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:
         return self.poll(timeout)
@@ -148,6 +150,7 @@ def _serve(address: str) -> Callable[[], object]:
             _tell_ends(asked)
         if listening in ready:
             wish, _ = listening.accept()
+            wish.settimeout(30)  # of one that stands still; others wait
             with contextlib.suppress(OSError, ValueError):  # who asked may be gone
                 size, descriptors, *_ = socket.recv_fds(wish, 4, 2)
                 with wish.makefile("rb") as stream:

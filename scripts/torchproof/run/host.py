@@ -223,7 +223,7 @@ class _Heard:
     def lost(self) -> str:
         """What became of it with its zygote: after Ctrl-C, which a terminal sends to both, nothing runs again."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return INTERRUPTED if self.process.wait(1) == -signal.SIGINT else LOST
+            return INTERRUPTED if self.process.wait(SLACK) == -signal.SIGINT else LOST
         return LOST
 
     def last(self, kind: type[Message]) -> Message | None:
