@@ -103,9 +103,8 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     found += [p for p in static(site, options.k, names) if not p.acceptable and p not in found]
     if written:
-        new = [site.snippets[name].transcript() for name in written if before[name] is None]
-        and_new = f"; new, where git diff shows nothing: {', '.join(new)}" if new else ""
-        print(f"{many(len(written), 'transcript')} written. Read the diff: git diff{and_new}")
+        new = ", ".join(site.snippets[name].transcript() for name in written if before[name] is None)
+        print(f"{many(len(written), 'transcript')} written. Read the diff: git diff{'; new: ' * bool(new)}{new}")
     if again := [line for name in written for line in read_again(site, name, before[name] or "")]:
         print("\n".join(["Read again, for the cell above comes out otherwise:", *again]))
     return _verdict(found, "nothing left to accept")

@@ -88,12 +88,9 @@ class Session:
         """What was imported, whatever became of it since."""
         self.collects = True
         """Whether cells want garbage collected: it is while they run, for a collection runs their code."""
-        os.chdir(job.folder)
-        os.environ.update(TMPDIR=job.folder, HOME=job.folder)
-        tempfile.tempdir = None
+        _enter(job)
         for device in DEVICES.values():
             os.environ.update(device.hide if device is not self.device else {})
-        _lay_out(job)
         sys.argv = [self.file]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         main.__file__ = self.file
@@ -311,8 +308,11 @@ class Session:
             resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
-def _lay_out(job: Job) -> None:
-    """Put what lies beside the snippet into the working folder, as links, and let modules be found there."""
+def _enter(job: Job) -> None:
+    """Make the working folder this process's, with links to what lies beside the snippet; modules are found there."""
+    os.chdir(job.folder)
+    os.environ.update(TMPDIR=job.folder, HOME=job.folder)
+    tempfile.tempdir = None
     for each in job.beside:
         os.makedirs(os.path.dirname(os.path.join(job.folder, each.name)), exist_ok=True)
         os.symlink(os.path.join(job.root, each.path), each.name)
