@@ -111,7 +111,7 @@ def test_accept_asks_for_nothing_to_be_read_again_where_no_cell_drifted(project,
     done = project.run("torchproof", "accept")
 
     assert "Read again" not in done.stdout
-    assert (f"new, where git diff shows nothing: {TRANSCRIPT}" in done.stdout) == (change == "no transcript")
+    assert (f"git diff; new: {TRANSCRIPT}" in done.stdout) == (change == "no transcript")
 
 
 def test_a_build_that_stops_names_no_page_that_has_nothing_to_do_with_it(project):

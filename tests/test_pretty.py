@@ -45,6 +45,22 @@ def test_what_is_rare_reads_as_in_a_kernel_too(value):
     assert pretty(value) == by_a_kernel(value)
 
 
+class Own(type):
+    """A metaclass whose classes run its code when they are compared, or looked up."""
+
+    def __eq__(cls, other):
+        raise AssertionError("compared")
+
+
+class Owned(metaclass=Own):
+    def __repr__(self):
+        return "owned"
+
+
+def test_a_value_is_asked_for_its_text_and_its_class_for_nothing():
+    assert pretty([Owned()]) == "[owned]"
+
+
 def test_a_list_that_holds_itself_has_an_end():
     value = [1]
     value.append(value)

@@ -214,6 +214,11 @@ def test_a_picture_is_its_pixels_however_they_are_packed():
     assert described(png("blue")) != [line]
 
 
+@pytest.mark.parametrize("data", ["", "AAAA", "iVBORw0KGgo=", "no base64"])
+def test_what_is_no_picture_is_said_to_be_none(data):
+    assert described(Rich("image/png", data)) == ["image/png that cannot be read"]
+
+
 # --- what is asked ----------------------------------------------------------------------------------------------------
 
 

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from .builders.claims import read_again
-from .builders.commands import chosen, claims, compare, explain, import_, init, new, notebooks, static
-from .compare import versions
+from .builders.commands import chosen, claims, compare, explain, import_, init, new, notebooks, static, write_reports
 from .compare.accept import accept
-from .compare.check import ChapterCheck, Checker, check_chapter, last_seconds
+from .compare.check import Checker, check_chapter, last_seconds
 from .compare.site import Site
 from .compare.weak import weak
 from .files import find_root
@@ -76,23 +75,10 @@ def check(root: Path, options: argparse.Namespace) -> int:
         checker.start(names)  # they run while the pages are read
         found = static(site, options.k, names) + _each(names, site, runner, _checks(checker))
         if options.report:
-            _report(site, [checker.chapter(name) for name in names], options.report)
+            write_reports(site, [checker.chapter(name) for name in names], options.report)
     for line in _waiting(site, names):
         print(line)
     return _verdict(found, f"{many(len(names), 'chapter')} as committed")
-
-
-def _report(site: Site, checks: list[ChapterCheck], files: list[Path]) -> None:
-    """Write what differs into files, if a second run of its chapter says the same."""
-    with Runner(site.root, other=True, cached=False) as other:
-        version = versions.find(site, checks, other)
-    for file in files:
-        if file.suffix == ".json":
-            versions.write(file, version)
-        else:
-            file.write_text(versions.markdown(version, checks, site), encoding="utf-8")
-    names, cells = ", ".join(map(str, files)), many(sum(version.cells.values()), "cell")
-    print(f"torch {version.torch}: {len(version.changes)} of {cells} differ, in two runs alike; written to {names}")
 
 
 def accept_(root: Path, options: argparse.Namespace) -> int:
@@ -117,9 +103,8 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     found += [p for p in static(site, options.k, names) if not p.acceptable and p not in found]
     if written:
-        new = [site.snippets[name].transcript() for name in written if before[name] is None]
-        and_new = f"; new, where git diff shows nothing: {', '.join(new)}" if new else ""
-        print(f"{many(len(written), 'transcript')} written. Read the diff: git diff{and_new}")
+        new = ", ".join(site.snippets[name].transcript() for name in written if before[name] is None)
+        print(f"{many(len(written), 'transcript')} written. Read the diff: git diff{'; new: ' * bool(new)}{new}")
     if again := [line for name in written for line in read_again(site, name, before[name] or "")]:
         print("\n".join(["Read again, for the cell above comes out otherwise:", *again]))
     return _verdict(found, "nothing left to accept")
@@ -233,7 +218,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("pages", nargs="+", metavar="PAGE", help="docs/x.md, or x")
         if name not in ("claims", "explain", "import", "init", "new"):
             sub.add_argument(
-                "-k", action="append", default=[], metavar="EXPR", help="only chapters whose name contains an EXPR"
+                "-k",
+                action="append",
+                default=[],
+                metavar="EXPR",
+                help="only chapters whose name is, or contains, an EXPR",
             )
         if name in ("new", "notebooks"):
             sub.add_argument("folder", type=Path, help="where to write")

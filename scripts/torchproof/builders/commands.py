@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..compare import recordings, transcript, versions
 from ..compare.accept import accept
-from ..compare.check import Checker, check_chapter
+from ..compare.check import ChapterCheck, Checker, check_chapter
 from ..compare.site import Site
 from ..compare.versions import Version
 from ..files import settings
@@ -21,7 +21,7 @@ from ..run.runner import Runner
 from .claims import reviewed
 from .course import prepare, write_course
 
-__all__ = ["chosen", "claims", "compare", "explain", "import_", "init", "new", "notebooks", "static"]
+__all__ = ["chosen", "claims", "compare", "explain", "import_", "init", "new", "notebooks", "static", "write_reports"]
 
 
 def chosen(site: Site, expressions: list[str]) -> list[str]:
@@ -76,6 +76,19 @@ def compare(root: Path, options: argparse.Namespace) -> int:
             print("\n".join([f"  {name}:" if lines else f"  {name}: as committed", *(f"    {line}" for line in lines)]))
     print("\n".join(["", *silent, f"{len(differ)} of {many(sum(sides[0].cells.values()), 'cell')} differ"]))
     return 1 if differ or silent else 0
+
+
+def write_reports(site: Site, checks: list[ChapterCheck], files: list[Path]) -> None:
+    """Write what differs into files, if a second run of its chapter says the same."""
+    with Runner(site.root, other=True, cached=False) as other:
+        version = versions.find(site, checks, other)
+    for file in files:
+        if file.suffix == ".json":
+            versions.write(file, version)
+        else:
+            file.write_text(versions.markdown(version, checks, site), encoding="utf-8")
+    names, cells = ", ".join(map(str, files)), many(sum(version.cells.values()), "cell")
+    print(f"torch {version.torch}: {len(version.changes)} of {cells} differ, in two runs alike; written to {names}")
 
 
 def _reported(root: Path, side: str, names: list[str]) -> Version:

@@ -150,8 +150,8 @@ class Site:
         steps = tuple(self._step(snippet, cell, device) for cell in cells)
         asked = tuple(comment.line for cell in cells for comment in shape_comments(cell))
         memory, seconds = int(self.limits(snippet).memory_limit * 2**30), snippet.limits.get("time_limit", 0)
-        limits = {"memory": memory, "seconds": seconds}
-        return Job(snippet.file, snippet.text, steps, device, asked=asked, **limits, beside=snippet.beside)
+        job = Job(snippet.file, snippet.text, steps, device, asked=asked, beside=snippet.beside)
+        return replace(job, memory=memory, seconds=seconds)
 
     def limits(self, snippet: Snippet) -> Settings:
         """The settings of the project, with what a snippet says of itself."""

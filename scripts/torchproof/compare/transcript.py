@@ -23,7 +23,6 @@ from ..model.runs import MARKS, CellRun, Fact, Output
 from .attestations import RUN
 
 __all__ = [
-    "BUILD",
     "Block",
     "Transcript",
     "diff",

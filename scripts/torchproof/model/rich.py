@@ -17,6 +17,13 @@ __all__ = ["described"]
 
 def described(form: Rich) -> list[str]:
     """The lines that stand for a form: its words row by row, and of a picture a digest of what it shows."""
+    try:
+        return _described(form)
+    except (LookupError, ValueError, AssertionError, zlib.error):
+        return [f"{form.kind} that cannot be read"]
+
+
+def _described(form: Rich) -> list[str]:
     if form.kind == "image/png":
         return [_pixels(base64.b64decode(form.data))]
     lines = form.data.strip().split("\n")

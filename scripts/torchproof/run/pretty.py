@@ -13,13 +13,13 @@ __all__ = ["pretty"]
 WIDTH, MOST = 79, 1000
 """The characters of a line, and the items of a container, that a kernel shows."""
 
-BRACKETS: dict[type, tuple[str, str]] = {
-    list: ("[", "]"),
-    tuple: ("(", ")"),
-    dict: ("{", "}"),
-    set: ("{", "}"),
-    frozenset: ("frozenset({", "})"),
-}
+BRACKETS = (
+    (list, "[", "]"),
+    (tuple, "(", ")"),
+    (dict, "{", "}"),
+    (set, "{", "}"),
+    (frozenset, "frozenset({", "})"),
+)
 
 
 class _Group(NamedTuple):
@@ -39,15 +39,16 @@ def pretty(value: Any) -> str:
 
 
 def _tree(value: Any, above: tuple[int, ...]) -> _Group | str:
-    if type(value) not in BRACKETS or not value:
+    found = next((each for each in BRACKETS if type(value) is each[0]), None)
+    if found is None or not value:
         return exact(repr(value))
-    opening, closing = BRACKETS[type(value)]
+    kind, opening, closing = found
     if id(value) in above:
         return f"{opening}...{closing}"
-    closing = f",{closing}" if type(value) is tuple and len(value) == 1 else closing
-    parts = value.items() if type(value) is dict else [("", part) for part in _ordered(value)]
+    closing = f",{closing}" if kind is tuple and len(value) == 1 else closing
+    parts = value.items() if kind is dict else [("", part) for part in _ordered(value)]
     items = [
-        (exact(repr(key)) + ": " if type(value) is dict else "", _tree(part, (*above, id(value))))
+        (exact(repr(key)) + ": " if kind is dict else "", _tree(part, (*above, id(value))))
         for key, part in list(parts)[:MOST]
     ]
     items += [("", "...")] * (len(value) > MOST)

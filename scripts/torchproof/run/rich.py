@@ -11,8 +11,10 @@ from typing import Any
 from ..model.raw import exact, members, mro, own_name
 from ..model.rich import described
 from ..model.runs import Rich
+from ..model.text import visible
+from .pretty import pretty
 
-__all__ = ["PICTURE", "rich", "text_beside"]
+__all__ = ["PICTURE", "rich", "shown"]
 
 KINDS = {
     "_repr_html_": "text/html",
@@ -26,6 +28,12 @@ KINDS = {
 
 PICTURE = "show a picture of it, as PIL.Image.open of a PNG that it writes"
 """The way out where something moves, or opens a window."""
+
+
+def shown(value: Any) -> tuple[str, Rich | None]:
+    """The text of a value and its form; beside a form, a text says no address, which another run has elsewhere."""
+    form, text = rich(value), pretty(value)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text) if form else text, form
 
 
 def rich(value: Any) -> Rich | None:
@@ -60,9 +68,4 @@ def _forms(value: Any) -> Iterator[Rich]:
         if isinstance(data, bytes):
             data = base64.b64encode(data).decode()
         if isinstance(data, str) and data.strip():
-            yield Rich(kind, exact(data))
-
-
-def text_beside(text: str) -> str:
-    """The text of a value that has a form: without the address that stands in it where a class says no more."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+            yield Rich(kind, visible(exact(data)))

@@ -41,9 +41,8 @@ from .children import Children
 from .environment import BROKEN
 from .facts import Tracker
 from .names import Namer
-from .pretty import pretty
 from .rehearsal import Rehearsal
-from .rich import PICTURE, rich, text_beside
+from .rich import PICTURE, shown
 from .shapes import Shapes
 
 __all__ = ["run_job"]
@@ -89,15 +88,9 @@ class Session:
         """What was imported, whatever became of it since."""
         self.collects = True
         """Whether cells want garbage collected: it is while they run, for a collection runs their code."""
-        os.chdir(job.folder)
-        os.environ.update(TMPDIR=job.folder, HOME=job.folder)
-        tempfile.tempdir = None
+        _enter(job)
         for device in DEVICES.values():
             os.environ.update(device.hide if device is not self.device else {})
-        for each in job.beside:
-            os.makedirs(os.path.dirname(os.path.join(job.folder, each.name)), exist_ok=True)
-            os.symlink(os.path.join(job.root, each.path), each.name)
-        sys.path.insert(0, job.folder)
         sys.argv = [self.file]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         main.__file__ = self.file
@@ -153,8 +146,7 @@ class Session:
                 facts += self.tracker.changes(number)
                 if value is not None:
                     self.capture.drain()
-                    form, text = rich(value), pretty(value)
-                    self.capture.add("=", text_beside(text) if form else text, form)
+                    self.capture.add("=", *shown(value))
             drawn = figures.take()
         except BaseException as error:
             raised = _line_of(error, self.file, step.line) or line
@@ -314,6 +306,17 @@ class Session:
         resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
         if self.device.forks:  # a CUDA context maps far more than it uses
             resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def _enter(job: Job) -> None:
+    """Make the working folder this process's, with links to what lies beside the snippet; modules are found there."""
+    os.chdir(job.folder)
+    os.environ.update(TMPDIR=job.folder, HOME=job.folder)
+    tempfile.tempdir = None
+    for each in job.beside:
+        os.makedirs(os.path.dirname(os.path.join(job.folder, each.name)), exist_ok=True)
+        os.symlink(os.path.join(job.root, each.path), each.name)
+    sys.path.insert(0, job.folder)
 
 
 TRIAL = ".trial"
