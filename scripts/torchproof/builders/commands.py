@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ..compare.accept import accept
 from ..compare.check import Checker
-from ..compare.claims import reviewed
 from ..compare.site import Site
 from ..files import settings
 from ..model.problems import Problem, did_you_mean, many, report
 from ..run.runner import Runner
+from .claims import reviewed
 from .course import prepare, write_course
 
 __all__ = ["chosen", "claims", "import_", "init", "new", "notebooks", "static"]

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ..compare import transcript
+from ..compare.site import Site
 from ..model.drawings import KINDS
 from ..model.pages import Page
 from ..read.pages import CODE, SPANS, blocks, without_comments
-from . import transcript
-from .site import Site
 
 __all__ = ["reviewed"]
 
