@@ -146,6 +146,7 @@ def _preload() -> None:
         from . import figures
 
         sys.modules["matplotlib"].rcParams.update(figures.STYLE)
+        figures.usual()
     gc.freeze()
     gc.enable()
 
