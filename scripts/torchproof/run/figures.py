@@ -123,8 +123,8 @@ def _told(name: str, part: Any, plain: Any) -> str:
 def _lies(axes: Any) -> str:
     """Where the axes lie: in which cell of the figure's grid, as a layout decides by the size of words; else in 5 %."""
     cell, plain = axes.get_subplotspec(), usual()["Axes"].get_subplotspec()
-    if axes.figure.get_layout_engine() and cell:
-        said = "" if str(cell) == str(plain) else f"in {cell}"
+    if axes.figure.get_layout_engine():
+        said = f"in {cell}" if cell and str(cell) != str(plain) else ""
         return re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2g}", said)
     box, other = (5 * (20 * each.get_position(original=True).get_points()).round() for each in (axes, usual()["Axes"]))
     return "" if (box == other).all() else _joined("in", *map(_place, box))
