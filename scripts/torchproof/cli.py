@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from .builders.commands import chosen, claims, import_, init, new, notebooks, static
+from .builders.weak import weak
 from .compare import recordings, transcript, versions
 from .compare.accept import accept
 from .compare.check import ChapterCheck, Checker, check_chapter, last_seconds
 from .compare.site import Site
-from .compare.weak import weak
 from .files import find_root
 from .model.cells import TAGS
 from .model.devices import DEVICES, RECORDED
