@@ -14,7 +14,7 @@ from functools import cache
 from numbers import Real
 from typing import Any
 
-from ..model.raw import library
+from ..model.raw import library, members, mro
 from ..model.runs import Figure
 
 __all__ = ["STYLE", "discard", "take", "usual"]
@@ -43,6 +43,8 @@ def take() -> list[Figure]:
     pyplot = library("matplotlib.pyplot")
     if pyplot is None:
         return []
+    if usual() and _methods() != METHODS:
+        raise RuntimeError("a method of matplotlib's artists was replaced, by which figures are looked at")
     figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
     taken = [Figure(svg=_svg(figure), lines=tuple(_facts(figure))) for figure in figures]  # drawing fixes the ends
     discard()
@@ -232,9 +234,7 @@ def _meaning(artist: Any) -> str:
 
 def _image(image: Any, frame: Any) -> str:
     """Its shape, how numbers became colours, where it lies, and on white the mean colours of its tiles and some."""
-    import numpy
-
-    array = image.get_array()
+    numpy, array = library("numpy"), image.get_array()
     colours = image.to_rgba(array, alpha=image.get_alpha(), bytes=True) / 255.0
     colours = 1 - colours[..., 3:] * (1 - colours[..., :3])
     rows = numpy.array_split(colours, min(TILES[0], len(array)))
@@ -352,7 +352,18 @@ def usual() -> dict[str, Any]:
     axes = made.add_subplot()
     bare = collections.Collection(), collections.LineCollection([]), lines.Line2D([], []), patches.Patch(), text.Text()
     found = [made, axes, axes.scatter([], []), image.AxesImage(axes), axes.legend([], []), *bare]
+    CLASSES[:] = [cls for artist in found for cls in mro(type(artist))]
+    METHODS[:] = _methods()
     return {type(artist).__name__: artist for artist in found}
+
+
+CLASSES: list[type] = []
+METHODS: list[int] = []
+"""The classes of the usual artists, and their members as they were then."""
+
+
+def _methods() -> list[int]:
+    return [id(member) for cls in CLASSES for member in members(cls).values()]
 
 
 def _looks(artist: Any, plain: Any = None) -> str:
@@ -393,10 +404,9 @@ def _look(value: Any) -> str:
 
 def _shade(artist: Any, name: str) -> str:
     """Some of the colours of an artist, or the only one; empty where it has none of that name."""
-    from matplotlib.colors import to_rgba_array
-
     value = getattr(artist, f"get_{name}", bool)()
-    hexes = [] if value is False or value is None else [_hex(colour) for colour in to_rgba_array(value)]
+    rows = () if value is False or value is None else library("matplotlib.colors").to_rgba_array(value)
+    hexes = [_hex(colour) for colour in rows]
     return " ".join(hexes[:1] if len(set(hexes)) == 1 else _some(hexes))
 
 
