@@ -349,3 +349,15 @@ def test_a_line_tells_where_it_runs(drawn):
         "#   x -0.1 … 2.1, y 4.9 … 7.1",
         "#   line of 3 points 'loss' #1f77b4 linestyle -- at 5,5 50,95 95,50",
     ]
+
+
+def test_ink_takes_the_colour_of_the_page_and_a_colour_that_was_chosen_stays():
+    from matplotlib import pyplot
+
+    with matplotlib.rc_context(figures.STYLE):
+        pyplot.plot([1, 2], color="#123456")
+        (taken,) = figures.take()
+
+    assert "currentColor" in taken.svg
+    assert "#123456" in taken.svg
+    assert figures.INK not in taken.svg
