@@ -98,13 +98,14 @@ SIZES = {
 }
 """Lines of code at most. The core was meant to need 1,900: typed data and messages take some 300 more, fences that
 measure 200, the command line and pytest as doors 300, watching limits and the cache's dependencies 100, values in
-sentences 60, exercises 110, titles of errors 75, proofs that cannot fail and weak ones 110, cheap forks 15, errors looked up 30, what other versions of torch do otherwise 145, the
+sentences 60, exercises 110, titles of errors 75, proofs that cannot fail and weak ones 110,
+cheap forks 15, errors looked up 30, what other versions of torch do otherwise 145, the
 numbers in tensors for the X-ray 130: read from memory, so that no operation starts, files that are no text, and no room for any, 110,
 shapes that comments say 160: the session alone sees those within functions, reports of
 old idioms and of the tutorials 20, the door to importing 20, whose the names of torch in cells are 310: only the
 session knows the types, whether a recording is signed 80, what only editors take for a cell 15,
 what a page may not write, for it would hide a cell or pass for an output, 130,
-what a reader sees of figures and how it is compared 125, cells rehearsed that wait for a GPU 330.
+what a reader sees of figures and how it is compared 215, cells rehearsed that wait for a GPU 330.
 What a hostile snippet could do takes 420: rights that it gives up, its own channel, neighbours that run again, processes
 and threads that it leaves, looking without running its code, and sweeping up after what was killed.
 What courses have takes 250: files and modules beside a snippet 70, values that show themselves 110, long lists broken

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,11 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import processes, wait_for
+from conftest import Project, processes, wait_for, write_small_site
 from test_isolation import play, started
+from torchproof.compare import transcript
 from torchproof.compare.transcript import lines_of
 from torchproof.files import sweep, write_whole
+from torchproof.read.snippets import read_snippet
 from torchproof.run import landlock
+from torchproof.run.environment import installed
 from torchproof.run.host import Zygote
 
 IS_FENCED = [
@@ -240,11 +244,12 @@ def test_what_a_cell_writes_to_the_channel_is_no_message_and_is_told(zygote, dat
     "deed",
     [
         "import json\njson.dumps = json.loads = json.JSONEncoder.encode = lambda *a, **k: 'x'",
+        "import torchproof.model.wire as wire\nwire.dump = lambda _: '[1, 2]'",
         "import os\nos.closerange(3, 900)",
         "import os\nfor number in range(3, 21):\n    os.dup2(2, number)",
         "import os\nos._exit = None",
         "import time, socket\ntime.perf_counter = socket.socket = None",
-        "import builtins\nbuiltins.print = builtins.open = None",
+        "import builtins\nbuiltins.print = builtins.open = builtins.len = builtins.tuple = None",
         "class Loud:\n    def __del__(self): raise ValueError('late')\nkept = Loud()\ndel kept",
         "import gc, sys\nsys.setrecursionlimit(120)",
     ],
@@ -262,10 +267,8 @@ def test_what_a_cell_replaces_or_closes_changes_no_message(zygote, deed):
             "import os\nos.closerange(3, 2000)",
             "the session broke its channel, or the engine in it in the cell 'cell-2'",
         ),
-        ("import builtins\nbuiltins.len = builtins.tuple = None", "in the cell 'cell-"),
         ("import torchproof.run.names as names\nnames.Namer.uses = None", "broke what observes it"),
         ("import torchproof.run.facts as facts\nfacts.Tracker.changes = lambda *_: [1, 2]", "it broke its channel"),
-        ("import torchproof.model.wire as wire\nwire.dump = lambda _: '[1, 2]'", "it broke its channel"),
     ],
 )
 def test_a_cell_that_breaks_the_engine_in_its_session_is_one_problem(zygote, deed, says):
@@ -309,6 +312,165 @@ def test_what_a_cell_takes_out_of_sys_modules_was_imported_all_the_same(fenced, 
     assert {"torch", "wave", "numpy"} <= set(run.modules)
     assert "torch" in run.versions
     assert len(run.cells["cell-2"].facts) == 1
+
+
+# --- through both commands -------------------------------------------------------------------------------------------
+
+LOOK = """\
+y = x[1:]
+print(len([1, 2]), x)
+y
+"""
+SEEN = """\
+~ 1 y         int64[2]         strides (1,)  offset 1  storage of 3  contiguous  shares x
+| 2 tensor([1, 2, 3])
+= tensor([2, 3])
+"""
+PLOT = "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2, 3], [1, 4, 9])\n"
+PLOTTED = """\
+# figure 6.4 × 4.8 in
+# axes
+#   x 0.9 … 3.1, y 0.6 … 9.4
+#   line of 3 points #1f77b4 at 5,5 50,39 95,95
+"""
+
+HELD = {
+    **{
+        f"builtins.{name}": f"import builtins\nbuiltins.{name} = lambda *_, **__: []"
+        for name in ("map", "sorted", "zip")
+    },
+    **{f"builtins.{name}": f"import builtins\nbuiltins.{name} = lambda *_: True" for name in ("any", "all", "bool")},
+    "builtins.repr": "import builtins\nbuiltins.repr = lambda _: 'lie'",
+    "builtins.isinstance": "import builtins\nbuiltins.isinstance = lambda *_: True",
+    "builtins.eval": "import builtins\nbuiltins.eval = builtins.exec = lambda *_, **__: True",
+    "builtins.compile": "import builtins\nreal = compile\nbuiltins.compile = lambda *_, **__: real('True', '', 'eval')",
+    "builtins.import": "import builtins\nreal = builtins.__import__\nbuiltins.__import__ = lambda name, *a: real('wave', *a)",
+    "ast": "import ast\nast.parse = lambda *_, **__: ast.Module([], [])",
+    "os": "import os\nos.write = lambda *_: 0\nos.read = lambda *_: b'lie'\nos.getpid = lambda: 1\nos.fork = lambda: 0",
+    "json": "import json\njson.dumps = json.dump = lambda *_, **__: '[]'",
+    "gc and time": "import gc, time\ngc.enable = gc.disable = gc.isenabled = time.perf_counter = None",
+    "contextlib": "import contextlib\ncontextlib.suppress = contextlib.nullcontext = None",
+    "weakref": "import weakref\nweakref.ref = lambda _: None",
+    "dataclasses": "import dataclasses\ndataclasses.replace = lambda *_, **__: None",
+    "types": "import types\ntypes.ModuleType = types.FunctionType = None",
+    "modules": "import sys, types\nfor name in ('ast', 'json', 'numpy', 'torchproof.run.facts', 'linecache'):\n    sys.modules[name] = types.ModuleType(name)",
+    "sys.path": "import os, sys\nopen('PIL.py', 'w').write('1/0')\nopen('numpy.py', 'w').write('1/0')\nsys.path.insert(0, os.getcwd())",
+    "monitoring": "import sys\nm = getattr(sys, 'monitoring', None)\nif m:\n    m.use_tool_id(3, 'x')\n    m.free_tool_id(3)",
+    "atexit": "import atexit\n_ = atexit.register(print, 'late')",
+    "warnings": "import warnings\nwarnings.simplefilter('error')",
+    "signal handlers": "import signal\nfor number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGPIPE):\n    signal.signal(number, lambda *_: print('signal'))",
+    "low descriptors": "import os\nos.closerange(0, 21)",
+    "dup2": "import os\nwith open(os.devnull, 'w') as nothing:\n    os.dup2(nothing.fileno(), 1)",
+    "main": "import sys, types\nsys.modules['__main__'] = types.ModuleType('__main__')",
+    "safe globals": "class Liar(torch.Tensor):\n    pass\ntorch.serialization.add_safe_globals([Liar])",
+    "hooks of sys": "import sys\nsys.excepthook = sys.displayhook = sys.unraisablehook = lambda *_: print('hook')",
+    "after a fork": "import os\nos.register_at_fork(after_in_child=lambda: print('child'), before=lambda: print('before'))",
+    "threads that are traced": "import threading\nthreading.settrace(lambda *_: print('trace'))",
+    "finders": "import sys\n\nclass Finds:\n    find_spec = staticmethod(lambda *_: None)\nsys.meta_path.insert(0, Finds())",
+}
+"""Deeds after which everything comes out as ever."""
+
+SHOWN = {
+    "print": (
+        "import builtins\nreal = print\nbuiltins.print = lambda *_: real('mine')",
+        SEEN.replace("2 tensor([1, 2, 3])", "mine"),
+    ),
+    "len": ("import builtins\nbuiltins.len = lambda _: 7", SEEN.replace("| 2", "| 7")),
+    "builtins of the cells": ("__builtins__ = {'print': print, 'len': lambda _: 7}", SEEN.replace("| 2", "| 7")),
+    "stdout": (
+        "import sys\nreal = sys.stdout.write\nsys.stdout.write = lambda text: real(text.upper())",
+        SEEN.replace("| 2 t", "| 2 T").replace("2 Tensor", "2 TENSOR"),
+    ),
+    "stdout away": ("import io, sys\nsys.stdout = io.StringIO()", SEEN.replace("| 2 tensor([1, 2, 3])\n", "")),
+    "repr": (
+        "torch.Tensor.__repr__ = lambda *_, **__: 'mine'",
+        SEEN.replace("tensor([1, 2, 3])", "mine").replace("tensor([2, 3])", "mine"),
+    ),
+    "printoptions": (
+        "torch.set_printoptions(threshold=0, edgeitems=0)",
+        SEEN.replace("([1, 2, 3])", "([...], size=(3,))").replace("([2, 3])", "([...], size=(2,))"),
+    ),
+    "numbers of figures": (PLOT + "plt.get_fignums = lambda: []", PLOTTED),
+    "colours of figures": (
+        PLOT + "import matplotlib.colors\nmatplotlib.colors.to_rgba_array = lambda _: [(0, 0, 0, 1)]",
+        PLOTTED,
+    ),
+}
+"""Deeds that change what Python prints or draws, here as anywhere, and nothing that is said of tensors."""
+
+STATE = "what a tensor says of itself was replaced, by which its state is found"
+DRAWN = "a method of matplotlib's artists was replaced, by which figures are looked at"
+TOLD = {
+    **{
+        f"tensors' {name}": (f"torch.Tensor.{name} = lambda *_, **__: (9,)", STATE)
+        for name in ("stride", "is_contiguous", "untyped_storage", "storage_offset")
+    },
+    **{
+        f"tensors' {name}": (f"torch.Tensor.{name} = property(lambda _: (9,))", STATE)
+        for name in ("shape", "dtype", "device", "requires_grad", "grad_fn")
+    },
+    "size of memory": ("torch.UntypedStorage.nbytes = lambda _: 8", STATE),
+    "shape of parameters": ("torch.nn.Parameter.shape = (7,)", STATE),
+    "pictures": (PLOT + "plt.Figure.savefig = lambda _, file, **__: file.write('<svg/>')", DRAWN),
+    "data of lines": (PLOT + "from matplotlib.lines import Line2D\nLine2D.get_xydata = lambda _: 0", DRAWN),
+    "limits of axes": (PLOT + "plt.Axes.get_xlim = lambda _: (0, 99)", DRAWN),
+    "an audit hook": ("import sys\nsys.addaudithook(print)", "snippets add no audit hook"),
+}
+"""Deeds that are told, with the cell."""
+
+
+@pytest.fixture(scope="module")
+def through(once):
+    """What `torchproof check` and `mkdocs build` say of a site with a chapter for each deed, each with a false proof."""
+
+    def make(folder):
+        project = Project(folder / "site")
+        write_small_site(project)
+        for number, (deed, *seen) in enumerate(all_deeds().values()):
+            name = f"deeds/d{number:02}"
+            project.write(
+                f"snippets/{name}.py",
+                f"# %% First\nimport torch\nx = torch.tensor([1, 2, 3])\n\n# %% Deed\n{deed}\n\n# %% Look\n{LOOK}",
+            )
+            page = "".join(f"```cell\n{name}#{cell}\n```\n\n" for cell in ("first", "deed", "look"))
+            project.write(
+                f"docs/{name}.md", f"# Deed\n\n{page}A sum: `y.sum() == 5`{{.proof}} `y.sum() == 6`{{.proof}}.\n"
+            )
+            first = "~ 2 x         int64[3]         strides (1,)  contiguous"
+            ran = {"first": [first], "deed": seen[1].splitlines(), "look": seen[0].splitlines()}
+            project.write(
+                f"snippets/{name}.cpu.txt", transcript.merge("", read_snippet(project.root, name), ran, installed())
+            )
+        for command in (("torchproof", "check"), ("mkdocs", "build", "--quiet")):
+            (folder / command[0]).write_text(project.run(*command).stdout, encoding="utf-8")
+
+    folder = once("deeds", make)
+    return {command: (folder / command).read_text(encoding="utf-8") for command in ("torchproof", "mkdocs")}
+
+
+def all_deeds():
+    """By its name each deed, and what the transcript has of the cell below it and of its own."""
+    held = {name: (deed, SEEN, "") for name, deed in HELD.items()}
+    shown = {
+        name: (deed, SEEN if seen == PLOTTED else seen, seen if seen == PLOTTED else "")
+        for name, (deed, seen) in SHOWN.items()
+    }
+    return held | shown | {f"told: {name}": (deed, SEEN, "") for name, (deed, _) in TOLD.items()}
+
+
+@pytest.mark.parametrize("name", all_deeds())
+@pytest.mark.parametrize("command", ["torchproof", "mkdocs"])
+def test_what_is_published_is_what_happened_or_a_deed_is_told(through, command, name):
+    place = f"snippets/deeds/d{list(all_deeds()).index(name):02}."
+    problems = [
+        part
+        for part in re.split(r"\n\n(?=\S+\.(?:py|md):\d)", through[command])
+        if place in part or place.replace("snippets", "docs").removesuffix(".") in part.split(":")[0]
+    ]
+
+    expected = TOLD[name.removeprefix("told: ")][1] if name.startswith("told: ") else "`y.sum() == 6` is False"
+    assert len(problems) == 1, problems
+    assert expected in problems[0]
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A build says how far it is: a bar on a terminal, a line for each chapter elsewhere, nothing when asked to be quiet."""
 
+import io
 import os
 import pty
 import re
@@ -8,6 +9,7 @@ import subprocess
 
 import pytest
 from conftest import BIN, Project, Server, commit_transcripts, write_small_site
+from torchproof.progress import Progress
 
 CHAPTERS = ("a/b", "c", "d")
 
@@ -92,6 +94,14 @@ def test_on_a_terminal_a_bar_says_how_far_a_build_is_and_goes(three, tmp_path):
     assert "[1/3]" not in said, "all is well, so there is no line of it"
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1, "the cursor is back"
     assert re.search(r"INFO +-  Documentation built in", said.rpartition("chapters")[2])
+
+
+def test_the_bar_says_how_long_it_may_take_by_how_long_each_chapter_took():
+    progress = Progress(["a", "b", "c"], {"a": 3.0, "b": 1.0, "c": 1.0}, io.StringIO())
+    progress.say("a", "ok", took=2.5)
+    progress.began -= 6  # seconds ago
+
+    assert progress._status() == "1 of 3 chapters · about 4 s left · slowest: a, 2.5 s\nrunning: b, c"
 
 
 def test_on_a_terminal_the_report_of_drift_stands_below_the_bar(three, tmp_path):

@@ -1,9 +1,11 @@
 """What a page prints of its build: fences of markdown-exec that call a report, in MkDocs and in Zensical."""
 
 import re
+import sys
 
 import pytest
 from conftest import Project, Server, commit_transcripts, parse_html, write_small_site
+from torchproof.builders.markdown import NoTorch, _printed
 
 BUILDS = {
     "mkdocs": ["mkdocs", "build"],
@@ -186,3 +188,20 @@ def copied(project, folder):
         if path.is_file() and not file.startswith("site/"):
             copy.write(file, path.read_text(encoding="utf-8"))
     return copy
+
+
+def test_what_a_report_imports_is_never_torch():
+    with pytest.raises(ImportError, match="in the builder's process, without torch; use a cell, a proof or a table"):
+        NoTorch.find_spec("torch.nn")
+
+    assert NoTorch.find_spec("torchvision_like") is None
+
+
+def test_a_fence_leaves_no_finder_behind():
+    before = [*sys.meta_path]
+
+    assert _printed("print(1)") == "1\n"
+    with pytest.raises(ZeroDivisionError):
+        _printed("1 / 0")
+
+    assert sys.meta_path == before

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from .builders.claims import read_again
 from .builders.commands import chosen, claims, compare, explain, import_, init, new, notebooks, static, write_reports
+from .builders.weak import weak
 from .compare.accept import accept
 from .compare.check import Checker, check_chapter, last_seconds
 from .compare.site import Site
-from .compare.weak import weak
 from .files import find_root
 from .model.cells import TAGS
 from .model.devices import DEVICES, RECORDED

@@ -7,7 +7,7 @@ import sys
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
-__all__ = ["exact", "full_name", "held", "is_library", "library", "members", "mro", "own_module", "own_name"]
+__all__ = ["copied", "exact", "full_name", "held", "is_library", "library", "members", "mro", "own_module", "own_name"]
 
 members, mro, own_module = (vars(type)[word].__get__ for word in ("__dict__", "__mro__", "__module__"))
 """Of a class: what stands in its body, itself and those above it, and what it says is its module."""
@@ -17,8 +17,16 @@ FOUND: dict[str, ModuleType] = {}
 
 def library(path: str) -> Any:
     """A module as it was when it was first asked for, whatever cells put in its place; None where there was none."""
-    found = FOUND.get(path) or sys.modules.get(path)
-    return FOUND.setdefault(path, found) if type(found) is ModuleType else None
+    if path not in FOUND and type(found := sys.modules.get(path)) is ModuleType:
+        FOUND[path] = copied(found)
+    return FOUND.get(path)
+
+
+def copied(module: ModuleType) -> ModuleType:
+    """A module with the same members: what is put into one of the two, the other does not have."""
+    copy = ModuleType(module.__name__)
+    copy.__dict__.update(module.__dict__)
+    return copy
 
 
 def is_library(cls: type) -> bool:

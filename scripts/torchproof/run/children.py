@@ -20,8 +20,6 @@ GRACE = 2.0
 """Seconds that a child has to come to its end, after its cell has."""
 
 TIMERS = signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF
-left_of = signal.getitimer
-"""Bound here, as what a cell may replace."""
 
 COPY = b"a copy"
 """What one says at the end of a cell."""
@@ -56,7 +54,7 @@ class Children:
         with contextlib.suppress(BlockingIOError):
             if os.read(self.reader, len(COPY)) == COPY:
                 return "os.fork in it made a second session, which came to the end of the cell; end a child by os._exit"
-        if any(left_of(timer)[0] for timer in TIMERS):
+        if any(signal.getitimer(timer)[0] for timer in TIMERS):
             return "it leaves a timer running (signal.alarm or setitimer); stop it in the same cell"
         if left:
             names = ", ".join(sorted({_name(pid) for pid in left}))

@@ -30,6 +30,7 @@ class Tracker:
         """By name, what was read and the text that it gave."""
         self.values: list[Values] = []
         """Since the cell began."""
+        self.asked = _asked_of()
 
     def changes(self, statement: int) -> list[Fact]:
         """Facts about the names that changed since the last call: by the cell's statement of that number."""
@@ -37,6 +38,8 @@ class Tracker:
             return self._changes(statement)
 
     def _changes(self, statement: int) -> list[Fact]:
+        if _asked_of() != self.asked:
+            raise RuntimeError("what a tensor says of itself was replaced, by which its state is found")
         named = dict(self._named())
         now = {name: self._state(name, value) for name, value in named.items()}
         facts = []
@@ -81,6 +84,20 @@ class Tracker:
 def _on_one_line(name: str) -> str:
     """The name with single blanks: `globals()` and `type` take any text, and transcripts are lines of fields."""
     return " ".join(name.split())
+
+
+def _asked_of() -> list[int]:
+    """Which members of torch's classes answer what is asked of tensors."""
+    torch = library("torch")
+    classes = (torch.Tensor, torch.nn.Parameter, torch.UntypedStorage) if torch else ()
+    asked = ((name, mro(cls)) for cls in classes for name in ASKED.split())
+    return [id(next((members(cls)[name] for cls in above if name in members(cls)), None)) for name, above in asked]
+
+
+ASKED = """
+shape dtype device layout stride storage_offset untyped_storage data_ptr nbytes is_contiguous numel element_size ndim
+dim requires_grad is_leaf retains_grad grad grad_fn _version is_nested is_conj is_neg is_quantized __class__
+"""
 
 
 def is_tensor(value: Any) -> bool:

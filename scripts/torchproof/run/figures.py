@@ -1,7 +1,8 @@
 """Figures: what a cell left open in pyplot, as SVG that follows the page's colours, and what is plotted, as facts.
 
-Facts are what a reader sees: places in percent of their axes, ends of axes, colours, words. Places and colours are
-rounded and few, so that a line can be reviewed, and the last digits of a number do not count.
+Facts are what a reader sees: places in percent of their axes, ends of axes, colours, words, and whatever else of an
+artist's looks is not as matplotlib has it. Places and colours are rounded and few, so that a line can be reviewed,
+and the last digits of a number do not count.
 """
 
 import base64
@@ -9,12 +10,14 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from numbers import Real
 from typing import Any
 
-from ..model.raw import library
+from ..model.raw import library, members, mro
 from ..model.runs import Figure
 
-__all__ = ["STYLE", "discard", "take"]
+__all__ = ["STYLE", "discard", "take", "usual"]
 
 INK = "#0b1c2d"
 """A colour nobody chooses: whatever is drawn in it takes the text colour of the page."""
@@ -40,6 +43,8 @@ def take() -> list[Figure]:
     pyplot = library("matplotlib.pyplot")
     if pyplot is None:
         return []
+    if usual() and _methods() != METHODS:
+        raise RuntimeError("a method of matplotlib's artists was replaced, by which figures are looked at")
     figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
     taken = [Figure(svg=_svg(figure), lines=tuple(_facts(figure))) for figure in figures]  # drawing fixes the ends
     discard()
@@ -93,36 +98,60 @@ LOW, HIGH = -99, 199
 
 
 def _facts(figure: Any) -> list[str]:
-    width, height = figure.get_size_inches()
-    title = figure.get_suptitle()
-    words = [*map(_text, _seen(figure.texts)), figure.get_supxlabel(), figure.get_supylabel()]
-    lines = [_joined(f"figure {width:g} × {height:g} in", repr(title) if title else "")]
-    lines += [f"  {line}" for line in [*_quoted("texts", words), *_legends(figure.legends)]]
+    (width, height), plain = figure.get_size_inches(), usual()
+    lines = [_joined(f"figure {width:g} × {height:g} in", _looks(figure, plain["Figure"]))]
+    lines += [f"  {line}" for part in _seen([figure]) for line in _plotted(part, part.transSubfigure)]
     for axes in _seen(figure.axes):
-        titles = {"title": axes.get_title(), "left": axes.get_title("left"), "right": axes.get_title("right")}
-        labels = titles | {"x": axes.get_xlabel(), "y": axes.get_ylabel()}
-        said = [f"{kind} {text!r}" for kind, text in labels.items() if text]
-        lines.append(_joined("axes", *said, "" if axes.axison else "off"))
-        lines += [f"  {line}" for line in [_limits(axes), *_ticks(axes), *_plotted(axes)]]
+        parts, models = _parts(axes), _parts(plain["Axes"])
+        said = [_told(name, part, models.get(name, models["top"])) for name, part in parts.items()]
+        lines.append(_joined("axes", "" if axes.axison else "off", *said, _looks(axes, plain["Axes"]), _lies(axes)))
+        lines += [f"  {line}" for line in [_limits(axes), *_ticks(axes), *_plotted(axes, axes.transAxes)]]
     return lines
 
 
+def _parts(axes: Any) -> dict[str, Any]:
+    """The words around axes, and the lines."""
+    titles = {"title": axes.title, "left title": axes._left_title, "right title": axes._right_title}
+    return {**titles, "x": axes.xaxis.label, "y": axes.yaxis.label, **axes.spines}
+
+
+def _told(name: str, part: Any, plain: Any) -> str:
+    """The words of a part and how they look, or how it looks where it is none with words."""
+    words, place = part.get_text() if hasattr(part, "get_text") else None, getattr(part, "_position", None)
+    looks = _joined("" if place in (None, ("outward", 0)) else _look(place), _looks(part, plain))
+    return _joined(name, repr(words) if words else "", looks) if words or (looks and words is None) else ""
+
+
+def _lies(axes: Any) -> str:
+    """Where the axes lie: in which cell of the figure's grid, as a layout decides by the size of words; else in 5 %."""
+    cell, plain = axes.get_subplotspec(), usual()["Axes"].get_subplotspec()
+    if axes.figure.get_layout_engine():
+        said = f"in {cell}" if cell and str(cell) != str(plain) else ""
+        return re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2g}", said)
+    box, other = (5 * (20 * each.get_position(original=True).get_points()).round() for each in (axes, usual()["Axes"]))
+    return "" if (box == other).all() else _joined("in", *map(_place, box))
+
+
 def _seen(artists: Iterable[Any]) -> Iterator[Any]:
-    """The artists that are drawn, and axes within axes after those that hold them."""
+    """The artists that are drawn, and those within them after those that hold them."""
     for artist in artists:
         if artist is not None and artist.get_visible():
             yield artist
-            yield from _seen(getattr(artist, "child_axes", ()))
+            yield from _seen([*getattr(artist, "child_axes", ()), *getattr(artist, "subfigs", ())])
 
 
 def _limits(axes: Any) -> str:
     """Where the axes begin and end: in data, or on their scale where it is another one, as exponents for a log's."""
     said = []
-    for name, axis, ends in (("x", axes.xaxis, axes.get_xlim()), ("y", axes.yaxis, axes.get_ylim())):
-        transform = axis.get_transform()
+    for name, axis in _axes_of(axes):
+        transform, ends = axis.get_transform(), getattr(axes, f"get_{name}lim")()
         scale = "" if axis.get_scale() == "linear" else f"{axis.get_scale()}{getattr(transform, 'base', '')}"
         said.append(_joined(name, scale, _ends(*(map(transform.transform, ends) if scale else ends))))
     return ", ".join(said)
+
+
+def _axes_of(axes: Any) -> list[tuple[str, Any]]:
+    return [(name, getattr(axes, f"{name}axis")) for name in "xyz" if hasattr(axes, f"{name}axis")]
 
 
 def _ends(low: float, high: float) -> str:
@@ -133,69 +162,90 @@ def _ends(low: float, high: float) -> str:
 
 
 def _ticks(axes: Any) -> list[str]:
-    """The words at ticks that were set by hand."""
-    found = []
-    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)) if axes.axison else ():
-        if type(axis.get_major_locator()).__name__ in ("FixedLocator", "NullLocator"):
-            found += _quoted(f"{name} ticks", map(_text, axis.get_ticklabels())) or [f"{name} ticks none"]
+    """What was set by hand: how ticks and grid look, and the words at ticks."""
+    found, plain = [], usual()["Axes"]
+    for name, axis in _axes_of(axes) if axes.axison else ():
+        for which in ("major", "minor"):
+            mine, theirs = (each.get_tick_params(which=which) for each in (axis, _axes_of(plain)[name == "y"][1]))
+            said = [f"{key} {_look(look)}" for key, look in mine.items() if look != theirs.get(key)]
+            said += [] if which == "major" or axis.isDefault_minloc else [type(axis.get_minor_locator()).__name__]
+            found += [_joined(name, which, *said)] if said else []
+        is_category = type(axis.get_major_locator()).__name__ == "StrCategoryLocator"
+        if is_category or not (axis.isDefault_majloc and axis.isDefault_majfmt):
+            found += _quoted(f"{name} ticks", axis.get_ticklabels()) or [f"{name} ticks none"]
     return found
 
 
-def _plotted(axes: Any) -> list[str]:
-    """One line for each thing drawn on the axes, in drawing order: kind, size, label, colours, places."""
-    facts = [_line(line, axes) for line in _seen(axes.lines)]
-    facts += [_collection(artist, axes) for artist in _seen(axes.collections)]
-    facts += [_image(image, axes) for image in _seen(axes.images)]
-    if patches := list(_seen(axes.patches)):
+def _plotted(holder: Any, frame: Any) -> list[str]:
+    """One line for each thing drawn on the axes or the figure, in drawing order: kind, size, label, looks, places."""
+    drawn = {kind: list(_seen(getattr(holder, kind, ()))) for kind in KINDS}
+    facts = [_line(line, frame) for line in drawn["lines"]]
+    facts += [_collection(artist, frame) for artist in drawn["collections"]]
+    facts += [_image(image, frame) for image in drawn["images"]]
+    if patches := drawn["patches"]:
         boxes = [box for patch in patches for box in _boxes([patch.get_path()], patch.get_transform())]
-        colours = _colours([patch.get_facecolor() for patch in patches])
-        facts.append(_joined(f"{len(patches)} patches", colours, _places(boxes, axes, each=2)))
-    texts = list(_seen(axes.texts))
-    places = _places([_point(text, axes) for text in texts], axes)
-    facts += [_joined(line, places) for line in _quoted("texts", map(_text, texts))]
-    for table in _seen(axes.tables):
-        facts += _quoted("table", (_text(cell.get_text()) for _, cell in sorted(table.get_celld().items())))
-    return facts + _legends([axes.get_legend()])
+        facts.append(_joined(f"{len(patches)} patches", _each(map(_looks, patches)), _places(boxes, frame, each=2)))
+    if texts := [text for text in drawn["texts"] if text.get_text()]:
+        places = _places([point for text in texts for point in _points(text)], frame)
+        facts += [_joined(*_quoted("texts", texts), _each(map(_worn, texts)), places)]
+    for table in drawn["tables"]:
+        cells = [cell for _, cell in sorted(table.get_celld().items())]
+        facts += [_joined(*_quoted("table", [cell.get_text() for cell in cells]), _each(map(_looks, cells)))]
+    facts += [_joined(type(each).__name__, *_quoted("", each.findobj(_is_text))) for each in drawn["artists"]]
+    return facts + [_legend(each, frame) for each in _seen([*drawn["legends"], getattr(holder, "legend_", None)])]
 
 
-def _line(line: Any, axes: Any) -> str:
-    looks = [line.get_linestyle(), line.get_marker(), line.get_drawstyle()]
-    looks = [look for look in looks if isinstance(look, str) and look not in ("-", "", " ", "None", "default")]
-    fact = _labelled(f"line of {len(line.get_xdata())} points", line)
-    places = _places(line.get_transform().transform(line.get_xydata()), axes)
-    return _joined(fact, *looks, _colours([line.get_color()]), places)
+KINDS = "lines", "collections", "images", "patches", "texts", "tables", "artists", "legends"
 
 
-def _collection(artist: Any, axes: Any) -> str:
+def _line(line: Any, frame: Any) -> str:
+    places = _places(line.get_transform().transform(line.get_xydata()), frame)
+    return _joined(_labelled(f"line of {len(line.get_xdata())} points", line), _looks(line), places)
+
+
+def _collection(artist: Any, frame: Any) -> str:
     name, offsets, move = type(artist).__name__, artist.get_offsets(), artist.get_transform()
-    said, each = [_labelled(f"{name} of {len(offsets)}", artist)], 1
+    paths, said, each = artist.get_paths(), [_labelled(f"{name} of {len(offsets)}", artist)], 1
     if name == "PathCollection" or len(offsets) > 1:
         points = artist.get_offset_transform().transform(offsets)
+        dot = _shape(usual()["PathCollection"].get_paths()[0])
+        said += [shape for shape in map(_shape, _some(paths)) if shape != dot]
     elif name.endswith("ContourSet"):  # where a contour begins depends on the last digits, its box does not
-        points, each = _boxes(artist.get_paths(), move), 2
+        points, each = _boxes(paths, move), 2
         said.append(f"levels {', '.join(f'{level:.6g}' for level in artist.levels)}")
     else:
-        points = [point for path in artist.get_paths() for point in move.transform(path.vertices)]
-    sizes = getattr(artist, "get_sizes", list)()
-    said += [f"sizes {_ends(min(sizes), max(sizes))}"] if len(set(sizes)) > 1 else []
-    faces = artist.get_facecolors()
-    return _joined(*said, _colours(faces if len(faces) else artist.get_edgecolors()), _places(points, axes, each=each))
+        points = [point for path in paths for point in move.transform(path.vertices)]
+    return _joined(*said, _meaning(artist), _looks(artist), _places(points, frame, each=each))
 
 
-def _image(image: Any, axes: Any) -> str:
-    """Its shape, how numbers became colours, where it lies, and the mean colours of its tiles on white."""
-    import numpy
+def _shape(path: Any) -> str:
+    """How many corners a marker has, and where two of them lie."""
+    ends = path.vertices[[0, len(path.vertices) // 2]] / abs(path.vertices).max() if len(path.vertices) else ()
+    return _joined(f"{len(path.vertices)} corners", *(_place(100 * end) for end in ends))
 
-    array = image.get_array()
-    meaning = f"{image.get_cmap().name} {_ends(*image.get_clim())}" if array.ndim == 2 else ""
+
+def _meaning(artist: Any) -> str:
+    """How numbers became colours, where they did."""
+    if artist.get_array() is None or artist.get_array().ndim > 2:
+        return ""
+    norm = type(artist.norm).__name__.replace("Normalize", "")
+    return _joined(artist.get_cmap().name, norm, _ends(*artist.get_clim()))
+
+
+def _image(image: Any, frame: Any) -> str:
+    """Its shape, how numbers became colours, where it lies, and on white the mean colours of its tiles and some."""
+    numpy, array = library("numpy"), image.get_array()
     colours = image.to_rgba(array, alpha=image.get_alpha(), bytes=True) / 255.0
     colours = 1 - colours[..., 3:] * (1 - colours[..., :3])
     rows = numpy.array_split(colours, min(TILES[0], len(array)))
     tiles = [tile for row in rows for tile in numpy.array_split(row, min(TILES[1], row.shape[1]), axis=1)]
+    pixels = colours.reshape(-1, 3)
+    some = ["of pixels", *map(_hex, _some(pixels))] if len(pixels) > len(tiles) else []
     left, right, bottom, top = image.get_extent()
-    places = _places(image.get_transform().transform([(left, bottom), (right, top)]), axes)
+    places = _places(image.get_transform().transform([(left, bottom), (right, top)]), frame)
+    tiles = [_hex(tile.mean((0, 1))) for tile in tiles]
     shape = " × ".join(map(str, array.shape))
-    return _joined(f"image {shape}", meaning, image.origin, _hex(tile.mean((0, 1)) for tile in tiles), places)
+    return _joined(f"image {shape}", _meaning(image), image.origin, _looks(image), *tiles, *some, places)
 
 
 def _labelled(fact: str, artist: Any) -> str:
@@ -203,25 +253,37 @@ def _labelled(fact: str, artist: Any) -> str:
     return fact if label.startswith("_") else f"{fact} {label!r}"
 
 
-def _legends(legends: Iterable[Any]) -> list[str]:
-    return [line for legend in _seen(legends) for line in _quoted("legend", map(_text, legend.get_texts()))]
+def _legend(legend: Any, frame: Any) -> str:
+    """Its words, its place, and how it looks."""
+    plain, texts, anchor = usual()["Legend"], legend.get_texts(), legend.get_bbox_to_anchor()
+    place = next((word for word, code in legend.codes.items() if code == legend._loc != 0), "")
+    where = "" if anchor.bounds == legend.parent.bbox.bounds else _places(anchor.get_points(), frame)
+    parts = zip(("title", "frame"), *((each.get_title(), each.get_frame()) for each in (legend, plain)), strict=True)
+    said = [*(_told(*part) for part in parts), "" if legend.get_frame_on() else "no frame", _each(map(_worn, texts))]
+    columns = f"{legend._ncols} columns" if legend._ncols > 1 else ""
+    return _joined(*(_quoted("legend", texts) or ["legend"]), place, where, columns, *said)
 
 
-def _text(text: Any) -> str:
-    return text.get_text()
+def _is_text(artist: Any) -> bool:
+    return hasattr(artist, "get_fontsize") and bool(artist.get_text())
 
 
-def _quoted(kind: str, texts: Iterable[str]) -> list[str]:
+def _quoted(kind: str, texts: Iterable[Any]) -> list[str]:
     """A line with those texts that are not empty; none where all are."""
-    told = ", ".join(repr(text) for text in texts if text)
-    return [f"{kind} {told}"] if told else []
+    told = ", ".join(repr(text.get_text()) for text in texts if text.get_text())
+    return [_joined(kind, told)] if told else []
 
 
-def _point(text: Any, axes: Any) -> tuple[float, float]:
-    """Where a text stands, or what an annotation points at."""
-    if hasattr(text, "xycoords"):
-        return axes.transData.transform(text.xy) if text.xycoords == "data" else (math.nan, math.nan)
-    return text.get_transform().transform(text.get_unitless_position())
+def _points(text: Any) -> list[Any]:
+    """Where a text stands; before it, what an annotation points at."""
+    if not hasattr(text, "xycoords"):
+        return [text.get_transform().transform(text.get_unitless_position())]
+    ends = [end for end, coords in _ends_of(text) if coords == "data"]
+    return [text.axes.transData.transform((text.convert_xunits(x), text.convert_yunits(y))) for x, y in ends]
+
+
+def _ends_of(note: Any) -> list[tuple[Any, Any]]:
+    return [(note.xy, note.xycoords), *([(note.xyann, note.anncoords)] if note.xyann != note.xy else [])]
 
 
 def _boxes(paths: Iterable[Any], transform: Any) -> list[tuple[float, float]]:
@@ -230,17 +292,20 @@ def _boxes(paths: Iterable[Any], transform: Any) -> list[tuple[float, float]]:
     return [corner for box in boxes for corner in (tuple(box.min(axis=0)), tuple(box.max(axis=0)))]
 
 
-def _places(points: Sequence[Any], axes: Any, *, each: int = 1) -> str:
+def _places(points: Sequence[Any], frame: Any, *, each: int = 1) -> str:
     """The box around points of the screen and some of them, `each` a thing, in percent of the axes.
 
+    Of many, how long the way through all of them is, too: a point that stands out makes it longer.
     A point that is nowhere, as one with a NaN, is a `gap`.
     """
     if not len(points):
         return ""
-    placed = [tuple(100 * point) for point in axes.transAxes.inverted().transform(points)]
+    placed = [tuple(100 * point) for point in frame.inverted().transform(points)]
     seen = [place for place in placed if all(map(math.isfinite, place))]
-    box = [tuple(map(end, zip(*seen, strict=True))) for end in (min, max)] if len(seen) > SAMPLES else []
-    around = f"from {_place(box[0])} to {_place(box[1])}" if box else ""
+    around = ""
+    if len(seen) > SAMPLES:
+        low, high = (tuple(map(end, zip(*seen, strict=True))) for end in (min, max))
+        around = f"from {_place(low)} to {_place(high)} long {sum(map(math.dist, seen, seen[1:])):.3g}"
     told = _some([placed[k : k + each] for k in range(0, len(placed), each)])
     return _joined(around, "at", *(_place(place) for places in told for place in places))
 
@@ -251,22 +316,101 @@ def _place(place: tuple[float, float]) -> str:
     return ",".join(str(round(min(max(end, LOW), HIGH))) for end in place)
 
 
-def _colours(colours: Sequence[Any]) -> str:
-    """Some of the colours, or the only one."""
-    from matplotlib.colors import to_rgb
-
-    known = [to_rgb(colour) for colour in colours]
-    return _hex(known[:1] if len(set(known)) == 1 else _some(known))
-
-
-def _hex(colours: Iterable[Any]) -> str:
-    return " ".join("#" + "".join(f"{round(255 * float(part)):02x}" for part in colour) for colour in colours)
-
-
 def _some(things: Sequence[Any]) -> list[Any]:
     last = len(things) - 1
     return list(things) if last < SAMPLES else [things[round(k * last / (SAMPLES - 1))] for k in range(SAMPLES)]
 
 
+def _each(told: Iterable[str]) -> str:
+    """What is told of some things, or of all of them at once."""
+    told = list(told)
+    return told[0] if len(set(told)) == 1 else ", ".join(word or "plain" for word in _some(told))
+
+
 def _joined(*words: str) -> str:
     return " ".join(word for word in words if word)
+
+
+# --- looks ------------------------------------------------------------------------------------------------------------
+
+SHADES = "color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor", "gapcolor"
+
+LOOKS = """
+alpha linewidth linestyle drawstyle marker markersize markeredgewidth markevery fillstyle sizes hatch fill capstyle
+joinstyle zorder visible path_effects fontsize fontweight fontstyle fontfamily rotation ha va linespacing
+interpolation aspect anchor box_aspect axisbelow bounds boxstyle arrowstyle dpi layout_engine
+"""
+"""What an artist is asked about how it looks, beside its colours; told is what is not as matplotlib has it."""
+
+
+@cache
+def usual() -> dict[str, Any]:
+    """An artist of each kind as matplotlib makes it; sessions have them from before their cells."""
+    from matplotlib import collections, figure, image, lines, patches, text
+
+    made = figure.Figure()
+    axes = made.add_subplot()
+    bare = collections.Collection(), collections.LineCollection([]), lines.Line2D([], []), patches.Patch(), text.Text()
+    found = [made, axes, axes.scatter([], []), image.AxesImage(axes), axes.legend([], []), *bare]
+    CLASSES[:] = [cls for artist in found for cls in mro(type(artist))]
+    METHODS[:] = _methods()
+    return {type(artist).__name__: artist for artist in found}
+
+
+CLASSES: list[type] = []
+METHODS: list[int] = []
+"""The classes of the usual artists, and their members as they were then."""
+
+
+def _methods() -> list[int]:
+    return [id(member) for cls in CLASSES for member in members(cls).values()]
+
+
+def _looks(artist: Any, plain: Any = None) -> str:
+    """What of an artist's looks is not as its plain one's; of its own kind's with its first colour in any case."""
+    kinds = (cls.__name__ for cls in type(artist).__mro__)
+    model = plain or next((usual()[kind] for kind in kinds if kind in usual()), artist)
+    shades, theirs = ({name: _shade(each, name) for name in SHADES} for each in (artist, model))
+    first = "" if plain else next(filter(None, shades.values()), "")
+    said = [first, *(f"{name} {has}" for name, has in shades.items() if has not in ("", first, theirs[name]))]
+    asked = LOOKS.split()[hasattr(artist, "get_facecolor") :]  # alpha, the first of them, is a part of such a colour
+    for name in asked:
+        mine, other = (_look(getattr(each, f"get_{name}", bool)()) for each in (artist, model))
+        said += [f"{name} {mine}"] if mine not in ("", other) else []
+    return _joined(*said)
+
+
+def _worn(text: Any) -> str:
+    """How a text looks, with its box and its arrow."""
+    box, arrow = text.get_bbox_patch(), getattr(text, "arrow_patch", None)
+    boxed, pointed = (f"{kind} {_looks(each)}" if each else "" for kind, each in (("box", box), ("arrow", arrow)))
+    ends = _ends_of(text) if hasattr(text, "xycoords") else ()
+    stands = [f"{' '.join(map(_look, end))} {_look(coords)}" for end, coords in ends if coords != "data"]
+    return _joined(*stands, _looks(text, usual()["Text"]), boxed, pointed)
+
+
+def _look(value: Any) -> str:
+    """A property in a few words; of many numbers the smallest and the largest, the first and the last."""
+    if value is None or isinstance(value, str | bool):
+        return str(value)
+    if isinstance(value, Real):
+        return f"{value:.4g}"
+    if hasattr(value, "flat") and value.size > 1 and value.min() < value.max():
+        return f"{_ends(value.min(), value.max())} {_ends(value.flat[0], value.flat[-1])}"
+    if isinstance(value, Iterable):
+        return " ".join(dict.fromkeys(map(_look, getattr(value, "flat", value))))
+    return type(value).__name__
+
+
+def _shade(artist: Any, name: str) -> str:
+    """Some of the colours of an artist, or the only one; empty where it has none of that name."""
+    value = getattr(artist, f"get_{name}", bool)()
+    rows = () if value is False or value is None else library("matplotlib.colors").to_rgba_array(value)
+    hexes = [_hex(colour) for colour in rows]
+    return " ".join(hexes[:1] if len(set(hexes)) == 1 else _some(hexes))
+
+
+def _hex(colour: Any) -> str:
+    *colour, alpha = (*colour, 1.0)[:4]
+    parts = colour if alpha == 1 else (*colour, alpha)
+    return "#" + "".join(f"{round(255 * float(part)):02x}" for part in parts) if alpha else "none"

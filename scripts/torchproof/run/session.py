@@ -9,6 +9,7 @@ It needs the standard library; torch, numpy and matplotlib only where a cell doe
 import __future__
 
 import ast
+import builtins
 import contextlib
 import gc
 import importlib.util
@@ -32,7 +33,7 @@ from typing import Any
 from ..model import wire
 from ..model.devices import DEVICES
 from ..model.drawings import measure
-from ..model.raw import library
+from ..model.raw import copied, library
 from ..model.runs import CellRun, Claim, Job, Measured, Message, Run, Running, Step, Stopped
 from ..model.text import clean, error_text, visible
 from . import figures, landlock, workers
@@ -61,13 +62,9 @@ def run_job(connection: socket.socket, token: bytes) -> None:
             session.run_all()
         except BaseException as error:
             session.give_up(f"the cell, or one above it, broke what observes it: {error_text(error)}")
-        _exit(0)
+        os._exit(0)
     finally:  # the channel is broken too
-        _exit(BROKEN)
-
-
-_exit = os._exit
-"""Bound here, as what a cell may replace."""
+        os._exit(BROKEN)
 
 
 class Session:
@@ -79,8 +76,7 @@ class Session:
         self.send_all = socket.socket(fileno=out_of_reach(connection.detach())).sendall
         with self.send_all.__self__.makefile("rb") as stream:
             job: Job = wire.load(stream.readline())
-        self.steps = job.steps
-        self.file = job.file
+        self.steps, self.file = job.steps, job.file
         self.device = DEVICES[job.device]
         self.flags = 0
         self.opened: set[str] = set()
@@ -94,6 +90,7 @@ class Session:
         sys.argv = [self.file]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         main.__file__ = self.file
+        main.__builtins__ = sys.modules["builtins"] = copied(builtins)  # the engine keeps its own `len` and `repr`
         self.namespace = main.__dict__
         self.tracker = Tracker(self.namespace)
         self.namer = Namer(self.namespace, self.file)
@@ -181,7 +178,7 @@ class Session:
         """End this session, saying why."""
         if os.getpid() == self.pid:
             self.send(Stopped(reason))
-        _exit(3)
+        os._exit(3)
 
     def _probe(self) -> dict[str, str]:
         """torch, and where this session runs; notes versions; names the device to the cells, as `TORCHPROOF_DEVICE`."""
@@ -379,8 +376,9 @@ def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
     """An audit hook that keeps the session off the network and in its folder, and notes what it reads and imports.
 
     It says so in words; what gets past it, a write of C or of another program, Landlock stops where there is one.
+    Long: a branch for each kind of event.
     """
-    root, writes = job.root, (job.folder + os.sep, *WRITABLE)
+    root, writes, session = job.root, (job.folder + os.sep, *WRITABLE), os.getpid()
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str):
@@ -392,6 +390,8 @@ def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
                     path = importlib.util.source_from_cache(path)
             if path.startswith(root + os.sep) and not path.startswith(NOT_READ):
                 opened.add(os.path.relpath(path, root))
+        elif event == "sys.addaudithook" and os.getpid() == session:  # a rehearsal, in a fork, adds its own
+            raise BaseException("snippets add no audit hook: it would hear what looks at them, for ever")
         elif event == "import":
             imported.add(arguments[0])
         elif event in CHANGES and not _stands_below(job.folder, arguments[0]):

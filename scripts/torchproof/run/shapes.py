@@ -5,10 +5,10 @@ traced or scripted would see that call, so in such a snippet only what stands ou
 """
 
 import ast
-import builtins
 import contextlib
 import copy
 import re
+import sys
 from typing import Any
 
 from ..model.runs import Seen
@@ -35,7 +35,7 @@ class Shapes:
         self.lines = frozenset(lines)
         self.found: dict[int, dict[tuple[tuple[int, ...], ...], None]] = {}
         self.is_deep = not READS_CODE.search(text)
-        setattr(builtins, NOTE, self.note)
+        setattr(sys.modules["builtins"], NOTE, self.note)  # the cells' own
 
     def watched(self, statement: ast.stmt) -> ast.stmt:
         """The statement, or, where a line of it is asked for, a copy that notes the value there."""

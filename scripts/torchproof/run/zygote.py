@@ -19,9 +19,11 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from ..model import wire
+from ..model.raw import copied, library
 from ..model.runs import Ended, Started
 from . import landlock, workers
 from .environment import TOKEN
@@ -141,13 +143,29 @@ def _preload() -> None:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
     importlib.import_module("torchproof.run.session")
+    _take_along()
     landlock.is_there()
     if "matplotlib" in sys.modules:
         from . import figures
 
         sys.modules["matplotlib"].rcParams.update(figures.STYLE)
+        figures.usual()
     gc.freeze()
     gc.enable()
+
+
+def _take_along() -> None:
+    """Give the engine modules of its own: what a cell puts into `ast` or `matplotlib.colors` is not what it uses."""
+    for path in (*PRELOAD, "matplotlib", "matplotlib.colors"):
+        library(path)
+    for path, module in list(sys.modules.items()):
+        for name, used in list(vars(module).items()) if path.startswith("torchproof.") else ():
+            if type(used) is ModuleType and name not in WRITTEN:
+                setattr(module, name, copied(used))
+
+
+WRITTEN = "sys", "warnings", "tempfile", "multiprocessing"
+"""What a session writes to, for libraries to see."""
 
 
 def _gather_pages() -> None:

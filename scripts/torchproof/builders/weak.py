@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
+from ..compare.site import Site
 from ..files import read_text
 from ..model.cells import Cell, Snippet
 from ..model.pages import Proof
 from ..read.proofs import hollow, names_in
 from ..run.runner import Runner
-from .site import Site
 
 __all__ = ["weak"]
 
