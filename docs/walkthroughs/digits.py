@@ -5,7 +5,7 @@
 # Reaching such a number is the easy half.
 # The other half is to know what it is worth: which rule without any training does as well, which digits are taken for which, and what becomes of the 98 when somebody else holds the pen.
 #
-# If you want the program alone, [The training loop](../training/loop.md) opens with it.
+# If you want the program alone, [The training loop](../training/loop.md#the-whole-program-validate-keep-the-best-predict) shows it.
 # Type along from top to bottom: the cells build on those above them, and none needs a GPU.
 # The pictures come from scikit-learn, the plots are drawn by matplotlib.
 #
