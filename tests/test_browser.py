@@ -5,6 +5,7 @@ import itertools
 import json
 import operator
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -200,6 +201,35 @@ CUT = """
 })()
 """
 """Whether what to mind, in the last column of "In short", lies beyond the edge."""
+
+
+FIRST_SCREENS = """
+(() => {
+  const article = document.querySelector("article"), box = (element) => element?.getBoundingClientRect();
+  const pictures = [...article.querySelectorAll("figure, img, .tp-drawing, .tp-figure")];
+  return {
+    "first code": box(article.querySelector("section.tp-cell"))?.top,
+    "end of the first table": box(article.querySelector("table:not([class])"))?.bottom,
+    "first picture": box(pictures.find((picture) => box(picture).height > 40))?.top,
+    "height": document.documentElement.scrollHeight,
+  };
+})()
+"""
+LIMITS = {"first code": 700, "end of the first table": 1800, "first picture": 1500, "height": 14_000}
+"""Pixels on a screen of 1440 × 900; with other fonts a twentieth more."""
+
+
+def test_every_page_of_the_handbook_answers_on_its_first_screens(visit, web):
+    page, beyond = visit(), {}
+    handbook = [path for path in PAGES if re.match("(tensors|autograd|training|data|models|devices|speed)/.", path)]
+    for path in (*handbook, "begin/", "start/"):
+        page.goto(web.address + path)
+        found = page.evaluate(FIRST_SCREENS)
+        beyond |= {
+            (path, what): found.get(what) for what, limit in LIMITS.items() if not found.get(what, 1e9) < limit * 1.05
+        }
+
+    assert beyond == {}
 
 
 def test_a_first_visit_of_the_heaviest_page_is_small(visit, web):

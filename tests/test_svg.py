@@ -145,14 +145,16 @@ def test_a_small_scale_is_not_rounded_away(drawn):
     assert scale * float(image.get("width")) == pytest.approx(float(box.get("width")), rel=0.01)
 
 
-def test_a_picture_is_cut_to_what_is_drawn_as_matplotlib_would():
+@pytest.mark.parametrize("is_beyond", [True, False])
+def test_a_picture_is_cut_to_what_is_drawn_as_matplotlib_would(is_beyond):
     from matplotlib import pyplot
 
     def draw():
-        figure, axes = pyplot.subplots(figsize=(4, 3), layout="constrained")
-        axes.plot([1, 2], [1, 1000], label="a")
-        axes.text(-0.5, 1.3, "far outside", transform=axes.transAxes)
-        axes.legend(loc="center left", bbox_to_anchor=(1.2, 0.5))
+        figure, axes = pyplot.subplots(figsize=(4, 3), layout=None if is_beyond else "constrained")
+        axes.plot([1, 2], [1, 1000], label="a line that has no end in sight")
+        if is_beyond:
+            axes.text(-0.5, 1.3, "far outside", transform=axes.transAxes)
+            axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return figure
 
     with matplotlib.rc_context(STYLE):
@@ -161,7 +163,10 @@ def test_a_picture_is_cut_to_what_is_drawn_as_matplotlib_would():
         pyplot.close("all")
         draw()
         cut = figures.take()[0].svg
-    header = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt" viewBox="(\S+) (\S+)')
-    (*size, _, _), (*own, _, top) = (map(float, header.search(svg).groups()) for svg in (tight.getvalue(), cut))
+    header = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
+    size, own = (list(map(float, header.search(svg).groups())) for svg in (tight.getvalue(), cut))
     assert own == pytest.approx(size, abs=0.01)
-    assert top < 0  # what stands above the figure is in its picture
+    steps, own = (
+        [re.findall("[A-Za-z]", path.get("d")) for path in all_of(svg, "path")] for svg in (tight.getvalue(), cut)
+    )
+    assert own == steps  # no line ends where the canvas does

@@ -61,18 +61,28 @@ def _svg(figure: Any) -> str:
     """The picture as matplotlib draws it, its ink the colour of the page's text; `show/slim.py` makes it small.
 
     It is cut to what is drawn by its header: matplotlib's own way, `bbox_inches="tight"`, draws everything twice.
+    Where something lies beyond the canvas it takes that: lines that end there would be cut off.
     """
-    buffer, boxes = io.StringIO(), []
+    boxes: list[Any] = []
     heard = figure.canvas.mpl_connect("draw_event", lambda event: boxes.append(figure.get_tightbbox(event.renderer)))
-    figure.savefig(buffer, format="svg", bbox_inches=None, metadata={"Date": None, "Creator": None})
+    svg = _saved(figure, None)
     figure.canvas.mpl_disconnect(heard)
-    box = boxes[-1].padded(library("matplotlib").rcParams["savefig.pad_inches"])
-    corner = box.x0, figure.get_figheight() - box.y1
-    left, top, width, height = (f"{72 * inches:.6f}" for inches in (*corner, box.width, box.height))
-    header = f'width="{width}pt" height="{height}pt" viewBox="{left} {top} {width} {height}"'
-    svg = re.sub(r'width="[^"]+" height="[^"]+" viewBox="[^"]+"', header, buffer.getvalue(), count=1)
+    box, (wide, high) = boxes[-1], figure.get_size_inches()
+    if box.x0 < 0 or box.y0 < 0 or box.x1 > wide or box.y1 > high:
+        svg = _saved(figure, "tight")
+    else:
+        box = box.padded(library("matplotlib").rcParams["savefig.pad_inches"])
+        left, top, width, height = (f"{72 * inches:.6f}" for inches in (box.x0, high - box.y1, box.width, box.height))
+        header = f'width="{width}pt" height="{height}pt" viewBox="{left} {top} {width} {height}"'
+        svg = re.sub(r'width="[^"]+" height="[^"]+" viewBox="[^"]+"', header, svg, count=1)
     svg = svg.replace(INK, "currentColor")
     return re.sub(r"data:image/png;base64,([^\"]{2000,})", lambda match: _small_image(match[1]), svg)
+
+
+def _saved(figure: Any, bounds: str | None) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", bbox_inches=bounds, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
 
 def _small_image(png: str) -> str:
