@@ -127,7 +127,7 @@ def leaves_of(node):
 
 
 width = torch.tensor(2.0, requires_grad=True)
-depth = torch.tensor(3.0, requires_grad=True)
+depth = torch.tensor(2.0, requires_grad=True)  # an equal number, another leaf
 idle = torch.tensor(4.0, requires_grad=True)
 block = width * depth * width + 7
 found = leaves_of(block.grad_fn)
@@ -169,6 +169,20 @@ def leaves_of(node):
 # %% Wrong: the two of this block tags=["wrong"]
 def leaves_of(node):
     return [width, depth]
+
+
+# %% Wrong: equal numbers are one leaf tags=["wrong"]
+def leaves_of(node):
+    if node is None:
+        return []
+    if hasattr(node, "variable"):
+        return [node.variable]
+    unique = []
+    for parent, _ in node.next_functions:
+        for leaf in leaves_of(parent):
+            if leaf not in unique:
+                unique.append(leaf)
+    return unique
 
 
 # %% Exercise: the longest path tags=["exercise"]

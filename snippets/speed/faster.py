@@ -340,7 +340,7 @@ def limited(x, top):
 
 
 def check_limited(limited):
-    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-3.0, -1.0], [-8.0, 1.0], [0.0, 0.0], [-2.0, 5.0]):
+    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-8.0, -5.0], [-8.0, 1.0], [0.0, 0.0], [-2.0, 5.0]):
         x = torch.tensor(x)
         right = x * (4.0 / x.max()) if x.max() > 4.0 else x
         found = limited(x, 4.0)
@@ -380,6 +380,11 @@ def limited(x, top):
 # %% Wrong: by size, and not by value tags=["wrong"]
 def limited(x, top):
     return x * (top / x.abs().max()).clamp(max=1)
+
+
+# %% Wrong: its largest value without a sign tags=["wrong"]
+def limited(x, top):
+    return x * (top / x.max().abs()).clamp(max=1)
 
 
 # %% Exercise: scale, clip, step tags=["exercise"]

@@ -207,7 +207,8 @@ def put_back(x, order):
 
 
 for order in permutations(range(3)):
-    assert torch.equal(put_back(readings.permute(order), order), readings)
+    for before in (readings, torch.rand(2, 2, 2)):
+        assert torch.equal(put_back(before.permute(order), order), before)
 
 
 # %% Solution: undo a permute tags=["solution"]
@@ -231,6 +232,11 @@ def put_back(x, order):
     return x.permute(order[::-1])
 
 
+# %% Wrong: these readings, whatever comes tags=["wrong"]
+def put_back(x, order):
+    return readings
+
+
 # %% Exercise: attention heads tags=["exercise"]
 tokens = torch.arange(2 * 5 * 12).view(2, 5, 12)  # (batch, time, head * feature)
 
@@ -247,9 +253,10 @@ def split_heads(x, heads):
     return x.view(batch, heads, time, -1)
 
 
-wanted = split_heads_spec(tokens, 3)
-assert split_heads(tokens, 3).shape == wanted.shape
-assert torch.equal(split_heads(tokens, 3), wanted), "right shape, wrong numbers"
+for heads in [3, 2, 12]:
+    wanted = split_heads_spec(tokens, heads)
+    assert split_heads(tokens, heads).shape == wanted.shape
+    assert torch.equal(split_heads(tokens, heads), wanted), "right shape, wrong numbers"
 
 
 # %% Solution: attention heads tags=["solution"]
@@ -273,12 +280,18 @@ def split_heads(x, heads):
     return x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)
 
 
+# %% Wrong: four features to a head tags=["wrong"]
+def split_heads(x, heads):
+    return x.unflatten(-1, (-1, 4)).transpose(1, 2)
+
+
 # %% Exercise: a dye test tags=["exercise"]
 def mixes(regroup, shape, axis):
     raise NotImplementedError("what should the dye be?")
 
 
 assert mixes(lambda x: x.view(3, -1), (2, 3, 4), axis=1)
+assert mixes(lambda x: x.view(3, -1), (2, 3, 4), axis=0)  # in the second row
 assert not mixes(lambda x: x.transpose(0, 1).reshape(3, -1), (2, 3, 4), axis=1)
 assert mixes(lambda x: x.reshape(3, 25), (5, 5, 3), axis=2)
 assert not mixes(lambda x: x.permute(2, 0, 1).flatten(1), (5, 5, 3), axis=2)
@@ -313,3 +326,9 @@ def mixes(regroup, shape, axis):
 def mixes(regroup, shape, axis):
     rows = regroup(torch.ones(shape).cumsum(0))
     return bool((rows != rows[:, :1]).any())
+
+
+# %% Wrong: the first row alone tags=["wrong"]
+def mixes(regroup, shape, axis):
+    first = regroup(torch.ones(shape).cumsum(axis))[0]
+    return bool((first != first[0]).any())
