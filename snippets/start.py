@@ -120,7 +120,7 @@ axes.set_axis_off()
 plt.show()
 
 
-# %% The fastest device at hand
+# %% The accelerator, or the CPU
 device = torch.accelerator.current_accelerator(check_available=True)
 device = device or torch.device("cpu")
 there = torch.arange(4.0).to(device)

@@ -34,27 +34,33 @@ print(scores.any(dim=dims).shape)
 
 # %% Exercise: a length that fits tags=["exercise"]
 def length(x):
-    """The square root of the sum of squares, in float32 throughout."""
+    """The square root of the sum of squares, in the dtype of x throughout."""
     return x.square().sum().sqrt()
 
 
-for x in (torch.tensor([-3.0, -4.0]), torch.tensor([3e20, 4e20]), torch.tensor([3e-30, 4e-30]), torch.zeros(2)):
-    expected = torch.linalg.vector_norm(x, dtype=torch.float64).float()
-    torch.testing.assert_close(length(x), expected, rtol=1e-5, atol=0)
+sizes = [(torch.float32, 1), (torch.float32, 1e20), (torch.float32, 1e-30), (torch.float32, 0), (torch.float64, 1e200)]
+for dtype, size in sizes:
+    x = torch.tensor([-3.0, -4.0], dtype=dtype) * size
+    torch.testing.assert_close(length(x), torch.tensor(5.0, dtype=dtype) * size, rtol=1e-5, atol=0)
 
 
 # %% Solution: a length that fits tags=["solution"]
 def length(x):
-    """The square root of the sum of squares, in float32 throughout."""
+    """The square root of the sum of squares, in the dtype of x throughout."""
     largest = x.abs().amax()
     if largest == 0:
         return largest
     return largest * (x / largest).square().sum().sqrt()
 
 
-for x in (torch.tensor([-3.0, -4.0]), torch.tensor([3e20, 4e20]), torch.tensor([3e-30, 4e-30]), torch.zeros(2)):
-    expected = torch.linalg.vector_norm(x, dtype=torch.float64).float()
-    torch.testing.assert_close(length(x), expected, rtol=1e-5, atol=0)
+for dtype, size in sizes:
+    x = torch.tensor([-3.0, -4.0], dtype=dtype) * size
+    torch.testing.assert_close(length(x), torch.tensor(5.0, dtype=dtype) * size, rtol=1e-5, atol=0)
+
+
+# %% Wrong: a wider dtype tags=["wrong"]
+def length(x):
+    return x.double().square().sum().sqrt().to(x.dtype)
 
 
 # %% Wrong: nothing divided by nothing tags=["wrong"]

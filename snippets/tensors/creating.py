@@ -231,8 +231,9 @@ def pad(rows, filler):
 
 
 ragged = [[3, 5], [4], [9, 6, 7], []]
-padded = pad_sequence([torch.tensor(r, dtype=torch.int64) for r in ragged], True, -1)
-assert torch.equal(pad(ragged, -1), padded)
+tensors = [torch.tensor(numbers, dtype=torch.int64) for numbers in ragged]
+for filler in (-1, 0):
+    assert torch.equal(pad(ragged, filler), pad_sequence(tensors, True, filler)), filler
 
 
 # %% Solution: rows of any length tags=["solution"]
@@ -244,7 +245,8 @@ def pad(rows, filler):
     return out
 
 
-assert torch.equal(pad(ragged, -1), padded)
+for filler in (-1, 0):
+    assert torch.equal(pad(ragged, filler), pad_sequence(tensors, True, filler)), filler
 
 
 # %% Wrong: cut to the shortest tags=["wrong"]
@@ -265,13 +267,21 @@ def pad(rows, filler):
     return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
 
 
+# %% Wrong: the lists themselves are filled up tags=["wrong"]
+def pad(rows, filler):
+    longest = max(map(len, rows))
+    for row in rows:
+        row += [filler] * (longest - len(row))
+    return torch.tensor(rows)
+
+
 # %% Exercise: linspace from arange tags=["exercise"]
 def evenly(start, end, steps):
     return start + torch.arange(steps) * (end - start) / steps
 
 
 for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1)]:
-    assert torch.allclose(evenly(*case), torch.linspace(*case)), case
+    torch.testing.assert_close(evenly(*case), torch.linspace(*case))
 
 
 # %% Solution: linspace from arange tags=["solution"]
@@ -281,7 +291,7 @@ def evenly(start, end, steps):
 
 
 for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1)]:
-    assert torch.allclose(evenly(*case), torch.linspace(*case)), case
+    torch.testing.assert_close(evenly(*case), torch.linspace(*case))
 
 
 # %% Wrong: arange with a step tags=["wrong"]
@@ -292,3 +302,8 @@ def evenly(start, end, steps):
 # %% Wrong: no gaps for one step tags=["wrong"]
 def evenly(start, end, steps):
     return start + torch.arange(steps) * (end - start) / (steps - 1)
+
+
+# %% Wrong: no points for one step tags=["wrong"]
+def evenly(start, end, steps):
+    return start + torch.arange(steps if steps > 1 else 0) * (end - start) / (steps - 1)

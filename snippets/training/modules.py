@@ -279,7 +279,7 @@ def check_affine(cls):
     for dtype in (torch.float32, torch.float64):
         for shape in ((4,), (5, 4), (2, 5, 4), (0, 4)):
             mine, theirs = cls(4, 3).to(dtype), nn.Linear(4, 3).to(dtype)
-            theirs.load_state_dict(mine.state_dict())
+            mine.load_state_dict(theirs.state_dict())
             x = torch.rand(shape, dtype=dtype)
             torch.testing.assert_close(mine(x), theirs(x))
             mine(x).square().sum().backward()
@@ -437,6 +437,11 @@ def output_of(model, name, x):
     return model.get_submodule(name)(x)
 
 
+class Backwards(nn.Sequential):
+    def forward(self, x):
+        return self[0](self[1](x))
+
+
 def check_output_of(function):
     nested = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Tanh(), nn.Linear(3, 2)), nn.ReLU(inplace=True))
     nested[1][1].bias = nn.Parameter(torch.tensor([-2.0, 2.0]))  # one column below 0, one above
@@ -446,6 +451,8 @@ def check_output_of(function):
     torch.testing.assert_close(function(nested, "1", x), nested[1](nested[0](x)))
     torch.testing.assert_close(function(nested, "1.1", x), nested[1](nested[0](x)))
     torch.testing.assert_close(function(nested, "", x), nested(x))
+    backwards = Backwards(nn.Linear(3, 2), nn.Linear(4, 3))
+    torch.testing.assert_close(function(backwards, "0", x), backwards(x))
     try:
         function(nested, "1", torch.rand(5, 3))  # wrong size: raises on the way
     except RuntimeError:
@@ -489,6 +496,16 @@ def output_of(model, name, x):
         except RuntimeError:
             return None
     return seen[0]
+
+
+# %% Wrong: layers called in the order of their names tags=["wrong"]
+def output_of(model, name, x):
+    for part in name.split(".") if name else []:
+        layers = dict(model.named_children())
+        for before in list(layers)[: list(layers).index(part)]:
+            x = layers[before](x)
+        model = layers[part]
+    return model(x).clone()
 
 
 # %% Wrong: the input tags=["wrong"]
