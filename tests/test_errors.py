@@ -2,11 +2,15 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from conftest import ROOT, Project, commit_transcripts, parse_html, write_small_site
+from torchproof.builders.errors import entries
+from torchproof.compare.check import Checker
 from torchproof.compare.site import Site
 from torchproof.read.pages import CITED, blocks, error_parts
+from torchproof.run.runner import Runner
 
 WARNING = """
 # %% A warning
@@ -183,6 +187,54 @@ def test_an_entry_is_no_place_where_its_cell_is_shown(site):
 
     assert pages["lookup"].place("a/b", "sizes-that-never-meet") == ""
     assert pages["a/b"].place("a/b", "sizes-that-never-meet").startswith("docs/a/b.md:")
+
+
+@pytest.fixture
+def look_up(site, tmp_path):
+    """`look_up(page)` gives the entries of a page of error fences, in order."""
+    project = Project(shutil.copytree(site.root, tmp_path / "site"))
+
+    def entries_of(text):
+        project.write("docs/lookup.md", "# Look up\n\n" + text)
+        with Runner(project.root, cached=True) as runner, Checker(Site.read(project.root), runner) as checker:
+            return [entries(checker)[place] for place in sorted(entries(checker))]
+
+    return entries_of
+
+
+def test_an_error_is_of_the_entry_that_names_its_row_before_one_that_names_the_cell(look_up):
+    sizes, ninth = look_up("""\
+```error
+a/b#sizes-that-never-meet
+a/b#two-errors-in-a-table
+Nothing is stretched.
+```
+
+```error
+a/b#two-errors-in-a-table: five[9]
+a/b#two-errors-in-a-table: five.view(2, 3)
+There are five.
+```
+""")
+
+    assert {said.slug for said in sizes.said} == {"sizes-that-never-meet"}
+    assert [said.code for said in ninth.said] == ["five[9]", "five.view(2, 3)"]
+
+
+def test_entries_of_one_cell_have_an_address_each(look_up):
+    found = look_up("""\
+```error
+a/b#two-errors-in-a-table: five[9]
+There is no ninth.
+```
+
+```error
+a/b#two-errors-in-a-table: five.view(2, 3)
+Five are not six.
+```
+""")
+
+    assert [entry.anchor for entry in found] == ["error-two-errors-in-a-table", "error-two-errors-in-a-table-2"]
 
 
 CELL = "a/b#sizes-that-never-meet\n"

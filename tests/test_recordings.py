@@ -4,6 +4,7 @@ The device is `test`, which needs no hardware: its sessions are the CPU's with a
 """
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import time
 
 import pytest
 from conftest import BIN, Project, parse_html, processes, wait_for, write_small_site
+from torchproof.builders.notebooks import downloads
 from torchproof.compare import recordings, transcript
 from torchproof.compare.accept import accept
 from torchproof.compare.check import check_chapter
@@ -186,6 +188,16 @@ x RuntimeError: The size of tensor a (2) must match the size of tensor b (3) at 
     )
     assert "| running on test\n" in text
     assert "only-here" not in text
+
+
+def test_the_notebook_shows_what_the_page_shows_of_a_recording(chapter, runners):
+    site = Site.read(chapter.root)
+    files = downloads(check_chapter(site, runners[0], "a/b"), site.pages["a/b"], "")
+
+    (cell,) = [cell for cell in json.loads(files["b.ipynb"])["cells"] if "z * 2" in "".join(cell["source"])]
+
+    assert "".join(cell["outputs"][0]["text"]) == "[2.0, 2.0, 2.0]\n"
+    assert "".join(cell["outputs"][1]["data"]["text/plain"]).startswith("tensor(6.")
 
 
 def test_what_was_recorded_comes_back_as_it_was_run(chapter, runners):

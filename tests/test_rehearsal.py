@@ -66,6 +66,7 @@ PLAYED = "played on tensors without numbers, it raises "
         ("torch.ones(3, devise='cuda')", 1, f"{PLAYED}TypeError: ones() got an unexpected keyword argument 'devise'"),
         ("F.softmax(here, dims=0)", 1, f"{PLAYED}TypeError: softmax() got an unexpected keyword argument 'dims'"),
         ("here.to('cuda').sun()", 1, f"{PLAYED}AttributeError: 'Tensor' object has no attribute 'sun'"),
+        ("here.to(device='cuda').sun()", 1, f"{PLAYED}AttributeError: 'Tensor' object has no attribute 'sun'"),
         ("2\nhere.to('cuda').view(2, 2)", 2, f"{PLAYED}RuntimeError: shape '[2, 2]' is invalid for input of size 3"),
         (
             "here.to('cuda') + here",

@@ -92,9 +92,8 @@ def test_a_page_prints_what_the_build_counted(told, tmp_path, build):
 @pytest.mark.parametrize("build", [BUILDS["mkdocs"] + ["--strict"], BUILDS["zensical --strict"]], ids=lambda it: it[0])
 def test_cells_and_proofs_around_a_fence_are_as_they_are_without_it(told, tmp_path, build):
     project = copied(told, tmp_path)
-    project.write(
-        "docs/a/b.md", project.read("docs/a/b.md") + '\n```python exec="1"\nprint("## Made\\n\\nhere")\n```\n'
-    )
+    fences = (f'\n```python exec="1"\nprint("## {title}\\n\\nhere")\n```\n' for title in ("Made", "Too"))
+    project.write("docs/a/b.md", project.read("docs/a/b.md") + "".join(fences))
 
     built = project.run(*build)
 
@@ -106,7 +105,9 @@ def test_cells_and_proofs_around_a_fence_are_as_they_are_without_it(told, tmp_pa
     assert len(own.all("section.tp-cell")) == 2
     assert len(own.all("code.proof")) == 1
     assert own.one(".tp-verified").text.startswith("2 outputs compared, 2 proofs checked · CPU · ")
-    assert [heading.text.rstrip("¶") for heading in own.one("article").all("h2")] == ["Made"]
+    assert [heading.text.rstrip("¶") for heading in own.one("article").all("h2")] == ["Made", "Too"]
+    contents = [link.attributes["href"] for link in own.all("a.md-nav__link")]
+    assert {"#made", "#too"} <= set(contents)
     assert re.findall(r"<p>\s*<h2", project.read("site/a/b/index.html")) == [], "no paragraph holds a heading"
 
 

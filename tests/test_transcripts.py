@@ -198,6 +198,7 @@ def test_any_other_change_of_an_error_is_drift(old, new):
         pytest.param("1.5 a", "1.5 b", False, id="words"),
         pytest.param("1.5   a", "1.5 a", True, id="padding"),
         pytest.param("1.5", "-1.5", False, id="sign"),
+        pytest.param("[ 0.0001, 1.5]", "[-0.0001, 1.5]", True, id="padding for the sign of what is nearly 0"),
         pytest.param("nan", "1.0", False, id="nan"),
     ],
 )

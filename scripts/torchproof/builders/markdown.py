@@ -13,7 +13,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from functools import cache, wraps
 from pathlib import Path
 from textwrap import indent
@@ -76,7 +76,10 @@ class CellsExtension(Extension):
         def converted(source: str) -> str:
             if not is_ready:
                 is_ready.append(_register(md))
-            return looked_at(convert(source), md)
+            try:
+                return looked_at(convert(source), md)
+            finally:
+                _let_go(md)
 
         md.convert = converted
 
@@ -98,6 +101,13 @@ def _register(md: Markdown) -> None:
         markdown_exec.formatters[name] = show_generated
     md.preprocessors.register(Prepare(md), "torchproof-prepare", 1000)
     md.treeprocessors.register(Spans(md), "torchproof-spans", 1)
+
+
+def _let_go(md: Markdown) -> None:
+    """Let go of a page that is done: markdown-exec would keep each with a fence of its own, and its site, for ever."""
+    with suppress(AttributeError):  # a version that keeps none
+        if not hasattr(md, "_original_md"):
+            sys.modules[markdown_exec.MarkdownConverter.__module__]._register_headings_processors.cache_clear()
 
 
 class Prepare(Preprocessor):

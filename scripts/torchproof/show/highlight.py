@@ -1,7 +1,7 @@
 """Code as HTML: Pygments, with one class for what looks alike, no span where there is no colour, one for neighbours."""
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any, TextIO
 
@@ -13,7 +13,7 @@ from pygments.token import Keyword, Name, Number, Operator, Punctuation, String,
 __all__ = ["highlighted"]
 
 
-@cache
+@lru_cache(10_000)  # while serving, each edit of a cell is another one
 def highlighted(source: str) -> str:
     """The HTML of Python code, in the markup that Material styles."""
     return highlight(source, *_tools()).strip()

@@ -5,7 +5,7 @@ They are no stops of the Tab key: in `assets/torchproof.js` the arrows go on to 
 
 import ast
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from html import escape
 
 from ..compare.check import ChapterCheck
@@ -27,7 +27,7 @@ def uses(check: ChapterCheck, cell: Cell) -> tuple[Use, ...]:
     return tuple(Use(path, node.end_lineno, node.end_col_offset) for node, path in paths if path.count("."))
 
 
-@cache
+@lru_cache(100)  # while serving, each edit of a chapter is another one
 def _imported(snippet: Snippet) -> dict[str, str]:
     """What a chapter's cells name of torch by importing it, with its whole name."""
     found = {}
