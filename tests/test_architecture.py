@@ -92,7 +92,7 @@ def foreign(nodes) -> set[str]:
 # --- how large --------------------------------------------------------------------------------------------------------
 
 SIZES = {
-    "core": 5615,
+    "core": 5690,
     "show": 1245,
     **{f"builders/{path.name}": 300 for path in MODULES if room_of(path) == "builders"},
 }
@@ -106,8 +106,8 @@ old idioms and of the tutorials 20, the door to importing 20, whose the names of
 session knows the types, whether a recording is signed 80, what only editors take for a cell 15,
 what a page may not write, for it would hide a cell or pass for an output, 130,
 what a reader sees of figures and how it is compared 215, cells rehearsed that wait for a GPU 330.
-What a hostile snippet could do takes 420: rights that it gives up, its own channel, neighbours that run again, processes
-and threads that it leaves, looking without running its code, and sweeping up after what was killed.
+What a hostile snippet could do takes 495: rights that it gives up, its own channel, neighbours that run again, processes
+and threads that it leaves, builtins and modules that the engine keeps for itself, looking without running its code, and sweeping up after what was killed.
 What courses have takes 250: files and modules beside a snippet 70, values that show themselves 110, long lists broken
 where a kernel breaks them 50; the reviewer's list and `explain` went to the other commands of authors for it, 130.
 What is shown needs 20 for history and tables of errors, 115 for the page of versions, 60 for states by the
