@@ -120,7 +120,7 @@ def _host(kind: str, ledger: str, root: Path, names: list[str]) -> None:
         command = [*command[:module], __file__, *command[module + 2 :], kind, str(book)]
         return popen(command, pass_fds=[*pass_fds, book], **options)
 
-    host.subprocess = types.SimpleNamespace(Popen=watched, DEVNULL=subprocess.DEVNULL)
+    host.subprocess = types.SimpleNamespace(**vars(subprocess) | {"Popen": watched})
     site = Site.read(root)
     with Runner(site.root, cached=False) as runner:
         if kind == "check":
@@ -190,7 +190,7 @@ def _watch_sessions(book: int) -> None:
         for step in path:
             owner = getattr(owner, step)
         setattr(owner, name, watch.timed(getattr(owner, name), part))
-    forked, end, measure = workers.forked, session._exit, session.Session._measure
+    forked, measure = workers.forked, session.Session._measure
 
     def measured(self: Any, claim: Any) -> Any:
         start = _clock()
@@ -209,9 +209,10 @@ def _watch_sessions(book: int) -> None:
 
     def ended(status: int) -> None:
         _enter(book, watch.sums)
-        end(status)
+        os._exit(status)
 
-    workers.forked, session._exit, session.Session._measure = entered, ended, measured
+    workers.forked, session.Session._measure = entered, measured
+    session.os = types.SimpleNamespace(**vars(os) | {"_exit": ended})
 
 
 def _run_plainly(connection: socket.socket, token: bytes, book: int) -> None:

@@ -34,7 +34,12 @@ NIGHTLY = "TORCHPROOF_RUNS" in os.environ
 
 
 def pytest_configure(config):
-    """Start the nurseries of zygotes and of commands, once for all xdist workers."""
+    """Start the nurseries of zygotes and of commands, once for all xdist workers; and hear Ctrl-C, as commands must.
+
+    A shell without a terminal lets what it runs in the background ignore SIGINT, and every child inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput") and nursery.VARIABLE not in os.environ and nursery.is_possible():
         os.environ[nursery.VARIABLE] = folder = tempfile.mkdtemp(prefix="nursery-")
         fonts = ROOT / ".cache" / "matplotlib"
@@ -302,7 +307,7 @@ class Server:
         try:
             with opener.open(f"http://{self.address}/{path}", timeout=30) as answer:
                 return answer.read()
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):  # a busy machine answers late
             return b""
 
     def wait(self, path: str, wanted, seconds: float = 120) -> Element:

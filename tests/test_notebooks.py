@@ -74,7 +74,7 @@ def test_every_notebook_shows_the_visible_cells_in_the_order_of_the_page(files_t
 
 def test_no_prose_holds_what_only_the_site_understands(files_to_take):
     ours = re.compile(
-        rf"\{{\.\w+\}}|^[> ]*(?:!!!|\?\?\?|===) |^[> ]*```(?:cell|.*exec=|{'|'.join(KINDS)})|\]\([^):]*\)", re.M
+        rf"\{{\.\w+\}}|^[> ]*(?:!!!|\?\?\?|===) |^[> ]*```(?:cell|.*exec=|{'|'.join(KINDS)})|(?<!\\)\]\([^):]*\)", re.M
     )
     found = {}
     for path in sorted(files_to_take.rglob("*.ipynb")):

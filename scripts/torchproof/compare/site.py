@@ -95,13 +95,15 @@ class Site:
                     yield Problem(f"{docs}/{name}{suffix}", line, message)
 
     def _orphans(self) -> Iterator[Problem]:
-        """Transcripts without a snippet."""
+        """Transcripts without a snippet, or of a device that there is not; other texts are a snippet's own affair."""
         known = {snippet.transcript(device) for snippet in self.snippets.values() for device in DEVICES}
+        used = {each.path for snippet in self.snippets.values() for each in snippet.beside}
         docs, snippets = settings(self.root).folders
         for folder in (snippets, docs):
             for name in names(self.root / folder, ".txt"):
                 stem, _, device = name.rpartition(".")
-                if f"{folder}/{name}.txt" not in known and device in DEVICES:
+                is_one = device in DEVICES or (folder == snippets and stem in self.snippets)
+                if is_one and f"{folder}/{name}.txt" not in known | used:
                     message = f"a transcript without its snippet {folder}/{stem}.py; delete it, or rename it along"
                     yield Problem(f"{folder}/{name}.txt", 1, message)
 
