@@ -5,8 +5,12 @@ import re
 import pytest
 from conftest import ROOT, Project, commit_transcripts, parse_html, write_small_site
 from torchproof.builders.names import PARTS, place_of, reference
+from torchproof.compare.check import ChapterCheck
 from torchproof.compare.site import Site
+from torchproof.model.runs import Run
+from torchproof.read.snippets import read_snippet
 from torchproof.run.runner import Runner
+from torchproof.show.names import uses
 
 # --- whose a name is --------------------------------------------------------------------------------------------------
 
@@ -115,6 +119,17 @@ def test_a_use_stands_where_the_name_ends(run):
     ends = {use.name: lines[use.line - 1][: use.column] for use in done.names[cell.slug]}
 
     assert ends == {"torch.Tensor.sum": "    return t.sum", "torch.Tensor.exp": "f(x).exp"}
+
+
+def test_what_a_cell_of_another_device_names_its_chapters_imports_say(tmp_path):
+    imports = "import torch.nn.functional\nfrom torch import nn as layers\n"
+    there = "torch.nn.functional.relu(layers.Linear(2, 2)(x)).sum()"
+    Project(tmp_path).write("snippets/a.py", f'# %% Here\n{imports}\n# %% There tags=["cuda"]\n{there}\n')
+    snippet = read_snippet(tmp_path, "a")
+
+    found = uses(ChapterCheck(snippet, Run(), [], ""), snippet.cell("there"))
+
+    assert {use.name for use in found} == {"torch.nn.functional.relu", "torch.nn.Linear"}
 
 
 # --- the index --------------------------------------------------------------------------------------------------------

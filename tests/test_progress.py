@@ -104,6 +104,22 @@ def test_the_bar_says_how_long_it_may_take_by_how_long_each_chapter_took():
     assert progress._status() == "1 of 3 chapters · about 4 s left · slowest: a, 2.5 s\nrunning: b, c"
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_brackets_in_an_outcome_are_no_markup_of_the_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    terminal = Terminal()
+
+    with Progress(["a", "b"], {}, terminal) as progress:
+        progress.say("a", "refused: it prints [red], then [/blue]")
+
+    assert "[1/2] a: refused: it prints [red], then [/blue]\n" in plain(terminal.getvalue())
+
+
 def test_on_a_terminal_the_report_of_drift_stands_below_the_bar(three, tmp_path):
     project = copied(three, tmp_path)
     project.replace("snippets/c.cpu.txt", "tensor([1., 1.])", "tensor([1., 2.])")
