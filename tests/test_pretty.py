@@ -39,7 +39,6 @@ class Lines:
 @pytest.mark.parametrize(
     "value",
     [list(range(1500)), (1,), [[]] * 40, {"a": Lines()}, [Lines(), 1], {("a", 1): {2}}, {b"b", "a", 3}],
-    ids=str,
 )
 def test_what_is_rare_reads_as_in_a_kernel_too(value):
     assert pretty(value) == by_a_kernel(value)
