@@ -327,3 +327,56 @@ def confusion(truth, guesses, classes):
 def confusion(truth, guesses, classes):
     counts = torch.bincount(truth * classes + guesses)
     return counts.view(-1, classes)
+
+
+# %% Exercise: fill the gaps tags=["exercise"]
+def fill_gaps_spec(table):
+    """Each nan becomes the mean of the numbers in its column."""
+    out = table.clone()
+    for column in out.T:
+        known = [v for v in column.tolist() if v == v]  # nan is not equal to itself
+        for i in range(len(column)):
+            if column[i].isnan():
+                column[i] = sum(known) / len(known)
+    return out
+
+
+def fill_gaps(table):
+    filled = table.clone()
+    filled[table.isnan()] = table.nanmean(dim=0)
+    return filled
+
+
+gappy = torch.tensor([[1.0, float("nan"), 5.0], [3.0, 4.0, 6.0], [float("nan"), 8.0, 7.0]])
+assert torch.allclose(fill_gaps(gappy), fill_gaps_spec(gappy))
+assert gappy.isnan().sum() == 2, "the argument was changed"
+
+
+# %% Solution: fill the gaps tags=["solution"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nanmean(dim=0), table)
+
+
+assert torch.allclose(fill_gaps(gappy), fill_gaps_spec(gappy))
+assert gappy.isnan().sum() == 2, "the argument was changed"
+print(fill_gaps(gappy))
+
+
+# %% Wrong: one mean for all tags=["wrong"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nanmean(), table)
+
+
+# %% Wrong: gaps count as zeros tags=["wrong"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nan_to_num().mean(dim=0), table)
+
+
+# %% Wrong: the mean of the row tags=["wrong"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nanmean(dim=1, keepdim=True), table)
+
+
+# %% Wrong: written into the argument tags=["wrong"]
+def fill_gaps(table):
+    return table.copy_(torch.where(table.isnan(), table.nanmean(dim=0), table))
