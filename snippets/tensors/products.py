@@ -352,3 +352,42 @@ def turn_each(points, angles):
 def turn_each(points, angles):
     c, s = angles[0].cos(), angles[0].sin()
     return points @ torch.tensor([[c, s], [-s, c]])
+
+
+# %% Exercise: the trace of a product tags=["exercise"]
+def trace_of_product(x, y):
+    """(x @ y).trace(), without the rest of x @ y."""
+    return (x @ y).trace()
+
+
+for x, y in [(S, S + 1), (M, N[:, :2])]:
+    assert torch.equal(trace_of_product(x, y), (x @ y).trace()), trace_of_product(x, y)
+flops = cost(lambda: trace_of_product(wide, wide))
+assert flops <= 2 * 100**2, f"{flops:,} multiplications and additions"
+
+
+# %% Solution: the trace of a product tags=["solution"]
+def trace_of_product(x, y):
+    """(x @ y).trace(), without the rest of x @ y."""
+    return torch.einsum("ij,ji->", x, y)
+
+
+for x, y in [(S, S + 1), (M, N[:, :2])]:
+    assert torch.equal(trace_of_product(x, y), (x @ y).trace()), trace_of_product(x, y)
+flops = cost(lambda: trace_of_product(wide, wide))
+assert flops <= 2 * 100**2, f"{flops:,} multiplications and additions"
+
+
+# %% Wrong: place by place tags=["wrong"]
+def trace_of_product(x, y):
+    return torch.einsum("ij,ij->", x, y)
+
+
+# %% Wrong: the diagonals tags=["wrong"]
+def trace_of_product(x, y):
+    return (x.diagonal() * y.diagonal()).sum()
+
+
+# %% Wrong: the sum of all tags=["wrong"]
+def trace_of_product(x, y):
+    return torch.einsum("ij,jk->", x, y)
