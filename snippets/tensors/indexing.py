@@ -20,7 +20,7 @@ picks = {
     "[[2, 0]]": grid[[2, 0]],
     "[grid > 11]": grid[grid > 11],
 }
-fig, axes = plt.subplots(1, 5, figsize=(5, 1.1), layout="constrained")
+fig, axes = plt.subplots(1, 5, figsize=(4.2, 1.05), layout="constrained")
 for ax, (form, part) in zip(axes, picks.items()):
     ax.imshow(0 * grid, cmap="tab10", vmin=0, vmax=9, alpha=0.08 + 0.4 * (grid[..., None] == part.flatten()).any(-1))
     for (i, j), number in zip(torch.ones_like(grid).nonzero().tolist(), grid.flatten().tolist()):
