@@ -206,48 +206,6 @@ def padding_mask(lengths, longest):
     return torch.arange(longest) <= lengths[:, None]
 
 
-# %% Puzzle: tint a batch tags=["exercise"]
-def tint_spec(pictures, strength, colour):
-    """Mix each picture with one colour, by its own strength for each pixel."""
-    out = torch.empty_like(pictures)
-    for b, c, y, x in product(*map(range, pictures.shape)):
-        s = strength[b, y, x]
-        out[b, c, y, x] = (1 - s) * pictures[b, c, y, x] + s * colour[c]
-    return out
-
-
-def tint(pictures, strength, colour):
-    return (1 - strength) * pictures + strength * colour
-
-
-pictures = torch.arange(36.0).view(2, 3, 2, 3)  # (picture, channel, height, width)
-strength = torch.arange(12).view(2, 2, 3) / 16  # (picture, height, width)
-colour = torch.tensor([1.0, 2.0, 4.0])  # (channel,)
-expected = tint_spec(pictures, strength, colour)
-torch.testing.assert_close(tint(pictures, strength, colour), expected)
-
-
-# %% Solution: tint a batch tags=["solution"]
-def tint(pictures, strength, colour):
-    s = strength[:, None]  # (picture, 1, height, width)
-    return (1 - s) * pictures + s * colour[:, None, None]
-
-
-torch.testing.assert_close(tint(pictures, strength, colour), expected)
-
-
-# %% Wrong: the colour along the width tags=["wrong"]
-def tint(pictures, strength, colour):
-    s = strength[:, None]
-    return (1 - s) * pictures + s * colour
-
-
-# %% Wrong: mixed the other way round tags=["wrong"]
-def tint(pictures, strength, colour):
-    s = strength[:, None]
-    return s * pictures + (1 - s) * colour[:, None, None]
-
-
 # %% Puzzle: add it back up tags=["exercise"]
 def add_back(gradient, shape):
     """Sum `gradient` down to `shape`, which had been stretched to it."""

@@ -18,14 +18,14 @@ import matplotlib.pyplot as plt
 
 def draw(ax, numbers, chosen, title):
     """Show a 2-D tensor of numbers; the places in `chosen` are coloured."""
-    ax.imshow(0 * numbers, cmap="tab10", vmin=0, vmax=9, alpha=0.08 + 0.4 * chosen, interpolation="none")
+    ax.imshow(0 * numbers, cmap="tab10", vmin=0, vmax=9, alpha=0.08 + 0.4 * chosen)
     for (i, j), number in zip(torch.ones_like(numbers).nonzero().tolist(), numbers.flatten()):
         ax.text(j, i, f"{number.item():g}", ha="center", va="center")
     height, width = numbers.shape
     ax.set(title=title, xticks=range(width), yticks=range(height))
 
 
-fig, axes = plt.subplots(1, 2, figsize=(6, 1.8), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(4, 1.8), layout="constrained")
 downwards = torch.tensor([[3, 1, 0]])
 for ax, dim, index in [(axes[0], 1, labels[:, None]), (axes[1], 0, downwards)]:
     chosen = torch.zeros_like(logits).scatter_(dim, index, 1)
@@ -296,51 +296,3 @@ def keep_best(logits, k):
 def keep_best(logits, k):
     limit = logits.flatten().topk(k * len(logits)).values[-1]
     return logits.masked_fill(logits < limit, float("-inf"))
-
-
-# %% Exercise: count the neighbours tags=["exercise"]
-def neighbours_spec(cells):
-    """For each cell, how many of the up to 8 cells around it are 1."""
-    height, width = cells.shape
-    out = torch.zeros_like(cells)
-    for y in range(height):
-        for x in range(width):
-            top, left = max(y - 1, 0), max(x - 1, 0)
-            out[y, x] = cells[top : y + 2, left : x + 2].sum() - cells[y, x]
-    return out
-
-
-def neighbours(cells):
-    raise NotImplementedError("slices or unfold, and no loop over the cells")
-
-
-life = torch.tensor([[0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 1]])
-assert torch.equal(neighbours(life), neighbours_spec(life))
-
-
-# %% Solution: count the neighbours tags=["solution"]
-def neighbours(cells):
-    height, width = cells.shape
-    padded = torch.zeros(height + 2, width + 2, dtype=cells.dtype)
-    padded[1:-1, 1:-1] = cells
-    squares = padded.unfold(0, 3, 1).unfold(1, 3, 1)  # (height, width, 3, 3)
-    return squares.sum(dim=(2, 3)) - cells
-
-
-assert torch.equal(neighbours(life), neighbours_spec(life))
-assert torch.equal(neighbours(life[:2]), neighbours_spec(life[:2]))
-print(neighbours(life))
-
-
-# %% Wrong: counting itself tags=["wrong"]
-def neighbours(cells):
-    height, width = cells.shape
-    padded = torch.zeros(height + 2, width + 2, dtype=cells.dtype)
-    padded[1:-1, 1:-1] = cells
-    return padded.unfold(0, 3, 1).unfold(1, 3, 1).sum(dim=(2, 3))
-
-
-# %% Wrong: around the edge tags=["wrong"]
-def neighbours(cells):
-    turns = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
-    return sum(cells.roll(turn, (0, 1)) for turn in turns)

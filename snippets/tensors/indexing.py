@@ -14,13 +14,13 @@ print(grid[grid > 11])  # numbers by a question
 import matplotlib.pyplot as plt
 
 picks = {
-    "grid[1]": grid[1],
-    "grid[:, 2]": grid[:, 2],
-    "grid[1:, :2]": grid[1:, :2],
-    "grid[[2, 0]]": grid[[2, 0]],
-    "grid[grid > 11]": grid[grid > 11],
+    "[1]": grid[1],
+    "[:, 2]": grid[:, 2],
+    "[1:, :2]": grid[1:, :2],
+    "[[2, 0]]": grid[[2, 0]],
+    "[grid > 11]": grid[grid > 11],
 }
-fig, axes = plt.subplots(1, 5, figsize=(7, 1.25), layout="constrained")
+fig, axes = plt.subplots(1, 5, figsize=(4.2, 1.05), layout="constrained")
 for ax, (form, part) in zip(axes, picks.items()):
     ax.imshow(0 * grid, cmap="tab10", vmin=0, vmax=9, alpha=0.08 + 0.4 * (grid[..., None] == part.flatten()).any(-1))
     for (i, j), number in zip(torch.ones_like(grid).nonzero().tolist(), grid.flatten().tolist()):

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 
 def draw(grids, hues, tall=2.4):
     """Show 2-D grids side by side, under their titles, coloured by `hues`."""
-    _, axes = plt.subplots(1, len(grids), figsize=(6.5, tall), layout="constrained")
+    _, axes = plt.subplots(1, len(grids), figsize=(5, tall), layout="constrained")
     for ax, (title, grid), hue in zip(axes, grids.items(), hues):
         ax.imshow(hue, cmap="tab10", vmin=0, vmax=9, alpha=0.45, interpolation="none")
         for place in (grid >= 0).nonzero():
@@ -232,46 +232,6 @@ def pad(rows):
 def pad(rows):
     longest = max(len(row) for row in rows)
     return torch.stack([torch.cat([row.new_zeros(longest - len(row)), row]) for row in rows])
-
-
-# %% Exercise: kaleidoscope tags=["exercise"]
-def kaleidoscope_spec(picture):
-    """The picture and its three mirror images, meeting in the middle."""
-    height, width = picture.shape
-    rows = [*range(height), *reversed(range(height))]
-    columns = [*range(width), *reversed(range(width))]
-    return torch.tensor([[picture[y, x] for x in columns] for y in rows])
-
-
-def kaleidoscope(picture):
-    return picture.repeat(2, 2)
-
-
-corner = torch.tensor([[1, 2, 3], [4, 5, 6]])
-assert torch.equal(kaleidoscope(corner), kaleidoscope_spec(corner))
-
-
-# %% Solution: kaleidoscope tags=["solution"]
-def kaleidoscope(picture):
-    """The picture and its three mirror images, meeting in the middle."""
-    wide = torch.cat([picture, picture.flip(1)], dim=1)
-    return torch.cat([wide, wide.flip(0)])
-
-
-assert torch.equal(kaleidoscope(corner), kaleidoscope_spec(corner))
-print(kaleidoscope(corner))
-
-
-# %% Wrong: mirrored sideways only tags=["wrong"]
-def kaleidoscope(picture):
-    wide = torch.cat([picture, picture.flip(1)], dim=1)
-    return torch.cat([wide, wide])
-
-
-# %% Wrong: turned, not mirrored tags=["wrong"]
-def kaleidoscope(picture):
-    wide = torch.cat([picture, picture.rot90(2)], dim=1)
-    return torch.cat([wide, wide.rot90(2)])
 
 
 # %% Exercise: cut into patches tags=["exercise"]

@@ -254,46 +254,6 @@ def window(n, back):
     return (0 <= steps) & (steps < back)
 
 
-# %% Puzzle: count each value tags=["exercise"]
-def counts_spec(values, k):
-    return torch.tensor([sum(int(v == c) for v in values) for c in range(k)])
-
-
-def counts(values, k):
-    raise NotImplementedError("yours to write")
-
-
-rolls = torch.tensor([3, 0, 3, 5, 3, 0])
-for k in (6, 8):
-    assert torch.equal(counts(rolls, k), counts_spec(rolls, k)), k
-
-
-# %% Solution: count each value tags=["solution"]
-def counts(values, k):
-    return (values[:, None] == torch.arange(k)).sum(dim=0)
-
-
-for k in (6, 8):
-    assert torch.equal(counts(rolls, k), counts_spec(rolls, k)), k
-assert torch.equal(counts(rolls, 6), torch.bincount(rolls, minlength=6))
-print(counts(rolls, 6))
-
-
-# %% Wrong: no place for what is missing tags=["wrong"]
-def counts(values, k):
-    return values.bincount()
-
-
-# %% Wrong: only what occurs tags=["wrong"]
-def counts(values, k):
-    return values.unique(return_counts=True)[1]
-
-
-# %% Wrong: how many classes each value has tags=["wrong"]
-def counts(values, k):
-    return (values[:, None] == torch.arange(k)).sum(dim=1)
-
-
 # %% Puzzle: ranks without sorting tags=["exercise"]
 def ranks_spec(values):
     """The place of each value if they were sorted; of equals, the first is lower."""

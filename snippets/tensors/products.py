@@ -11,7 +11,7 @@ bills
 # %% A row meets a column, drawn tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-fig, axis = plt.subplots(figsize=(6, 2.7), layout="constrained")
+fig, axis = plt.subplots(figsize=(4, 2.6), layout="constrained")
 
 
 def draw(table, left, top, name, row=None, column=None):
@@ -19,15 +19,16 @@ def draw(table, left, top, name, row=None, column=None):
     for i, numbers in enumerate(table.tolist()):
         for j, number in enumerate(numbers):
             chosen = (row is None or i == row) and (column is None or j == column)
-            box = {"boxstyle": "square,pad=0.35", "facecolor": "#d5e3fb" if chosen else "white", "edgecolor": "#b8c0cc"}
-            axis.text(left + j, top - i, f"{number:>2}", ha="center", va="center", family="monospace", bbox=box)
+            if chosen:
+                axis.add_patch(plt.Rectangle((left + j - 0.5, top - i - 0.5), 1, 1, color="C0", alpha=0.3))
+            axis.text(left + j, top - i, number, ha="center", va="center", family="monospace")
 
 
 draw(orders, 0, 0, "orders", row=0)
 draw(prices, 4, 4, "prices", column=0)
 draw(bills, 4, 0, "orders @ prices", row=0, column=0)
-axis.text(7, 0, "2 · 4 + 0 · 1 + 1 · 10 = 18", va="center")
-axis.set(xlim=(-0.8, 12), ylim=(-1.6, 5.3))
+axis.text(1, 3, "2 · 4 + 0 · 1\n+ 1 · 10\n= 18", ha="center", va="center")
+axis.set(xlim=(-1, 6), ylim=(-1.6, 5.3))
 axis.set_axis_off()
 plt.show()
 
@@ -353,48 +354,40 @@ def turn_each(points, angles):
     return points @ torch.tensor([[c, s], [-s, c]])
 
 
-# %% Exercise: the cheapest brackets tags=["exercise"]
-def cheapest(sizes):
-    """Fewest multiplications for a chain of matrices.
-
-    sizes (2, 3, 4) means a (2, 3) times a (3, 4).
-    """
-    return sum(sizes[0] * k * n for k, n in zip(sizes[1:], sizes[2:]))
+# %% Exercise: the trace of a product tags=["exercise"]
+def trace_of_product(x, y):
+    """(x @ y).trace(), without the rest of x @ y."""
+    return (x @ y).trace()
 
 
-for sizes in [(2, 3, 4), (9, 8, 7, 1), (1, 7, 8, 9), (5, 40, 2, 30, 6), (30, 1, 40, 10, 25, 2)]:
-    chain = [torch.ones(m, n) for m, n in zip(sizes, sizes[1:])]
-    flops = cost(lambda: torch.linalg.multi_dot(chain))
-    assert cheapest(sizes) == flops // 2, (sizes, cheapest(sizes), flops // 2)
+for x, y in [(S, S + 1), (M, N[:, :2])]:
+    assert torch.equal(trace_of_product(x, y), (x @ y).trace()), trace_of_product(x, y)
+flops = cost(lambda: trace_of_product(wide, wide))
+assert flops <= 2 * 100**2, f"{flops:,} multiplications and additions"
 
 
-# %% Solution: the cheapest brackets tags=["solution"]
-def cheapest(sizes):
-    """Fewest multiplications for a chain of matrices.
-
-    sizes (2, 3, 4) means a (2, 3) times a (3, 4).
-    """
-    if len(sizes) == 2:
-        return 0
-    return min(
-        cheapest(sizes[: k + 1]) + cheapest(sizes[k:]) + sizes[0] * sizes[k] * sizes[-1]
-        for k in range(1, len(sizes) - 1)
-    )
+# %% Solution: the trace of a product tags=["solution"]
+def trace_of_product(x, y):
+    """(x @ y).trace(), without the rest of x @ y."""
+    return torch.einsum("ij,ji->", x, y)
 
 
-for sizes in [(2, 3, 4), (9, 8, 7, 1), (1, 7, 8, 9), (5, 40, 2, 30, 6), (30, 1, 40, 10, 25, 2)]:
-    chain = [torch.ones(m, n) for m, n in zip(sizes, sizes[1:])]
-    flops = cost(lambda: torch.linalg.multi_dot(chain))
-    assert cheapest(sizes) == flops // 2, (sizes, cheapest(sizes), flops // 2)
+for x, y in [(S, S + 1), (M, N[:, :2])]:
+    assert torch.equal(trace_of_product(x, y), (x @ y).trace()), trace_of_product(x, y)
+flops = cost(lambda: trace_of_product(wide, wide))
+assert flops <= 2 * 100**2, f"{flops:,} multiplications and additions"
 
 
-# %% Wrong: from the better end tags=["wrong"]
-def cheapest(sizes):
-    forth = sum(sizes[0] * k * n for k, n in zip(sizes[1:], sizes[2:]))
-    back = sum(m * k * sizes[-1] for m, k in zip(sizes, sizes[1:-1]))
-    return min(forth, back)
+# %% Wrong: place by place tags=["wrong"]
+def trace_of_product(x, y):
+    return torch.einsum("ij,ij->", x, y)
 
 
-# %% Wrong: from the right tags=["wrong"]
-def cheapest(sizes):
-    return sum(m * k * sizes[-1] for m, k in zip(sizes, sizes[1:-1]))
+# %% Wrong: the diagonals tags=["wrong"]
+def trace_of_product(x, y):
+    return (x.diagonal() * y.diagonal()).sum()
+
+
+# %% Wrong: the sum of all tags=["wrong"]
+def trace_of_product(x, y):
+    return torch.einsum("ij,jk->", x, y)
