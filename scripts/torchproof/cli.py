@@ -19,7 +19,7 @@ from .model.cells import TAGS
 from .model.devices import DEVICES, RECORDED
 from .model.problems import Problem, github_lines, many, report
 from .progress import Progress
-from .run.environment import cores
+from .run.cluster import ClusterError
 from .run.runner import Runner
 from .show import drawings  # noqa: F401 (what can be measured and not drawn, no command accepts)
 
@@ -49,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130
+    except ClusterError as error:
+        print(f"torchproof: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         is_told = not isinstance(error, BrokenPipeError)  # `torchproof check | head`: nobody reads on
         if is_told:
@@ -67,15 +70,16 @@ def check(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     names = chosen(site, options.k)
     if options.weak:
-        with Runner(root) as runner:
+        with Runner(root, scheduler=options.scheduler) as runner:
             for line in (line for name in names for line in weak(site, runner, name)):
                 print(line, flush=True)
         return 0
-    with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
+    cached = False if options.no_cache else None
+    with Runner(root, cached=cached, scheduler=options.scheduler) as runner, Checker(site, runner) as checker:
         checker.start(names)  # they run while the pages are read
         found = static(site, options.k, names) + _each(names, site, runner, _checks(checker))
         if options.report:
-            write_reports(site, [checker.chapter(name) for name in names], options.report)
+            write_reports(site, [checker.chapter(name) for name in names], options.report, options.scheduler)
     for line in _waiting(site, names):
         print(line)
     return _verdict(found, f"{many(len(names), 'chapter')} as committed")
@@ -96,10 +100,11 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
         written.extend([name] * is_changed)
         return "written" if is_changed else "not accepted" if problems else "unchanged", problems, 0.0
 
-    with Runner(root, cached=False) as runner, Runner(root, other=True, cached=False) as other:
+    asked = {"cached": False, "scheduler": options.scheduler}
+    with Runner(root, **asked) as runner, Runner(root, other=True, **asked) as other:
         runner.zygote.start()
         other.zygote.start()
-        found = _each(names, site, runner, _at_once(names, accepted))
+        found = _each(names, site, runner, _at_once(runner, names, accepted))
     site = Site.read(root)
     found += [p for p in static(site, options.k, names) if not p.acceptable and p not in found]
     if written:
@@ -129,7 +134,8 @@ def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -
         written.extend([name] * is_changed)
         return "written" if is_changed else "not recorded" if problems else "unchanged", problems, 0.0
 
-    with Runner(root) as runner, Runner(root, other=True) as other:
+    at = options.scheduler
+    with Runner(root, scheduler=at) as runner, Runner(root, other=True, scheduler=at) as other:
         try:
             where = runner.provenance(device)
         except LookupError as reason:
@@ -152,9 +158,9 @@ def _checks(checker: Checker) -> Iterator[tuple[str, Outcome]]:
         yield done.snippet.name, (many(len(problems), "problem") if problems else "ok", problems, done.run.seconds)
 
 
-def _at_once(names: list[str], work: Callable[[str], Outcome]) -> Iterator[tuple[str, Outcome]]:
-    """The outcomes of `work`, as they come in: as many at once as there are cores."""
-    with ThreadPoolExecutor(cores()) as pool:
+def _at_once(runner: Runner, names: list[str], work: Callable[[str], Outcome]) -> Iterator[tuple[str, Outcome]]:
+    """The outcomes of `work`, as they come in: as many at once as can run."""
+    with ThreadPoolExecutor(runner.zygote.at_once) as pool:
         futures = {pool.submit(work, name): name for name in names}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -223,6 +229,10 @@ def _parser() -> argparse.ArgumentParser:
                 default=[],
                 metavar="EXPR",
                 help="only chapters whose name is, or contains, an EXPR",
+            )
+        if name in ("accept", "check", "notebooks", "record"):
+            sub.add_argument(
+                "--scheduler", metavar="ADDRESS", help="run on a Dask cluster, as tcp://host:8786, in place of here"
             )
         if name in ("new", "notebooks"):
             sub.add_argument("folder", type=Path, help="where to write")

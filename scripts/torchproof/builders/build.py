@@ -20,6 +20,7 @@ from ..files import Settings, find_root, settings
 from ..model.pages import Page
 from ..model.problems import Problem, github_lines, many, report
 from ..progress import Progress
+from ..run.cluster import ClusterError
 from ..run.runner import Runner
 from ..show.page import Drift, PageView, drift_html
 from .rich import rich_html
@@ -34,7 +35,10 @@ class Build:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.runner = Runner(root)
+        try:
+            self.runner = Runner(root)
+        except ClusterError as error:
+            raise Drift(str(error)) from None
         self.signature: list[tuple[str, int, int]] = []
         self.checker: Checker | None = None
         self.read: Site | None = None

@@ -19,7 +19,7 @@ from ..model.runs import CellRun, Job, Measured, Run
 from ..model.text import is_title, title_of
 from ..read.exercises import trials
 from ..read.shapes import shape_comments
-from ..run.environment import cores, installed
+from ..run.environment import installed
 from ..run.runner import Runner
 from . import recordings, transcript
 from .recordings import Recorded, Recording
@@ -72,12 +72,12 @@ class ChapterCheck:
 
 
 class Checker:
-    """Checks the chapters of a site, as many at once as there are cores; a context manager."""
+    """Checks the chapters of a site, as many at once as can run; a context manager."""
 
     def __init__(self, site: Site, runner: Runner) -> None:
         self.site = site
         self.runner = runner
-        self.pool = ThreadPoolExecutor(cores(), thread_name_prefix="torchproof")
+        self.pool = ThreadPoolExecutor(runner.zygote.at_once, thread_name_prefix="torchproof")
         self.lock = threading.Lock()
         self.chapters: dict[str, Future[ChapterCheck]] = {}
 

@@ -19,7 +19,7 @@ from ..model import wire
 from ..model.runs import Job, Run
 from .environment import ENVIRONMENT, distributions, version_of
 
-__all__ = ["Cache"]
+__all__ = ["Cache", "sources"]
 
 KEEP = 500
 """Entries that are kept, the latest ones."""
@@ -93,9 +93,13 @@ def _key(job: Job) -> str:
 @cache
 def _engine() -> str:
     """Hash of what every run depends on besides its job: what runs inside a session, and where."""
+    return _hash(json.dumps([sources(), sys.version, platform.machine(), ENVIRONMENT]))
+
+
+def sources() -> str:
+    """Hash of the code that runs inside a session, and around it."""
     files = [path for room in ("model", "run") for path in sorted((Path(__file__).parents[1] / room).glob("*.py"))]
-    sources = [path.read_text(encoding="utf-8") for path in files]
-    return _hash(json.dumps([sources, sys.version, platform.machine(), ENVIRONMENT]))
+    return _hash("\0".join(path.read_text(encoding="utf-8") for path in files))
 
 
 def _hash(text: str) -> str:
