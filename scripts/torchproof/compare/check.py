@@ -23,10 +23,11 @@ from ..run.environment import installed
 from ..run.runner import Runner
 from . import recordings, transcript
 from .recordings import Recorded, Recording
+from .shards import seconds_of
 from .site import Site
 from .transcript import lines_of
 
-__all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter", "last_seconds"]
+__all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Checker:
 
     def start(self, names: Iterable[str] | None = None) -> None:
         """Begin to check the chapters in the background, the longest first."""
-        last = last_seconds(self.site, self.runner)
+        last = seconds_of(self.site.root)
         names = self.site.snippets if names is None else names
         with self.lock:
             for name in sorted(names, key=lambda name: -last.get(name, 1e9)):
@@ -113,12 +114,6 @@ class Checker:
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
-
-
-def last_seconds(site: Site, runner: Runner) -> dict[str, float]:
-    """How long each chapter took when it last ran, where that is known."""
-    seconds = runner.cache.seconds()
-    return {name: seconds[snippet.file] for name, snippet in site.snippets.items() if snippet.file in seconds}
 
 
 def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") -> ChapterCheck:

@@ -5,7 +5,6 @@ a snippet travels with its job. Dask is imported when a scheduler is named, and 
 """
 
 import contextlib
-import platform
 import signal
 import sys
 import tempfile
@@ -18,8 +17,8 @@ from typing import Any
 from ..model import wire
 from ..model.devices import DEVICES
 from ..model.runs import Died, Job, Run
-from .cache import sources
-from .environment import distributions, installed, is_canonical
+from .cache import machine
+from .environment import distributions
 from .host import INTERRUPTED, LOST, Zygote
 
 __all__ = ["Cluster", "ClusterError"]
@@ -43,7 +42,7 @@ class _Worker:
     """A worker, as it describes itself."""
 
     machine: dict[str, str]
-    """What it would run sessions with (see `_machine`)."""
+    """What it would run sessions with (see `cache.machine`)."""
     threads: int
     resources: dict[str, float]
     wrong: str = ""
@@ -53,7 +52,7 @@ class _Worker:
         """Why it runs no sessions of a device; empty where it does."""
         if self.wrong or (device != "cpu" and not self.resources.get(device)):
             return self.wrong or f"it has no resource `{device}`"
-        here = _machine()
+        here = machine()
         differ = [name for name in here.keys() | self.machine if here.get(name) != self.machine.get(name)]
         if device != "cpu" and "system" in differ:  # a recording says where it was made
             differ.remove("system")
@@ -208,12 +207,6 @@ def _connect(address: str) -> Any:
         raise ClusterError(f"{address}: no scheduler answers ({error}); {way_out}") from None
 
 
-def _machine() -> dict[str, str]:
-    """What sessions run with here, as far as it decides what they do."""
-    system = f"{platform.system()} {platform.machine()}{' with AVX2' * is_canonical()}"
-    return {"engine": sources(), "python": platform.python_version(), "system": system, **installed()}
-
-
 # --- on a worker ------------------------------------------------------------------------------------------------------
 
 ZYGOTES: dict[bool, Zygote] = {}
@@ -223,7 +216,7 @@ ZYGOTES: dict[bool, Zygote] = {}
 def _describe(other: bool, dask_worker: Any = None) -> tuple[dict[str, str], int, dict[str, float]]:
     """What this worker has, as the fields of `_Worker`; its zygote begins to import."""
     ZYGOTES.setdefault(other, Zygote(Path(dask_worker.local_directory), 0, other=other)).start()
-    return _machine(), dask_worker.state.nthreads, dict(dask_worker.state.total_resources)
+    return machine(), dask_worker.state.nthreads, dict(dask_worker.state.total_resources)
 
 
 def _work(text: str, files: dict[str, bytes], other: bool) -> tuple[str, str, dict[str, str]]:

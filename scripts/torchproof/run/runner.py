@@ -6,7 +6,7 @@ from types import TracebackType
 
 from ..files import settings, sweep
 from ..model.runs import Job, Run
-from .cache import Cache
+from .cache import Cache, key_of
 from .cluster import Cluster
 from .host import Zygote
 
@@ -30,12 +30,20 @@ class Runner:
         self.cache = Cache(root)
         self.reads = not os.environ.get("CI") if cached is None else cached
         self.writes = not other
+        self.kept: dict[str, str] | None = None
+        """What was run, as the cache keeps it, where somebody wants to hand it on."""
         address, limits = scheduler or os.environ.get("TORCHPROOF_SCHEDULER"), (root, settings(root).time_limit)
         self.zygote = Cluster(address, *limits, other=other) if address else Zygote(*limits, other=other)
         """Where sessions run."""
 
     def run(self, job: Job) -> Run:
         """Run a job, or answer from the cache; what a device does is never answered from it."""
+        run = self._run(job)
+        if self.kept is not None:
+            self.kept[key_of(job)] = self.cache.entry(key_of(job), run)
+        return run
+
+    def _run(self, job: Job) -> Run:
         is_cpu = job.device == "cpu"
         if self.reads and is_cpu and (run := self.cache.load(job)):
             return run
