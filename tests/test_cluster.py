@@ -9,13 +9,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import BIN, Project, environment_of_commands, wait_for, write_small_site
+from conftest import BIN, ROOT, Project, environment_of_commands, wait_for, write_small_site
 from torchproof.compare.check import check_chapter
 from torchproof.compare.site import Site
 from torchproof.model.runs import Job, Step
 from torchproof.run import cluster as clusters
 from torchproof.run.cache import Cache
 from torchproof.run.cluster import Cluster, ClusterError
+from torchproof.run.environment import installed
 from torchproof.run.runner import Runner
 
 HELPER = "def doubled(text):\n    return [2 * int(word) for word in text.split(',')]\n"
@@ -203,12 +204,15 @@ def busy(cluster) -> list[int]:
     return [nanny.pid for nanny in cluster.workers.values() if nanny.worker_address in at_work]
 
 
+def waits_for(marker: Path) -> str:
+    return f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.05)\nprint('done')"
+
+
 def test_the_sessions_of_a_killed_worker_run_on_another(project, cluster, address):
     marker = project.root / "killed"
-    waits = f"import os, time\nwhile not os.path.exists({str(marker)!r}):\n    time.sleep(0.05)\nprint('done')"
     runs = []
     with Runner(project.root, scheduler=address) as runner:
-        thread = threading.Thread(target=lambda: runs.append(runner.run(cell(waits))))
+        thread = threading.Thread(target=lambda: runs.append(runner.run(cell(waits_for(marker)))))
         thread.start()
         [worker] = wait_for(lambda: busy(cluster))
         os.kill(worker, signal.SIGKILL)
@@ -217,6 +221,25 @@ def test_the_sessions_of_a_killed_worker_run_on_another(project, cluster, addres
 
     assert not runs[0].died
     assert runs[0].cells["a"].outputs[0].text == "done\n"
+
+
+def test_a_session_whose_scheduler_goes_away_says_so(project, monkeypatch):
+    monkeypatch.setattr(clusters, "ANSWER", 2)
+    distributed = pytest.importorskip("distributed")
+    marker = project.root / "gone"
+    runs = []
+    brief = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+    with Runner(project.root, scheduler=brief.scheduler_address) as runner:
+        thread = threading.Thread(target=lambda: runs.append(runner.run(cell(waits_for(marker)))))
+        thread.start()
+        assert wait_for(lambda: any(worker.processing for worker in brief.scheduler.workers.values()))
+        brief.sync(brief.scheduler.close)
+        thread.join(60)
+        marker.touch()
+    brief.close()
+
+    assert runs[0].died.what == "the session was lost"
+    assert brief.scheduler_address in str(runs[0].died)
 
 
 def test_ctrl_c_ends_a_command_that_waits_for_a_worker(project, cluster, address):
@@ -228,6 +251,7 @@ def test_ctrl_c_ends_a_command_that_waits_for_a_worker(project, cluster, address
         status = process.wait(60)
 
     assert status == 130
+    assert wait_for(lambda: not busy(cluster)), "what nobody waits for goes on"
 
 
 # --- who is refused ---------------------------------------------------------------------------------------------------
@@ -250,6 +274,81 @@ def test_without_dask_the_way_out_is_its_extra(project, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
 
     assert refusal(project, "tcp://127.0.0.1:9") == "--scheduler needs Dask; install torchproof[cluster]"
+
+
+@pytest.fixture(scope="module")
+def misfits(tmp_path_factory):
+    """A scheduler whose workers run another engine, another torch, or none of ours."""
+    distributed = pytest.importorskip("distributed")
+    folder = tmp_path_factory.mktemp("misfits")
+    shutil.copytree(ROOT / "scripts/torchproof", folder / "engine/torchproof")
+    with (folder / "engine/torchproof/run/session.py").open("a") as session:
+        session.write("# edited\n")
+    (folder / "torch/torch-2.12.0.dist-info").mkdir(parents=True)
+    (folder / "torch/torch-2.12.0.dist-info/METADATA").write_text("Name: torch\nVersion: 2.12.0\n")
+    (folder / "none/torchproof").mkdir(parents=True)
+    (folder / "none/torchproof/__init__.py").touch()
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None, local_directory=str(folder)) as running:
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", running.scheduler_address, "--nthreads", "1"]
+        started = []
+        for name in ("engine", "torch", "none"):
+            path = os.pathsep.join([str(folder / name), str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")])
+            with (folder / f"{name}.log").open("w") as log:
+                options = {"cwd": folder, "env": os.environ | {"PYTHONPATH": path}, "stdout": log, "stderr": log}
+                started.append(subprocess.Popen([*command, "--no-nanny", "--no-dashboard"], **options))
+        assert wait_for(lambda: len(running.scheduler.workers) == 3)
+        yield running
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def test_workers_of_another_engine_or_torch_are_refused_with_the_way_out(project, misfits, capfd):
+    refused = refusal(project, misfits.scheduler_address)
+
+    assert "it has another torchproof; install the one that runs here" in refused
+    assert f"it has torch 2.12.0, and {installed()['torch']} here; start it in an environment like this one" in refused
+    assert "ModuleNotFoundError" in refused
+    assert f"start one here or elsewhere with `dask worker {misfits.scheduler_address}`" in refused
+    told = capfd.readouterr().err
+    assert [
+        address for address in misfits.scheduler.workers if f"{address}: this worker is left out: " not in told
+    ] == []
+
+
+def test_a_worker_that_fits_runs_what_those_beside_it_may_not(project, misfits):
+    misfits.scale(1)
+    assert wait_for(lambda: len(misfits.scheduler.workers) == 4)
+
+    with Runner(project.root, scheduler=misfits.scheduler_address) as runner:
+        runs = [runner.run(cell(f"print({number})")) for number in range(3)]
+
+    assert [run.cells["a"].outputs[0].text for run in runs] == ["0\n", "1\n", "2\n"]
+
+
+def test_a_worker_without_torch_is_told_from_one_that_has_it():
+    machine = clusters.machine()
+    without = {name: value for name, value in machine.items() if name != "torch"}
+
+    assert clusters._Worker(machine, 1, {}).unfit("cpu") == ""
+    assert clusters._Worker(without, 1, {}).unfit("cpu").startswith(f"it has torch none, and {machine['torch']} here")
+
+
+def test_a_recording_may_come_from_another_system():
+    there = clusters._Worker(clusters.machine() | {"system": "Linux aarch64"}, 1, {"cuda": 1})
+
+    assert there.unfit("cuda") == ""
+    assert there.unfit("cpu").startswith("it has system Linux aarch64, and ")
+
+
+def test_no_command_imports_dask_that_does_not_need_it():
+    imports = (
+        "import sys, torchproof.cli, torchproof.builders.mkdocs; print({'distributed', 'dask'} & set(sys.modules))"
+    )
+
+    told = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, check=True)
+
+    assert told.stdout == "set()\n"
 
 
 def test_a_device_that_no_worker_has_is_named(project, address):

@@ -20,6 +20,7 @@ from ..model.runs import Died, Job, Run
 from .cache import machine
 from .environment import distributions
 from .host import INTERRUPTED, LOST, Zygote
+from .processes import kill
 
 __all__ = ["Cluster", "ClusterError"]
 
@@ -100,7 +101,8 @@ class Cluster:
         try:
             while not self.is_ended.is_set():
                 fit = self._fit(job.device)
-                order = self.client.submit(_work, text, files, self.other, workers=fit, pure=False, retries=2, **wants)
+                what = (text, files, self.other, self.client.id)
+                order = self.client.submit(_work, *what, workers=fit, pure=False, retries=2, **wants)
                 if self._is_done(order, fit) and (run := self._understood(*order.result())):
                     return run
         except ClusterError as error:
@@ -158,6 +160,8 @@ class Cluster:
         while not done.wait(LOOK):
             if self.is_ended.is_set() or not self.client.nthreads().keys() & set(workers):
                 order.cancel()
+                if self.is_ended.is_set():
+                    self.client.run(_stop, self.client.id, on_error="ignore")
                 return False
         return True
 
@@ -219,11 +223,11 @@ def _describe(other: bool, dask_worker: Any = None) -> tuple[dict[str, str], int
     return machine(), dask_worker.state.nthreads, dict(dask_worker.state.total_resources)
 
 
-def _work(text: str, files: dict[str, bytes], other: bool) -> tuple[str, str, dict[str, str]]:
-    """Run a job here: who did it, what came of it, and the versions of what it imported."""
+def _work(text: str, files: dict[str, bytes], other: bool, whose: str) -> tuple[str, str, dict[str, str]]:
+    """Run a client's job here: who did it, what came of it, and the versions of what it imported."""
     from distributed import get_worker
 
-    with tempfile.TemporaryDirectory(prefix="torchproof-", ignore_cleanup_errors=True) as root:
+    with tempfile.TemporaryDirectory(prefix=f"torchproof-{whose}-", ignore_cleanup_errors=True) as root:
         for path, data in files.items():
             Path(root, path).parent.mkdir(parents=True, exist_ok=True)
             Path(root, path).write_bytes(data)
@@ -231,3 +235,11 @@ def _work(text: str, files: dict[str, bytes], other: bool) -> tuple[str, str, di
     if run.died and run.died.what == INTERRUPTED:  # with this worker, most likely
         raise InterruptedError(str(run.died))
     return get_worker().address, wire.dump(run), distributions(run.modules)
+
+
+def _stop(whose: str) -> None:
+    """End the sessions of a client."""
+    for zygote in ZYGOTES.values():
+        for root, pid in list(zygote.sessions.items()):
+            if whose in root:
+                kill(pid)

@@ -51,6 +51,8 @@ class Zygote:
         self.is_fenced = landlock.is_there()
         """Whether the kernel keeps sessions from writing; else the project is looked at before and after."""
         self.at_once = cores()
+        self.sessions: dict[str, int] = {}
+        """The process of each that runs, by its job's root: for a worker, where each has one of its own."""
         self.lock = threading.Lock()
         self.process: subprocess.Popen | None = None
         self.control: socket.socket | None = None
@@ -128,12 +130,14 @@ class Zygote:
                 socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
             try:
                 self._note(heard, told.readline())
+                self.sessions[job.root] = heard.pid
                 with contextlib.suppress(OSError), ours.makefile("rb") as stream:  # the zygote ended before it forked
                     ours.sendall(wire.dump(job).encode() + b"\n")
                     for line in iter(lambda: stream.readline(LONGEST), b""):
                         self._note(heard, line, token)
                 self._note(heard, told.readline())
             finally:
+                self.sessions.pop(job.root, None)
                 heard.ended.set()
         return heard
 
