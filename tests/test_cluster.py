@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,14 +66,12 @@ def cluster(tmp_path_factory):
     distributed = pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("cluster")
     os.environ["WORKERS_PATH"] = "1"
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        dashboard_address=None,
-        local_directory=str(folder),
-        resources={"test": 1},
-        env={"PATH": f"{os.environ['PATH']}{os.pathsep}/of/a/worker"},
-    ) as running:
+    options = {"local_directory": str(folder), "resources": {"test": 1}, "dashboard_address": None}
+    path = f"{os.environ['PATH']}{os.pathsep}/of/a/worker"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", environment_of_commands().get("PYTHONPATH", ""))
+        running = distributed.LocalCluster(n_workers=2, threads_per_worker=1, env={"PATH": path}, **options)
+    with running:
         yield running
 
 
@@ -154,10 +153,9 @@ def test_a_build_on_a_cluster_writes_the_bytes_of_one_here(project, address):
 
 def test_accept_on_a_cluster_writes_what_accept_here_wrote(project, address):
     before = files(project.root / "snippets")
-    for path in (project.root / "snippets").rglob("*.cpu.txt"):
-        path.unlink()
+    (project.root / "snippets/a/b.cpu.txt").unlink()
 
-    accepted = project.run("torchproof", "accept", "--scheduler", address)
+    accepted = project.run("torchproof", "accept", "-k", "a/b", "--scheduler", address)
 
     assert accepted.returncode == 0, accepted.stdout
     assert files(project.root / "snippets") == before
@@ -257,7 +255,7 @@ def test_ctrl_c_ends_a_command_that_waits_for_a_worker(project, cluster, address
 # --- who is refused ---------------------------------------------------------------------------------------------------
 
 
-def refusal(project, address, **patience) -> str:
+def refusal(project, address) -> str:
     with pytest.raises(ClusterError) as refused:
         Cluster(address, project.root, 60.0)
     return str(refused.value)
@@ -276,54 +274,58 @@ def test_without_dask_the_way_out_is_its_extra(project, monkeypatch):
     assert refusal(project, "tcp://127.0.0.1:9") == "--scheduler needs Dask; install torchproof[cluster]"
 
 
-@pytest.fixture(scope="module")
-def misfits(tmp_path_factory):
-    """A scheduler whose workers run another engine, another torch, or none of ours."""
-    distributed = pytest.importorskip("distributed")
-    folder = tmp_path_factory.mktemp("misfits")
-    shutil.copytree(ROOT / "scripts/torchproof", folder / "engine/torchproof")
-    with (folder / "engine/torchproof/run/session.py").open("a") as session:
+@pytest.fixture
+def misfits(cluster, address, tmp_path):
+    """Three more workers: with another engine, with another torch, with none of ours; by what they are."""
+    shutil.copytree(ROOT / "scripts/torchproof", tmp_path / "engine/torchproof")
+    with (tmp_path / "engine/torchproof/run/session.py").open("a") as session:
         session.write("# edited\n")
-    (folder / "torch/torch-2.12.0.dist-info").mkdir(parents=True)
-    (folder / "torch/torch-2.12.0.dist-info/METADATA").write_text("Name: torch\nVersion: 2.12.0\n")
-    (folder / "none/torchproof").mkdir(parents=True)
-    (folder / "none/torchproof/__init__.py").touch()
-    with distributed.LocalCluster(n_workers=0, dashboard_address=None, local_directory=str(folder)) as running:
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", running.scheduler_address, "--nthreads", "1"]
-        started = []
-        for name in ("engine", "torch", "none"):
-            path = os.pathsep.join([str(folder / name), str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")])
-            with (folder / f"{name}.log").open("w") as log:
-                options = {"cwd": folder, "env": os.environ | {"PYTHONPATH": path}, "stdout": log, "stderr": log}
-                started.append(subprocess.Popen([*command, "--no-nanny", "--no-dashboard"], **options))
-        assert wait_for(lambda: len(running.scheduler.workers) == 3)
-        yield running
-        for process in started:
-            process.kill()
-            process.wait()
+    (tmp_path / "torch/torch-2.12.0.dist-info").mkdir(parents=True)
+    (tmp_path / "torch/torch-2.12.0.dist-info/METADATA").write_text("Name: torch\nVersion: 2.12.0\n")
+    (tmp_path / "none/torchproof").mkdir(parents=True)
+    (tmp_path / "none/torchproof/__init__.py").touch()
+    there = {*cluster.scheduler.workers}
+    started = []
+    for name in ("engine", "torch", "none"):
+        path = os.pathsep.join([str(tmp_path / name), str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--name", name, "--nthreads", "1"]
+        with (tmp_path / f"{name}.log").open("w") as log:
+            options = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": path}, "stdout": log, "stderr": log}
+            started.append(subprocess.Popen([*command, "--no-nanny", "--no-dashboard"], **options))
+    assert wait_for(lambda: len(new := cluster.scheduler.workers.keys() - there) == 3 and new)
+    yield {cluster.scheduler.workers[address].name: address for address in cluster.scheduler.workers.keys() - there}
+    for process in started:
+        process.kill()
+        process.wait()
+    assert wait_for(lambda: not cluster.scheduler.workers.keys() - there)
 
 
-def test_workers_of_another_engine_or_torch_are_refused_with_the_way_out(project, misfits, capfd):
-    refused = refusal(project, misfits.scheduler_address)
+def test_workers_of_another_engine_or_torch_are_named_and_run_nothing(project, address, misfits, capfd):
+    with Runner(project.root, scheduler=address) as runner:
+        with ThreadPoolExecutor(8) as pool:
+            runs = list(pool.map(runner.run, [cell(f"print({number})") for number in range(8)]))
+        only = [runner.zygote.workers[misfit].unfit("cpu") for misfit in misfits.values()]
 
-    assert "it has another torchproof; install the one that runs here" in refused
-    assert f"it has torch 2.12.0, and {installed()['torch']} here; start it in an environment like this one" in refused
-    assert "ModuleNotFoundError" in refused
-    assert f"start one here or elsewhere with `dask worker {misfits.scheduler_address}`" in refused
+    assert [run.cells["a"].outputs[0].text for run in runs] == [f"{number}\n" for number in range(8)]
     told = capfd.readouterr().err
-    assert [
-        address for address in misfits.scheduler.workers if f"{address}: this worker is left out: " not in told
-    ] == []
+    for name, reason in {
+        "engine": "it has another torchproof; install the one that runs here",
+        "torch": f"it has torch 2.12.0, and {installed()['torch']} here; start it in an environment like this one",
+        "none": "ModuleNotFoundError(",
+    }.items():
+        assert f"{misfits[name]}: this worker is left out: {reason}" in told
+    assert all(only)
 
 
-def test_a_worker_that_fits_runs_what_those_beside_it_may_not(project, misfits):
-    misfits.scale(1)
-    assert wait_for(lambda: len(misfits.scheduler.workers) == 4)
+def test_where_every_worker_is_refused_the_reasons_are_told(project, address, monkeypatch):
+    machine = clusters.machine() | {"python": "3.99.0"}
+    monkeypatch.setattr(clusters, "machine", lambda: machine)
 
-    with Runner(project.root, scheduler=misfits.scheduler_address) as runner:
-        runs = [runner.run(cell(f"print({number})")) for number in range(3)]
+    refused = refusal(project, address)
 
-    assert [run.cells["a"].outputs[0].text for run in runs] == ["0\n", "1\n", "2\n"]
+    assert refused.startswith(f"{address}: no worker for a session of cpu: tcp://")
+    assert ", and 3.99.0 here" in refused
+    assert refused.endswith(f"start one here or elsewhere with `dask worker {address}`")
 
 
 def test_a_worker_without_torch_is_told_from_one_that_has_it():

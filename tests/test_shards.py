@@ -67,13 +67,6 @@ def test_eight_parts_of_this_book_take_about_as_long():
     assert max(took) <= max(1.2 * min(took), max(known.values()))
 
 
-def test_the_seconds_of_every_chapter_are_committed():
-    names = {path.relative_to(ROOT / "snippets").with_suffix("").as_posix() for path in ROOT.glob("snippets/**/*.py")}
-    walks = {f"walkthroughs/{path.stem}" for path in ROOT.glob("docs/walkthroughs/*.py")}
-
-    assert names | walks == seconds_of(ROOT).keys()
-
-
 def test_a_part_is_the_same_whatever_order_the_chapters_come_in(tmp_path):
     names = [f"c{number}" for number in range(20)]
 

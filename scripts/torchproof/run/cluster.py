@@ -91,7 +91,7 @@ class Cluster:
         self._hear_interrupts()
 
     def start(self) -> None:
-        """A worker's zygote starts when it is met."""
+        """A worker's zygote starts with its first session."""
 
     def run(self, job: Job) -> Run:
         """Run one job on some worker, and on another where that one is lost; `died` says what else went wrong."""
@@ -218,8 +218,8 @@ ZYGOTES: dict[bool, Zygote] = {}
 
 
 def _describe(other: bool, dask_worker: Any = None) -> tuple[dict[str, str], int, dict[str, float]]:
-    """What this worker has, as the fields of `_Worker`; its zygote begins to import."""
-    ZYGOTES.setdefault(other, Zygote(Path(dask_worker.local_directory), 0, other=other)).start()
+    """What this worker has, as the fields of `_Worker`."""
+    ZYGOTES.setdefault(other, Zygote(Path(dask_worker.local_directory), 0, other=other))
     return machine(), dask_worker.state.nthreads, dict(dask_worker.state.total_resources)
 
 
