@@ -247,7 +247,7 @@ class Small(Project):
         """The file that running a job adds to the cache."""
         before = set(self.folder.glob("*"))
         self.runner.run(job)
-        (added,) = (path for path in set(self.folder.glob("*")) - before if path.name != "seconds.json")
+        (added,) = (path for path in set(self.folder.glob("*")) - before)
         return added
 
     def printed(self, job, runner=None):

@@ -204,15 +204,7 @@ CACHES = {
     "a file": lambda cache: cache.write_text("x"),
     "a link that leads nowhere": lambda cache: cache.symlink_to("/nowhere/at all"),
     "a file within": lambda cache: (cache.mkdir(), (cache / "torchproof").write_text("x")),
-    "a folder for seconds": lambda cache: (cache / "torchproof" / "seconds.json").mkdir(parents=True),
     "a folder for an entry": lambda cache: (cache / "torchproof" / "0").mkdir(parents=True),
-    **{
-        f"seconds: {text}": lambda cache, text=text: (
-            (cache / "torchproof").mkdir(parents=True),
-            (cache / "torchproof" / "seconds.json").write_text(text),
-        )
-        for text in ("null", "[1]", '{"a.py": "x"}', '{"a.py": [1]}', '"x"', "")
-    },
 }
 
 
@@ -224,7 +216,6 @@ def test_what_is_no_cache_is_none(project, make):
 
     cache.save(job, Run())
 
-    assert all(isinstance(seconds, float) for seconds in cache.seconds().values())
     assert cache.load(job) in (None, Run())
 
 

@@ -12,14 +12,15 @@ from .builders.claims import read_again
 from .builders.commands import chosen, claims, compare, explain, import_, init, new, notebooks, static, write_reports
 from .builders.weak import weak
 from .compare.accept import accept
-from .compare.check import Checker, check_chapter, last_seconds
+from .compare.check import Checker, check_chapter
+from .compare.shards import Merged, Part, PartError, seconds_of
 from .compare.site import Site
 from .files import find_root
 from .model.cells import TAGS
 from .model.devices import DEVICES, RECORDED
 from .model.problems import Problem, github_lines, many, report
 from .progress import Progress
-from .run.environment import cores
+from .run.cluster import ClusterError
 from .run.runner import Runner
 from .show import drawings  # noqa: F401 (what can be measured and not drawn, no command accepts)
 
@@ -49,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130
+    except (ClusterError, PartError) as error:
+        print(f"torchproof: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         is_told = not isinstance(error, BrokenPipeError)  # `torchproof check | head`: nobody reads on
         if is_told:
@@ -63,22 +67,38 @@ def main(arguments: list[str] | None = None) -> int:
 def check(root: Path, options: argparse.Namespace) -> int:
     """Run every chapter and compare it with its transcript."""
     if options.device != "cpu":
+        if options.shard or options.results:
+            raise PartError("--shard and --results are for sessions of the CPU; leave --device out")
         return _on_device(root, options, is_recording=False)
     site = Site.read(root)
-    names = chosen(site, options.k)
+    every = chosen(site, options.k)
+    names = options.shard.choose(root, every) if options.shard else every
     if options.weak:
-        with Runner(root) as runner:
+        with Runner(root, scheduler=options.scheduler) as runner:
             for line in (line for name in names for line in weak(site, runner, name)):
                 print(line, flush=True)
         return 0
-    with Runner(root, cached=False if options.no_cache else None) as runner, Checker(site, runner) as checker:
+    with _runner(site, every, options) as runner, Checker(site, runner) as checker:
         checker.start(names)  # they run while the pages are read
-        found = static(site, options.k, names) + _each(names, site, runner, _checks(checker))
+        found = static(site, options.shard or options.k, names) + _each(names, site, _checks(checker))
+        if runner.kept is not None:
+            options.shard.write(options.results[0], site, every, runner)
         if options.report:
-            write_reports(site, [checker.chapter(name) for name in names], options.report)
+            write_reports(site, [checker.chapter(name) for name in names], options.report, options.scheduler)
     for line in _waiting(site, names):
         print(line)
     return _verdict(found, f"{many(len(names), 'chapter')} as committed")
+
+
+def _runner(site: Site, names: list[str], options: argparse.Namespace) -> Runner:
+    """What runs the chapters; or what answers from the results of all parts of them."""
+    if options.shard and len(options.results) > 1:
+        raise PartError("--shard writes the results of its part into one FILE")
+    if options.results and not options.shard:
+        return Merged(site, names, options.results)
+    runner = Runner(site.root, cached=False if options.no_cache else None, scheduler=options.scheduler)
+    runner.kept = {} if options.results else None
+    return runner
 
 
 def accept_(root: Path, options: argparse.Namespace) -> int:
@@ -96,10 +116,11 @@ def accept_(root: Path, options: argparse.Namespace) -> int:
         written.extend([name] * is_changed)
         return "written" if is_changed else "not accepted" if problems else "unchanged", problems, 0.0
 
-    with Runner(root, cached=False) as runner, Runner(root, other=True, cached=False) as other:
+    asked = {"cached": False, "scheduler": options.scheduler}
+    with Runner(root, **asked) as runner, Runner(root, other=True, **asked) as other:
         runner.zygote.start()
         other.zygote.start()
-        found = _each(names, site, runner, _at_once(names, accepted))
+        found = _each(names, site, _at_once(runner, names, accepted))
     site = Site.read(root)
     found += [p for p in static(site, options.k, names) if not p.acceptable and p not in found]
     if written:
@@ -129,7 +150,8 @@ def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -
         written.extend([name] * is_changed)
         return "written" if is_changed else "not recorded" if problems else "unchanged", problems, 0.0
 
-    with Runner(root) as runner, Runner(root, other=True) as other:
+    at = options.scheduler
+    with Runner(root, scheduler=at) as runner, Runner(root, other=True, scheduler=at) as other:
         try:
             where = runner.provenance(device)
         except LookupError as reason:
@@ -138,7 +160,7 @@ def _on_device(root: Path, options: argparse.Namespace, *, is_recording: bool) -
         machine, *others = DEVICES[device].facts
         print(f"{device}: {', '.join([where[machine], *(f'{name} {where[name]}' for name in ('torch', *others))])}")
         found = [] if is_recording else [p for p in site.problems if p.device == device and p.chapter in names]
-        found += _each(names, site, runner, ((name, checked(name)) for name in names))
+        found += _each(names, site, ((name, checked(name)) for name in names))
     if written:
         print(f"{many(len(written), 'recording')} written. Read the diff: git diff")
     well = "nothing left to record" if is_recording else f"{many(len(names), 'chapter')} as recorded"
@@ -152,18 +174,18 @@ def _checks(checker: Checker) -> Iterator[tuple[str, Outcome]]:
         yield done.snippet.name, (many(len(problems), "problem") if problems else "ok", problems, done.run.seconds)
 
 
-def _at_once(names: list[str], work: Callable[[str], Outcome]) -> Iterator[tuple[str, Outcome]]:
-    """The outcomes of `work`, as they come in: as many at once as there are cores."""
-    with ThreadPoolExecutor(cores()) as pool:
+def _at_once(runner: Runner, names: list[str], work: Callable[[str], Outcome]) -> Iterator[tuple[str, Outcome]]:
+    """The outcomes of `work`, as they come in: as many at once as can run."""
+    with ThreadPoolExecutor(runner.zygote.at_once) as pool:
         futures = {pool.submit(work, name): name for name in names}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
-def _each(names: list[str], site: Site, runner: Runner, outcomes: Iterable[tuple[str, Outcome]]) -> list[Problem]:
+def _each(names: list[str], site: Site, outcomes: Iterable[tuple[str, Outcome]]) -> list[Problem]:
     """Say what becomes of each chapter; returns what is wrong, in the order of the names."""
     found: dict[str, list[Problem]] = {}
-    with Progress(names, last_seconds(site, runner)) as progress:
+    with Progress(names, seconds_of(site.root)) as progress:
         for name, (outcome, problems, took) in outcomes:
             found[name] = problems
             progress.say(name, outcome, took=took, is_quiet=outcome in ("ok", "unchanged"))
@@ -224,6 +246,10 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="EXPR",
                 help="only chapters whose name is, or contains, an EXPR",
             )
+        if name in ("accept", "check", "notebooks", "record"):
+            sub.add_argument(
+                "--scheduler", metavar="ADDRESS", help="run on a Dask cluster, as tcp://host:8786, in place of here"
+            )
         if name in ("new", "notebooks"):
             sub.add_argument("folder", type=Path, help="where to write")
         if name == "record":
@@ -243,8 +269,26 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FILE",
                 help="write what differs in two runs into FILE: Markdown, or x.json, where versions stand side by side",
             )
+            sub.add_argument(
+                "--shard", type=_part, metavar="I/N", help="run one of N parts of the book, alike in recorded seconds"
+            )
+            sub.add_argument(
+                "--results",
+                type=Path,
+                nargs="+",
+                default=[],
+                metavar="FILE",
+                help="with --shard: write what ran into FILE; without: answer from the files of all parts",
+            )
             sub.add_argument("--weak", action="store_true", help="list proofs that may prove too little; fails never")
     return parser
+
+
+def _part(text: str) -> Part:
+    try:
+        return Part.parse(text)
+    except PartError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _verdict(problems: list[Problem], well: str) -> int:

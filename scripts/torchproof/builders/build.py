@@ -14,12 +14,14 @@ from pathlib import Path
 from threading import Thread
 from typing import NoReturn
 
-from ..compare.check import ChapterCheck, Checker, last_seconds
+from ..compare.check import ChapterCheck, Checker
+from ..compare.shards import Merged, PartError, seconds_of
 from ..compare.site import Site
 from ..files import Settings, find_root, settings
 from ..model.pages import Page
 from ..model.problems import Problem, github_lines, many, report
 from ..progress import Progress
+from ..run.cluster import ClusterError
 from ..run.runner import Runner
 from ..show.page import Drift, PageView, drift_html
 from .rich import rich_html
@@ -34,7 +36,10 @@ class Build:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.runner = Runner(root)
+        try:
+            self.runner = _runner(root)
+        except (ClusterError, PartError) as error:
+            raise Drift(str(error)) from None
         self.signature: list[tuple[str, int, int]] = []
         self.checker: Checker | None = None
         self.read: Site | None = None
@@ -128,11 +133,19 @@ class Build:
             self.follower.join(timeout=10)
 
 
+def _runner(root: Path) -> Runner:
+    """What answers from the results of all parts of the book, where `$TORCHPROOF_RESULTS` names their files."""
+    if files := os.environ.get("TORCHPROOF_RESULTS"):
+        site = Site.read(root)
+        return Merged(site, list(site.snippets), map(Path, files.split(os.pathsep)))
+    return Runner(root)
+
+
 def _follow(checker: Checker) -> None:
     """Say what becomes of each chapter, and on a terminal how far they are, while the builder goes on."""
     terminal = sys.stderr
     handlers = [each for each in logging.getLogger("mkdocs").handlers if getattr(each, "stream", None) is terminal]
-    last = last_seconds(checker.site, checker.runner)
+    last = seconds_of(checker.site.root)
     with Progress(checker.site.snippets, last, terminal, log.info) as progress:
         for handler in handlers:  # a line of MkDocs' goes above the bar, which has put itself in its stream's place
             handler.setStream(sys.stderr)

@@ -78,9 +78,9 @@ def compare(root: Path, options: argparse.Namespace) -> int:
     return 1 if differ or silent else 0
 
 
-def write_reports(site: Site, checks: list[ChapterCheck], files: list[Path]) -> None:
+def write_reports(site: Site, checks: list[ChapterCheck], files: list[Path], scheduler: str | None) -> None:
     """Write what differs into files, if a second run of its chapter says the same."""
-    with Runner(site.root, other=True, cached=False) as other:
+    with Runner(site.root, other=True, cached=False, scheduler=scheduler) as other:
         version = versions.find(site, checks, other)
     for file in files:
         if file.suffix == ".json":
@@ -168,7 +168,7 @@ def notebooks(root: Path, options: argparse.Namespace) -> int:
     site = Site.read(root)
     names = chosen(site, options.k)
     problems = static(site, options.k, names)
-    with Runner(root) as runner, Checker(site, runner) as checker:
+    with Runner(root, scheduler=options.scheduler) as runner, Checker(site, runner) as checker:
         checker.start(names)
         for check in checker.finished():
             problems += check.problems

@@ -64,6 +64,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     def on_shutdown(self) -> None:
         self.temporary.close()
 
+    @stops
     @event_priority(100)  # markdown-exec asks for what is registered here
     def on_config(self, config: MkDocsConfig) -> None:
         """Register the Markdown extension, style and script, and learn whether others will change pages."""

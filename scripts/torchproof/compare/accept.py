@@ -15,6 +15,7 @@ from ..model.runs import CellRun, Run
 from ..run.runner import Runner
 from . import transcript
 from .check import Comparison, check_chapter
+from .shards import keep_seconds, seconds_of
 from .site import Site
 from .transcript import lines_of
 
@@ -38,6 +39,8 @@ def accept(site: Site, runner: Runner, other: Runner, name: str, device: str = "
     if refused:
         return False, refused
     is_changed = first.committed != check.merged
+    if device == "cpu" and (is_changed or name not in seconds_of(site.root)):
+        keep_seconds(site.root, name, check.run.seconds)
     if is_changed:
         write_whole(site.root / first.path, check.merged)
     return is_changed, [problem for problem in check.problems if not problem.acceptable]

@@ -19,14 +19,15 @@ from ..model.runs import CellRun, Job, Measured, Run
 from ..model.text import is_title, title_of
 from ..read.exercises import trials
 from ..read.shapes import shape_comments
-from ..run.environment import cores, installed
+from ..run.environment import installed
 from ..run.runner import Runner
 from . import recordings, transcript
 from .recordings import Recorded, Recording
+from .shards import seconds_of
 from .site import Site
 from .transcript import lines_of
 
-__all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter", "last_seconds"]
+__all__ = ["ChapterCheck", "Checker", "Comparison", "check_chapter"]
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,18 @@ class ChapterCheck:
 
 
 class Checker:
-    """Checks the chapters of a site, as many at once as there are cores; a context manager."""
+    """Checks the chapters of a site, as many at once as can run; a context manager."""
 
     def __init__(self, site: Site, runner: Runner) -> None:
         self.site = site
         self.runner = runner
-        self.pool = ThreadPoolExecutor(cores(), thread_name_prefix="torchproof")
+        self.pool = ThreadPoolExecutor(runner.zygote.at_once, thread_name_prefix="torchproof")
         self.lock = threading.Lock()
         self.chapters: dict[str, Future[ChapterCheck]] = {}
 
     def start(self, names: Iterable[str] | None = None) -> None:
         """Begin to check the chapters in the background, the longest first."""
-        last = last_seconds(self.site, self.runner)
+        last = seconds_of(self.site.root)
         names = self.site.snippets if names is None else names
         with self.lock:
             for name in sorted(names, key=lambda name: -last.get(name, 1e9)):
@@ -113,12 +114,6 @@ class Checker:
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
-
-
-def last_seconds(site: Site, runner: Runner) -> dict[str, float]:
-    """How long each chapter took when it last ran, where that is known."""
-    seconds = runner.cache.seconds()
-    return {name: seconds[snippet.file] for name, snippet in site.snippets.items() if snippet.file in seconds}
 
 
 def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") -> ChapterCheck:

@@ -9,17 +9,15 @@ The run has drifted exactly when the merged text is not the old text, so nothing
 """
 
 import difflib
-import platform
 import re
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES
 from ..model.rich import described
 from ..model.runs import MARKS, CellRun, Fact, Output
+from ..run.environment import is_canonical
 from .attestations import RUN
 
 __all__ = [
@@ -315,14 +313,6 @@ def merge(old: str, snippet: Snippet, lines: dict[str, list[str]], versions: dic
 def diff(old: list[str], new: list[str], old_name: str, new_name: str) -> str:
     """Unified diff from `old` to `new`."""
     return "\n".join(difflib.unified_diff(old, new, old_name, new_name, lineterm="", n=2))
-
-
-@cache
-def is_canonical() -> bool:
-    """Whether numbers come out to the last digit here: Linux on x86-64 with AVX2, instruction sets pinned."""
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        return False
-    return bool(re.search(r"\bavx2\b", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
 
 
 def _alike(old: str, new: str) -> bool:

@@ -17,9 +17,9 @@ from pathlib import Path
 from ..files import write_whole
 from ..model import wire
 from ..model.runs import Job, Run
-from .environment import ENVIRONMENT, distributions, version_of
+from .environment import ENVIRONMENT, distributions, installed, is_canonical, version_of
 
-__all__ = ["Cache"]
+__all__ = ["Cache", "key_of", "machine"]
 
 KEEP = 500
 """Entries that are kept, the latest ones."""
@@ -35,14 +35,9 @@ class Cache:
 
     def load(self, job: Job) -> Run | None:
         """The run of a job; None where it is missing, torn or out of date."""
-        key = _key(job)
+        key = key_of(job)
         try:
-            digest, _, body = (self.folder / key).read_text(encoding="utf-8").partition("\n")
-            if digest != _hash(key + body):
-                return None
-            packages, files, run = json.loads(body)
-            current = all(version_of(name) == version for name, version in packages.items())
-            return wire.load(run) if current and files == self._digests(files) else None
+            return self.read(key, (self.folder / key).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
@@ -51,22 +46,30 @@ class Cache:
         with contextlib.suppress(OSError):  # a tree that cannot be written to, a full disk
             self._save(job, run)
 
+    def entry(self, key: str, run: Run) -> str:
+        """What is kept of a run."""
+        body = json.dumps([distributions(run.modules), self._digests(run.files), wire.dump(run)])
+        return f"{_hash(key + body)}\n{body}"
+
+    def read(self, key: str, entry: str) -> Run | None:
+        """The run that is kept in an entry; None where that is torn or out of date.
+
+        Raises:
+            ValueError: it was written by something else.
+        """
+        digest, _, body = entry.partition("\n")
+        if digest != _hash(key + body):
+            return None
+        packages, files, run = json.loads(body)
+        current = all(version_of(name) == version for name, version in packages.items())
+        return wire.load(run) if current and files == self._digests(files) else None
+
     def _save(self, job: Job, run: Run) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        key = _key(job)
-        body = json.dumps([distributions(run.modules), self._digests(run.files), wire.dump(run)])
-        write_whole(self.folder / key, f"{_hash(key + body)}\n{body}")
-        write_whole(self.folder / "seconds.json", json.dumps(self.seconds() | {job.file: run.seconds}))
+        key = key_of(job)
+        write_whole(self.folder / key, self.entry(key, run))
         for path in sorted(self.folder.iterdir(), key=_age)[: -self.keep]:
             path.unlink(missing_ok=True)
-
-    def seconds(self) -> dict[str, float]:
-        """How long each snippet's session took when it last ran, by file."""
-        try:
-            told = json.loads((self.folder / "seconds.json").read_text(encoding="utf-8"))
-            return {file: float(seconds) for file, seconds in told.items()}
-        except (OSError, ValueError, TypeError, AttributeError):  # of somebody else, or torn
-            return {}
 
     def _digests(self, files: Iterable[str]) -> dict[str, str]:
         return {file: self._digest(file) for file in files}
@@ -86,16 +89,27 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _key(job: Job) -> str:
+def key_of(job: Job) -> str:
+    """What tells a job, and what runs it here, from every other."""
     return _hash(_engine() + wire.dump(job))[:32]
 
 
 @cache
 def _engine() -> str:
     """Hash of what every run depends on besides its job: what runs inside a session, and where."""
+    return _hash(json.dumps([_sources(), sys.version, platform.machine(), ENVIRONMENT]))
+
+
+def machine() -> dict[str, str]:
+    """What sessions run with here, as far as it decides what they do."""
+    system = f"{platform.system()} {platform.machine()}{' with AVX2' * is_canonical()}"
+    return {"engine": _sources(), "python": platform.python_version(), "system": system, **installed()}
+
+
+def _sources() -> str:
+    """Hash of the code that runs inside a session, and around it."""
     files = [path for room in ("model", "run") for path in sorted((Path(__file__).parents[1] / room).glob("*.py"))]
-    sources = [path.read_text(encoding="utf-8") for path in files]
-    return _hash(json.dumps([sources, sys.version, platform.machine(), ENVIRONMENT]))
+    return _hash("\0".join(path.read_text(encoding="utf-8") for path in files))
 
 
 def _hash(text: str) -> str:

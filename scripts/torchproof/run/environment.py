@@ -2,10 +2,24 @@
 
 import importlib.metadata
 import os
+import platform
+import re
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 
-__all__ = ["BROKEN", "ENVIRONMENT", "INHERITED", "OTHER", "TOKEN", "cores", "distributions", "installed", "version_of"]
+__all__ = [
+    "BROKEN",
+    "ENVIRONMENT",
+    "INHERITED",
+    "OTHER",
+    "TOKEN",
+    "cores",
+    "distributions",
+    "installed",
+    "is_canonical",
+    "version_of",
+]
 
 ENVIRONMENT = {
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -46,6 +60,14 @@ BROKEN = 86
 def cores() -> int:
     """How many sessions run at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def is_canonical() -> bool:
+    """Whether numbers come out to the last digit here: Linux on x86-64 with AVX2, instruction sets pinned."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        return False
+    return bool(re.search(r"\bavx2\b", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
 
 
 def installed() -> dict[str, str]:

@@ -22,7 +22,7 @@ from ..files import Temporary, fingerprints
 from ..model import wire
 from ..model.runs import CellRun, Died, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
 from . import landlock
-from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN
+from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN, cores
 from .processes import kill, stat_of
 
 __all__ = ["Zygote"]
@@ -50,6 +50,9 @@ class Zygote:
         self.other = other
         self.is_fenced = landlock.is_there()
         """Whether the kernel keeps sessions from writing; else the project is looked at before and after."""
+        self.at_once = cores()
+        self.sessions: dict[str, int] = {}
+        """The process of each that runs, by its job's root: for a worker, where each has one of its own."""
         self.lock = threading.Lock()
         self.process: subprocess.Popen | None = None
         self.control: socket.socket | None = None
@@ -87,8 +90,8 @@ class Zygote:
         with tempfile.TemporaryDirectory(
             prefix="torchproof-", dir=self.folder.path, ignore_cleanup_errors=True
         ) as folder:
-            seed = 1 if self.other else None
-            heard = self._hear(replace(job, folder=folder, root=str(self.root), is_fenced=self.is_fenced, seed=seed))
+            seed, root = 1 if self.other else None, job.root or str(self.root)
+            heard = self._hear(replace(job, folder=folder, root=root, is_fenced=self.is_fenced, seed=seed))
         after = fingerprints(self.root, rights=self.is_fenced)
         files = before.keys() & after if self.is_fenced else before.keys() | after
         if changed := sorted(file for file in files if before.get(file) != after.get(file)):
@@ -127,12 +130,14 @@ class Zygote:
                 socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
             try:
                 self._note(heard, told.readline())
+                self.sessions[job.root] = heard.pid
                 with contextlib.suppress(OSError), ours.makefile("rb") as stream:  # the zygote ended before it forked
                     ours.sendall(wire.dump(job).encode() + b"\n")
                     for line in iter(lambda: stream.readline(LONGEST), b""):
                         self._note(heard, line, token)
                 self._note(heard, told.readline())
             finally:
+                self.sessions.pop(job.root, None)
                 heard.ended.set()
         return heard
 

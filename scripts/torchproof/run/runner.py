@@ -6,18 +6,23 @@ from types import TracebackType
 
 from ..files import settings, sweep
 from ..model.runs import Job, Run
-from .cache import Cache
+from .cache import Cache, key_of
+from .cluster import Cluster
 from .host import Zygote
 
 __all__ = ["Runner"]
 
 
 class Runner:
-    """Runs jobs in one zygote; safe to use from several threads; a context manager."""
+    """Runs jobs in one zygote, or on a cluster; safe to use from several threads; a context manager."""
 
-    def __init__(self, root: Path, *, other: bool = False, cached: bool | None = None) -> None:
+    def __init__(
+        self, root: Path, *, other: bool = False, cached: bool | None = None, scheduler: str | None = None
+    ) -> None:
         """`other` is the second run of an accept: another zygote, another hash seed, no cache.
 
+        `scheduler` is the address of a Dask cluster to run sessions on, by default `$TORCHPROOF_SCHEDULER`; else they
+        run here.
         `cached` says whether runs are answered from the cache; by default unless `CI` is set. They are kept there
         always, so that a run that does not ask the cache also mends it.
         """
@@ -25,10 +30,20 @@ class Runner:
         self.cache = Cache(root)
         self.reads = not os.environ.get("CI") if cached is None else cached
         self.writes = not other
-        self.zygote = Zygote(root, settings(root).time_limit, other=other)
+        self.kept: dict[str, str] | None = None
+        """What was run, as the cache keeps it, where somebody wants to hand it on."""
+        address, limits = scheduler or os.environ.get("TORCHPROOF_SCHEDULER"), (root, settings(root).time_limit)
+        self.zygote = Cluster(address, *limits, other=other) if address else Zygote(*limits, other=other)
+        """Where sessions run."""
 
     def run(self, job: Job) -> Run:
         """Run a job, or answer from the cache; what a device does is never answered from it."""
+        run = self._run(job)
+        if self.kept is not None:
+            self.kept[key_of(job)] = self.cache.entry(key_of(job), run)
+        return run
+
+    def _run(self, job: Job) -> Run:
         is_cpu = job.device == "cpu"
         if self.reads and is_cpu and (run := self.cache.load(job)):
             return run
