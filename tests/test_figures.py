@@ -1,5 +1,6 @@
 """The facts of a figure hold what a reader sees: another picture is drift, another last digit is none."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -339,6 +340,18 @@ def test_whatever_is_plotted_has_facts_that_stay(name, drawn):
 
     assert first == drawn(ODD[name])
     assert max(map(len, first)) < 350
+
+
+def test_colours_have_an_alpha_for_each_pixel_where_it_is_drawn(drawn):
+    """matplotlib leaves it out of an SVG whose pixels are not to be interpolated."""
+    faint = numpy.linspace(0, 1, GRID.size).reshape(GRID.shape)
+
+    def colours(**looks):
+        return re.findall("#[0-9a-f]{6}", str(drawn(lambda _, axes: image(axes, **looks))))
+
+    assert colours(alpha=faint) != colours()
+    assert colours(alpha=faint, interpolation="none") == colours(interpolation="none")
+    assert colours(alpha=0.5, interpolation="none") != colours(interpolation="none")
 
 
 def test_a_line_tells_where_it_runs(drawn):

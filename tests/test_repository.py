@@ -97,7 +97,9 @@ def test_the_lock_holds_every_requirement_at_its_version_and_every_package_with_
     del pins["torch"]
     packages = locked()
 
-    assert {name: version for name, version in pins.items() if packages.get(name) != ({version}, True)} == {}, "make lock"
+    assert {name: version for name, version in pins.items() if packages.get(name) != ({version}, True)} == {}, (
+        "make lock"
+    )
     assert [name for name, (_, hashed) in packages.items() if not hashed] == []
 
 

@@ -244,8 +244,10 @@ def _meaning(artist: Any) -> str:
 
 def _image(image: Any, frame: Any) -> str:
     """Its shape, how numbers became colours, where it lies, and on white the mean colours of its tiles and some."""
-    numpy, array = library("numpy"), image.get_array()
-    colours = image.to_rgba(array, alpha=image.get_alpha(), bytes=True) / 255.0
+    numpy, array, alpha = library("numpy"), image.get_array(), image.get_alpha()
+    if image.get_interpolation() == "none" and numpy.ndim(alpha):
+        alpha = None  # into an SVG such an image goes as it is, without an alpha for each pixel
+    colours = image.to_rgba(array, alpha=alpha, bytes=True) / 255.0
     colours = 1 - colours[..., 3:] * (1 - colours[..., :3])
     rows = numpy.array_split(colours, min(TILES[0], len(array)))
     tiles = [tile for row in rows for tile in numpy.array_split(row, min(TILES[1], row.shape[1]), axis=1)]
