@@ -78,7 +78,8 @@ marked = torch.ones(2, requires_grad=True)
 
 
 def kind(tensor):
-    return "leaf" if tensor.is_leaf else "result", "marked" if tensor.requires_grad else "plain"
+    place = "leaf" if tensor.is_leaf else "result"
+    return place, "marked" if tensor.requires_grad else "plain"
 
 
 # %% Two numbers and two Nones
@@ -194,7 +195,6 @@ grid = torch.ones(4, 3, requires_grad=True)
 shifted = grid + 5
 scaled = shifted * shifted * 5
 out = scaled.mean()
-print(shifted)
 print(out)
 print(out.grad_fn.name())
 
@@ -235,7 +235,6 @@ def gradient_by_differences(f, v, h=1e-4):
 
 place = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64, requires_grad=True)
 (slopes_spec,) = torch.autograd.grad(wavy(place), place)
-print(slopes_spec)
 by_differences = gradient_by_differences(wavy, place.detach())
 assert torch.allclose(by_differences, slopes_spec), "the slopes differ"
 beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detach())
@@ -277,49 +276,50 @@ def gradient_by_differences(f, v, h=1e-4):
     return torch.autograd.grad(f(v), v)[0]
 
 
-# %% Exercise: mean squared error tags=["exercise"]
-inputs = torch.tensor([1.0, 2.0, 3.0, 4.0])
-targets = torch.tensor([2.0, 4.0, 6.0, 8.0])
+# %% Exercise: slopes for an input tags=["exercise"]
+def slopes_for(f, v):
+    """The slope of f for each number of v; v stays as it was."""
+    v.requires_grad_()
+    f(v).backward()
+    return v.grad
 
 
-def error_gradient(w):
-    """The slope of ((w * inputs - targets) ** 2).mean(), as a formula."""
-    return torch.tensor(0.0)  # your formula here
+for mark in (False, True):
+    photo = torch.tensor([2.0, 3.0], requires_grad=mark)
+    photo.grad = torch.tensor([7.0, 7.0])  # from some other calculation
+    assert slopes_for(torch.prod, photo).tolist() == [3, 2], "other slopes"
+    assert photo.grad.tolist() == [7, 7], "its gradient has changed"
+    assert photo.requires_grad == mark, "it was marked, or lost its mark"
 
 
-for guess in torch.tensor([0.5, 2.0, 3.0], requires_grad=True):
-    error = ((guess * inputs - targets) ** 2).mean()
-    (error_slope,) = torch.autograd.grad(error, guess)
-    print(error_slope)
-    assert torch.allclose(error_gradient(guess.detach()), error_slope), "another slope"
+# %% Solution: slopes for an input tags=["solution"]
+def slopes_for(f, v):
+    """The slope of f for each number of v; v stays as it was."""
+    v = v.detach().requires_grad_()
+    return torch.autograd.grad(f(v), v)[0]
 
 
-# %% Solution: mean squared error tags=["solution"]
-def error_gradient(w):
-    """The slope of ((w * inputs - targets) ** 2).mean(), as a formula."""
-    return (2 * inputs * (w * inputs - targets)).mean()
+print(slopes_for(torch.prod, torch.tensor([2.0, 3.0])))
 
 
-for guess in torch.tensor([0.5, 2.0, 3.0], requires_grad=True):
-    error = ((guess * inputs - targets) ** 2).mean()
-    (error_slope,) = torch.autograd.grad(error, guess)
-    assert torch.allclose(error_gradient(guess.detach()), error_slope), "another slope"
-    print(error_gradient(guess.detach()))
+# %% Wrong: cleared before tags=["wrong"]
+def slopes_for(f, v):
+    v.grad = None
+    v.requires_grad_()
+    f(v).backward()
+    return v.grad
 
 
-# %% Wrong: the right number for one guess tags=["wrong"]
-def error_gradient(w):
-    return torch.tensor(-22.5)
+# %% Wrong: the mark stays tags=["wrong"]
+def slopes_for(f, v):
+    return torch.autograd.grad(f(v.requires_grad_()), v)[0]
 
 
-# %% Wrong: the inner slope forgotten tags=["wrong"]
-def error_gradient(w):
-    return (2 * (w * inputs - targets)).mean()
-
-
-# %% Wrong: a sum for the mean tags=["wrong"]
-def error_gradient(w):
-    return (2 * inputs * (w * inputs - targets)).sum()
+# %% Wrong: the mark goes tags=["wrong"]
+def slopes_for(f, v):
+    slopes = torch.autograd.grad(f(v.requires_grad_()), v)[0]
+    v.requires_grad_(False)
+    return slopes
 
 
 # %% Exercise: a distance without nan tags=["exercise"]
@@ -332,8 +332,6 @@ from_here = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
 to_there = torch.zeros(2, 2)
 apart = distance(from_here, to_there)
 (pull,) = torch.autograd.grad(apart.sum(), from_here)
-print(apart)
-print(pull)
 assert apart.tolist() == [0, 5], "a distance has changed"
 assert not pull.isnan().any(), "a gradient is nan"
 torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))

@@ -5,12 +5,34 @@ import torch
 
 x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 y = x**2  # three outputs
-y.backward(torch.tensor([1.0, 10.0, 100.0]))  # one number for each
+v = torch.tensor([1.0, 10.0, 100.0])  # one number for each
+y.backward(v)
 print(x.grad)
+
+# %% Each row counts v times tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+per_output = torch.func.jacrev(torch.square)(x.detach())  # (output, input)
+fig, ax = plt.subplots(figsize=(6, 2.3))
+numbers = {(0, row): v[row] for row in range(3)}
+numbers |= {(1 + column, row): per_output[row, column] for row in range(3) for column in range(3)}
+numbers |= {(1 + column, 3.3): x.grad[column] for column in range(3)}
+for (across, down), number in numbers.items():
+    color = "C1" if across == 0 else "C2" if down > 3 else "C0"
+    ax.add_patch(plt.Rectangle((across - 0.42, down - 0.42), 0.84, 0.84, color=color, alpha=0.3))
+    ax.text(across, down, f"{number:g}", ha="center", va="center")
+for row in range(3):
+    ax.text(0.5, row, "×", ha="center", va="center")
+    ax.text(3.6, row, f"slopes of output {row}", va="center")
+ax.text(0, -0.65, "v", ha="center")
+ax.text(2, -0.65, "for x[0], x[1], x[2]", ha="center")
+ax.text(3.6, 3.3, "added up, in x.grad", va="center")
+ax.set(xlim=(-0.8, 6), ylim=(3.8, -1.1))
+ax.set_axis_off()
+plt.show()
 
 # %% A weighted sum does the same
 x.grad = None
-v = torch.tensor([1.0, 10.0, 100.0])
 y = x**2
 total = (v * y).sum()
 total.backward()
@@ -23,27 +45,6 @@ outputs = table @ inputs
 v = torch.tensor([1.0, 10.0])
 outputs.backward(v)
 print(inputs.grad)
-
-# %% The rows, weighted and added tags=["hide-input"]
-import matplotlib.pyplot as plt
-
-fig, ax = plt.subplots(figsize=(6, 2.6))
-numbers = {(0, 0): v[0], (0, 1): v[1]}
-numbers |= {(1 + column, row): table[row, column] for row in range(2) for column in range(3)}
-numbers |= {(1 + column, 2.3): inputs.grad[column] for column in range(3)}
-for (across, down), number in numbers.items():
-    color = "C1" if across == 0 else "C2" if down > 2 else "C0"
-    ax.scatter(across, down, s=1100, marker="s", color=color, alpha=0.3)
-    ax.text(across, down, f"{number.item():g}", ha="center", va="center")
-for row in range(2):
-    ax.text(0.5, row, "×", ha="center", va="center")
-    ax.text(3.6, row, f"slopes of output {row}", va="center")
-ax.text(0, -0.75, "v", ha="center")
-ax.text(2, -0.75, "J, the slopes", ha="center")
-ax.text(3.6, 2.3, "v @ J, in inputs.grad", va="center")
-ax.set(xlim=(-0.8, 6), ylim=(2.9, -1.1))
-ax.set_axis_off()
-plt.show()
 
 # %% Nobody said which output tags=["raises-exception"]
 outputs = table @ inputs
