@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import distributed
 import pytest
 from conftest import BIN, ROOT, Project, environment_of_commands, wait_for, write_small_site
 from torchproof.compare.check import check_chapter
@@ -63,7 +64,6 @@ def write_site(project):
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A scheduler and two workers, each a process of its own."""
-    distributed = pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("cluster")
     os.environ["WORKERS_PATH"] = "1"
     options = {"local_directory": str(folder), "resources": {"test": 1}, "dashboard_address": None}
@@ -138,16 +138,22 @@ def test_what_a_worker_did_is_in_the_cache_here(project, address):
     assert Cache(project.root).load(job) == check.run
 
 
-def test_a_build_on_a_cluster_writes_the_bytes_of_one_here(project, address):
-    for target, more in (("here", {}), ("there", {"TORCHPROOF_SCHEDULER": address})):
+def test_a_build_on_a_cluster_writes_the_bytes_of_one_here_though_a_worker_is_killed(project, cluster, address):
+    def build(target, **more):
         shutil.rmtree(project.root / ".cache", ignore_errors=True)
         built = project.run(
             "mkdocs", "build", "--strict", "-q", "--site-dir", str(project.root.parent / target), **more
         )
         assert built.returncode == 0, built.stdout
+        return files(project.root.parent / target)
 
-    here, there = (files(project.root.parent / target) for target in ("here", "there"))
-    differ = [file for file in here.keys() | there if here.get(file) != there.get(file)]
+    with ThreadPoolExecutor() as pool:
+        building = pool.submit(build, "there", TORCHPROOF_SCHEDULER=address)
+        os.kill(wait_for(lambda: busy(cluster))[0], signal.SIGKILL)
+        there = building.result()
+    here = build("here")
+
+    differ = [file for file in here.keys() | there.keys() if here.get(file) != there.get(file)]
     assert [file for file in differ if not file.startswith("sitemap.xml")] == []
 
 
@@ -223,7 +229,6 @@ def test_the_sessions_of_a_killed_worker_run_on_another(project, cluster, addres
 
 def test_a_session_whose_scheduler_goes_away_says_so(project, monkeypatch):
     monkeypatch.setattr(clusters, "ANSWER", 2)
-    distributed = pytest.importorskip("distributed")
     marker = project.root / "gone"
     runs = []
     brief = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
@@ -240,7 +245,7 @@ def test_a_session_whose_scheduler_goes_away_says_so(project, monkeypatch):
     assert brief.scheduler_address in str(runs[0].died)
 
 
-def test_ctrl_c_ends_a_command_that_waits_for_a_worker(project, cluster, address):
+def test_ctrl_c_ends_a_command_that_waits_for_a_worker_and_its_session_there(project, cluster, address):
     add(project, "slow", f"# %% Slow\n{SLOW}\n", "slow")
     command = [BIN / "torchproof", "check", "-k", "slow", "--scheduler", address]
     with subprocess.Popen(command, cwd=project.root, env=environment_of_commands()) as process:
@@ -248,8 +253,14 @@ def test_ctrl_c_ends_a_command_that_waits_for_a_worker(project, cluster, address
         process.send_signal(signal.SIGINT)
         status = process.wait(60)
 
+    def working():
+        from torchproof.run import cluster
+
+        return list(cluster.WORKING)
+
     assert status == 130
-    assert wait_for(lambda: not busy(cluster)), "what nobody waits for goes on"
+    with distributed.Client(address) as client:
+        assert wait_for(lambda: not any(client.run(working).values())), "what nobody waits for goes on"
 
 
 # --- who is refused ---------------------------------------------------------------------------------------------------
@@ -311,7 +322,7 @@ def test_workers_of_another_engine_or_torch_are_named_and_run_nothing(project, a
     for name, reason in {
         "engine": "it has another torchproof; install the one that runs here",
         "torch": f"it has torch 2.12.0, and {installed()['torch']} here; start it in an environment like this one",
-        "none": "ModuleNotFoundError(",
+        "none": "it cannot say what it has (ModuleNotFoundError(",
     }.items():
         assert f"{misfits[name]}: this worker is left out: {reason}" in told
     assert all(only)

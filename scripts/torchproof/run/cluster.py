@@ -11,7 +11,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from ..model import wire
@@ -148,7 +148,8 @@ class Cluster:
         new = [address for address in there if address not in self.workers]
         told = self.client.run(_describe, self.other, workers=new, on_error="return") if new else {}
         for address, worker in told.items():
-            self.workers[address] = _Worker(*worker) if isinstance(worker, tuple) else _Worker({}, 0, {}, repr(worker))
+            mute = _Worker({}, 0, {}, f"it cannot say what it has ({worker}); install the torchproof that runs here")
+            self.workers[address] = _Worker(*worker) if isinstance(worker, tuple) else mute
             if why := self._why_not(address, ""):
                 print(f"{address}: this worker is left out: {why}", file=sys.stderr, flush=True)
         return [address for address in there if address in self.workers]
@@ -216,6 +217,9 @@ def _connect(address: str) -> Any:
 ZYGOTES: dict[bool, Zygote] = {}
 """A worker's own: that of second runs, and the other one."""
 
+WORKING: set[str] = set()
+"""The roots of the jobs at work, each named by its client."""
+
 
 def _describe(other: bool, dask_worker: Any = None) -> tuple[dict[str, str], int, dict[str, float]]:
     """What this worker has, as the fields of `_Worker`."""
@@ -231,15 +235,24 @@ def _work(text: str, files: dict[str, bytes], other: bool, whose: str) -> tuple[
         for path, data in files.items():
             Path(root, path).parent.mkdir(parents=True, exist_ok=True)
             Path(root, path).write_bytes(data)
-        run = ZYGOTES[other].run(replace(wire.load(text), root=root))
+        WORKING.add(root)
+        try:
+            run = ZYGOTES[other].run(replace(wire.load(text), root=root))
+        finally:
+            WORKING.remove(root)
     if run.died and run.died.what == INTERRUPTED:  # with this worker, most likely
         raise InterruptedError(str(run.died))
     return get_worker().address, wire.dump(run), distributions(run.modules)
 
 
 def _stop(whose: str) -> None:
-    """End the sessions of a client."""
-    for zygote in ZYGOTES.values():
-        for root, pid in list(zygote.sessions.items()):
-            if whose in root:
-                kill(pid)
+    """End the sessions of a client, and those that are about to start."""
+
+    def end() -> None:
+        while any(whose in root for root in tuple(WORKING)):
+            for root, pid in (each for zygote in ZYGOTES.values() for each in tuple(zygote.sessions.items())):
+                if whose in root:
+                    kill(pid)
+            sleep(LOOK)
+
+    threading.Thread(target=end, daemon=True).start()
