@@ -233,7 +233,7 @@ plt.show()
 
 # %% [markdown]
 # Each step now follows the sum of all gradients since the start, like a ball that rolls in a bowl without friction: through the lowest point, up the other side, and back.
-# In the last fifty steps it swings as far as in the first, to a fiftieth: `abs(max(swings[100:]) - min(swings[100:]) - max(swings[:50]) + min(swings[:50])) < 0.02`{.proof}.
+# In the last fifty steps it swings as far as in the first, give or take 0.02: `abs(max(swings[100:]) - min(swings[100:]) - max(swings[:50]) + min(swings[:50])) < 0.02`{.proof}.
 #
 # ## The same with nn and optim
 #
