@@ -758,6 +758,13 @@ def test_names_of_one_storage_light_up_together(visit):
     assert page.locator("a.xr.xr-mate").count() >= 1
 
 
+@pytest.mark.parametrize("path", ["start/", "walkthroughs/digits/"])
+def test_without_a_script_a_page_fits_a_phone(visit, path):
+    page = visit(path, width=390, java_script_enabled=False)
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_without_a_script_a_name_opens_its_row(visit):
     page = visit(CHAPTER, java_script_enabled=False)
     link = page.locator("a.xr").first
