@@ -181,6 +181,27 @@ def test_a_file_that_was_missing_and_came_is_seen(project):
     assert project.run("torchproof", "check").returncode == 0
 
 
+def test_reading_again_sees_every_edit_and_reads_nothing_else_anew(project):
+    project.write("snippets/a/later.py", "")
+    before = Site.read(project.root)
+    edits = {
+        "docs/a/b.md": "\nMore: `2 == 2`{.proof}.\n",
+        "snippets/a/b.py": "\n# %% One more\nrow\n",
+        "snippets/a/helper.py": "\nimport later\n",
+    }
+    for file, more in edits.items():
+        was, text = Site.read(project.root), project.read(file)
+        project.write(file, text + more)
+        now = Site.read(project.root)
+        assert (now.snippets, now.pages) != (was.snippets, was.pages), file
+        assert now.snippets["a/b"].cells[0] is before.snippets["a/b"].cells[0] or "b.py" in file
+        project.write(file, text)
+
+    after = Site.read(project.root)
+    assert (after.snippets, after.pages) == (before.snippets, before.pages)
+    assert after.pages["a/b"] is before.pages["a/b"]
+
+
 def test_a_server_runs_a_chapter_again_when_a_file_beside_it_changes(project, tmp_path):
     server = Server(project, tmp_path / "temporary")
     try:

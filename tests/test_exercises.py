@@ -6,6 +6,7 @@ import pytest
 from conftest import Project, commit_transcripts, write_small_site
 from torchproof.compare.check import check_chapter
 from torchproof.compare.site import Site
+from torchproof.model.runs import Claim, Job, Step
 from torchproof.run.runner import Runner
 
 SNIPPET = """\
@@ -220,6 +221,21 @@ def test_a_trial_finds_the_files_of_its_session_and_leaves_none(template):
 
     assert "| ['kept', 'left'] x\n" in done.merged, "one for the call in the solution's cell"
     assert not [problem for problem in done.problems if not problem.acceptable]
+
+
+def test_each_trial_finds_the_folder_as_the_session_left_it(tmp_path):
+    tried = ["open('left', 'x').close()"] * 2 + ["open('kept', 'r+').write('K')", "assert open('kept').read() == 'k'"]
+    steps = (
+        Step("kept", "open('kept', 'w').write('k')", 1, False),
+        Step(
+            "tried", "import os\n\nprint(os.listdir())", 4, False, trials=tuple(Claim("trial", code) for code in tried)
+        ),
+    )
+    with Runner(tmp_path, cached=False) as runner:
+        run = runner.run(Job("x.py", "", steps, "cpu"))
+
+    assert [result.problem for result in run.cells["tried"].measured] == [""] * 4
+    assert run.cells["tried"].outputs[0].text == "['kept']\n"
 
 
 def test_nothing_shows_a_wrong_answer(template):

@@ -8,6 +8,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from ..files import read_text
@@ -25,9 +26,9 @@ def beside(root: Path, file: str, top: str, cells: Iterable[Cell]) -> tuple[Besi
     """What the code of a snippet's cells names of what lies in its folder, or in one above it, as far as `top`."""
     folders = [folder for folder in (root / file).parents if folder.is_relative_to(root / top) and folder.is_dir()]
     found: dict[str, Path] = {}
-    left = [node for cell in cells for statement in cell.statements for node in ast.walk(statement)]
+    left = [cell.source for cell in cells]
     while left:
-        said, left = {*imported(left), *_paths(left)}, []
+        said, left = frozenset().union(*map(_said, left)), []
         for entry in (entry for folder in folders for entry in sorted(folder.iterdir())):
             if not {entry.name, entry.name.removesuffix(".py")} & said:
                 continue
@@ -35,9 +36,17 @@ def beside(root: Path, file: str, top: str, cells: Iterable[Cell]) -> tuple[Besi
                 name = path.relative_to(entry.parent).as_posix()
                 if name not in found and path.is_file() and _is_foreign(path, name):
                     found[name] = path
-                    tree = parsed(read_text(path).text) if path.suffix == ".py" else None
-                    left += ast.walk(tree) if tree else ()
+                    left += [read_text(path).text] if path.suffix == ".py" else []
     return tuple(Beside(name, path.relative_to(root).as_posix(), _digest(path)) for name, path in sorted(found.items()))
+
+
+@lru_cache(10_000)
+def _said(source: str) -> frozenset[str]:
+    """The modules that some code imports, and where its texts begin, were they paths; kept for a server's next read."""
+    tree = parsed(source)
+    nodes = list(ast.walk(tree)) if tree else []
+    texts = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return frozenset((*imported(nodes), *(text.removeprefix("./").partition("/")[0] for text in texts)))
 
 
 def imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -47,12 +56,6 @@ def imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module.partition(".")[0]
-
-
-def _paths(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Where the texts in some parts of code begin, were they paths."""
-    texts = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return (text.removeprefix("./").partition("/")[0] for text in texts)
 
 
 def _is_foreign(path: Path, name: str) -> bool:

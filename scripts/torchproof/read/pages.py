@@ -10,6 +10,7 @@ agree, so the renderer refuses a page on which it does not find exactly what was
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from ..files import read_text, settings
@@ -89,8 +90,9 @@ def read_page(root: Path, name: str) -> Page:
     return page
 
 
-def scan(name: str, text: str, *, file: str = "", places: Sequence[int] = ()) -> Page:
-    """Find the embeds, proofs, values and fences of a page, in order.
+@lru_cache(1000)
+def scan(name: str, text: str, *, file: str = "", places: tuple[int, ...] = ()) -> Page:
+    """Find the embeds, proofs, values and fences of a page, in order; kept, for builds and servers ask again.
 
     A claim belongs to the last cell embedded above it; on a chapter's own page, to the last of its own.
     `places` are the lines of the file that the lines of `text` come from, where they are not 1, 2, 3, ….
@@ -135,7 +137,7 @@ class _Found:
 
     name: str
     file: str
-    places: Sequence[int] = ()
+    places: tuple[int, ...] = ()
     embeds: list[Embed] = field(default_factory=list)
     spans: list[Proof] = field(default_factory=list)
     fences: list[Fence] = field(default_factory=list)

@@ -7,6 +7,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
 
@@ -30,7 +31,7 @@ def read_snippet(root: Path, name: str, *, is_walkthrough: bool = False) -> Snip
     top = settings(root).folders[not is_walkthrough]
     file = f"{top}/{name}.py"
     read = read_text(root / file)
-    found: list[Problem | Cell] = list(_cells(read.text, is_walkthrough=is_walkthrough)) if read.is_read else []
+    found = _found(read.text, is_walkthrough) if read.is_read else ()
     problems = [Problem(file, part.line, part.message) for part in found if isinstance(part, Problem)]
     if read.wrong:
         problems.insert(0, Problem(file, read.line, read.wrong))
@@ -59,6 +60,12 @@ def _limits(head: str) -> tuple[dict[str, float], str]:
         return understood(tomllib.loads(f"said = {{ {said[1]} }}")["said"] if said else {}, LIMITS), ""
     except ValueError as error:
         return {}, f"`{said[0]}` {error}; write `# torchproof: time-limit = 120, memory-limit = 4`"
+
+
+@lru_cache(1000)
+def _found(text: str, is_walkthrough: bool) -> tuple[Problem | Cell, ...]:
+    """The cells of a file and what is wrong with it; kept, with their syntax trees, for a server reads it again."""
+    return tuple(_cells(text, is_walkthrough=is_walkthrough))
 
 
 def _cells(text: str, *, is_walkthrough: bool) -> Iterator[Problem | Cell]:

@@ -30,7 +30,7 @@ def read_walkthrough(snippet: Snippet) -> Page:
     woven = list(_woven(snippet))
     lines = [(number, text) for number, text in woven if text is not None] or [(1, "")]
     text = "\n".join(text for _, text in lines)
-    page = scan(snippet.name, text, file=snippet.file, places=[number for number, _ in lines])
+    page = scan(snippet.name, text, file=snippet.file, places=tuple(number for number, _ in lines))
     complaints = [(number, CODE_IN_PROSE) for number, text in woven if text is None]
     if snippet.text and not text.lstrip("\n").startswith("# "):
         complaints.append((1, NO_TITLE))

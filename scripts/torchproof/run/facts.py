@@ -28,6 +28,8 @@ class Tracker:
         self.known: dict[str, tuple] = {}
         self.seen: dict[str, tuple[tuple | None, str]] = {}
         """By name, what was read and the text that it gave."""
+        self.views: dict[str, tuple[tuple, Any]] = {}
+        """By name, a state of a plain tensor and an array over its memory, which is there as long as the state is."""
         self.values: list[Values] = []
         """Since the cell began."""
         self.asked = _asked_of()
@@ -45,7 +47,7 @@ class Tracker:
         facts = []
         for name, value in named.items():
             was = self.known.get(name)
-            if was is None or was[0]() is not value or was[1:-1] != now[name][1:-1]:
+            if was is not now[name] and (was is None or was[0]() is not value or was[1:-1] != now[name][1:-1]):
                 facts.append(replace(now[name][1], statement=statement, **_sharing(name, named, now)))
         facts += [Fact(statement, name, gone=True) for name in self.known if name not in now]
         self.known = now
@@ -66,7 +68,7 @@ class Tracker:
     def _read(self, statement: int, named: dict[str, Any]) -> None:
         for name, value in named.items():
             fact = self.known[name][1]
-            numbers = values.look(value, fact)
+            numbers = self._view(name, value)
             mark = None if numbers is None else (values.seen(numbers), fact.dtype, fact.shape)
             was = self.seen.get(name, (None, ""))
             if mark != was[0]:
@@ -74,6 +76,16 @@ class Tracker:
                 if self.seen[name][1] != was[1]:
                     self.values.append(Values(statement, name, self.seen[name][1]))
         self.seen = {name: self.seen[name] for name in named if name in self.seen}
+
+    def _view(self, name: str, value: Any) -> Any:
+        """The numbers of a tensor or array: where its state is the one it had, as they were found then."""
+        state, (was, numbers) = self.known[name], self.views.get(name, (None, None))
+        if state is was:
+            return numbers
+        numbers = values.look(value, state[1])
+        if state[-1] is not None and numbers is not None and not numbers.flags.owndata:
+            self.views[name] = state, numbers
+        return numbers
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         for name, value in list(self.namespace.items()):
@@ -86,12 +98,13 @@ def _on_one_line(name: str) -> str:
     return " ".join(name.split())
 
 
-def _asked_of() -> list[int]:
-    """Which members of torch's classes answer what is asked of tensors."""
+def _asked_of() -> list[list[int]]:
+    """Which members of torch's classes, and of those above them, answer what is asked of tensors."""
     torch = library("torch")
     classes = (torch.Tensor, torch.nn.Parameter, torch.UntypedStorage) if torch else ()
-    asked = ((name, mro(cls)) for cls in classes for name in ASKED.split())
-    return [id(next((members(cls)[name] for cls in above if name in members(cls)), None)) for name, above in asked]
+    above = dict.fromkeys(cls for each in classes for cls in mro(each))
+    asked = ASKED.split()
+    return [[id(cls), *map(id, map(members(cls).get, asked))] for cls in above]
 
 
 ASKED = """
@@ -156,8 +169,9 @@ def _glance(value: Any) -> tuple | None:
         storage, grad = value.untyped_storage(), _grad(value)
         lies = value.dtype, value.shape, value.device, value.layout, value.stride(), value.storage_offset()
         made = value.requires_grad, value.is_leaf, value.retains_grad, value.grad_fn and value.grad_fn.name()
+        signs = value.is_conj(), value.is_neg()
         seen_grad = None if grad is None else (id(grad), _version(grad), type(grad), grad.dtype, grad.shape)
-        return type(value), *lies, storage.data_ptr(), storage.nbytes(), value._version, *made, seen_grad
+        return type(value), *lies, storage.data_ptr(), storage.nbytes(), value._version, *made, *signs, seen_grad
     return None
 
 

@@ -41,7 +41,7 @@ STYLE = {
 def take() -> list[Figure]:
     """Close the open figures and return what is plotted on each, and its picture."""
     pyplot = library("matplotlib.pyplot")
-    if pyplot is None:
+    if pyplot is None or not pyplot.get_fignums():
         return []
     if usual() and _methods() != METHODS:
         raise RuntimeError("a method of matplotlib's artists was replaced, by which figures are looked at")
@@ -63,10 +63,20 @@ def _svg(figure: Any) -> str:
     It is cut to what is drawn by its header: matplotlib's own way, `bbox_inches="tight"`, draws everything twice.
     Where something lies beyond the canvas it takes that: lines that end there would be cut off.
     """
-    boxes: list[Any] = []
-    heard = figure.canvas.mpl_connect("draw_event", lambda event: boxes.append(figure.get_tightbbox(event.renderer)))
+    layouts, boxes = [figure.get_layout_engine()], []
+
+    def draw(renderer: Any) -> None:
+        """Lay out, for which matplotlib would draw everything once more; then draw, and see how far it goes."""
+        if layouts and (layout := layouts.pop()):
+            if figure.axes:
+                layout.execute(figure)
+        else:
+            type(figure).draw(figure, renderer)
+            boxes.append(figure.get_tightbbox(renderer))
+
+    figure.draw = draw
     svg = _saved(figure, None)
-    figure.canvas.mpl_disconnect(heard)
+    del figure.draw
     box, (wide, high) = boxes[-1], figure.get_size_inches()
     if box.x0 < 0 or box.y0 < 0 or box.x1 > wide or box.y1 > high:
         svg = _saved(figure, "tight")
@@ -375,7 +385,7 @@ METHODS: list[int] = []
 
 
 def _methods() -> list[int]:
-    return [id(member) for cls in CLASSES for member in members(cls).values()]
+    return [mark for cls in CLASSES for mark in map(id, members(cls).values())]
 
 
 def _looks(artist: Any, plain: Any = None) -> str:

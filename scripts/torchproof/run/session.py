@@ -133,7 +133,7 @@ class Session:
         self.send(Running(step.slug))
         self.children.begin()
         self.capture.begin()
-        tried = [result for trial in step.trials if self.device.forks for result in self._tried(trial)]
+        tried = self._tried(step.trials) if self.device.forks else ()
         facts, drawn = [], ()
         line, raised, number = 1, 0, 0
         try:
@@ -237,14 +237,19 @@ class Session:
         wrong = HUNG.format(lacked) if lacked else ENDED
         return tuple(Measured(claim.kind, claim.source, wrong) for claim in claims)
 
-    def _tried(self, trial: Claim) -> tuple[Measured, ...]:
-        """What came of a trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
-        with contextlib.suppress(shutil.Error):  # a socket
-            shutil.copytree(os.getcwd(), TRIAL, symlinks=True)
-        try:
-            return self._measure_claims((trial,))
-        finally:
+    def _tried(self, trials: tuple[Claim, ...]) -> tuple[Measured, ...]:
+        """What came of each trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
+        found, fresh = (), None
+        for trial in trials:
+            if _lies_in(TRIAL) != fresh or fresh is None:
+                shutil.rmtree(TRIAL, ignore_errors=True)
+                with contextlib.suppress(shutil.Error):  # a socket
+                    shutil.copytree(os.getcwd(), TRIAL, symlinks=True)
+                fresh = _lies_in(TRIAL)
+            found += self._measure_claims((trial,))
+        if trials:
             shutil.rmtree(TRIAL)
+        return found
 
     def _measure(self, claim: Claim) -> Measured:
         (gc.enable if self.collects else gc.disable)()
@@ -318,6 +323,13 @@ def _enter(job: Job) -> None:
 
 TRIAL = ".trial"
 """The copy of the working folder, within it."""
+
+
+def _lies_in(folder: str) -> list[tuple[str, int, int]]:
+    """What changes with anything below a folder."""
+    found = [os.path.join(path, name) for path, folders, files in os.walk(folder) for name in ("", *folders, *files)]
+    return [(path, s.st_ino, s.st_ctime_ns) for path in found if (s := os.lstat(path))]
+
 
 ENDED = "ended the process that evaluated it"
 HUNG = "hangs: it is evaluated in a copy of the session, which lacks its {} other threads; compute it in the cell"

@@ -7,6 +7,7 @@ They are for readers only: numbers have four digits, and no transcript holds the
 
 import ctypes
 import math
+from functools import cache
 from typing import Any
 
 from ..model.raw import held, is_library, library, members, mro
@@ -45,7 +46,15 @@ class _Asked:
 
 def asked(value: Any) -> Any:
     """What to ask about a tensor or an array: itself, unless a cell could have put something in the way."""
-    return value if is_library(type(value)) and not held(value) else _Asked(value)
+    is_ours = id(type(value)) in _plain() or is_library(type(value))
+    return value if is_ours and not held(value) else _Asked(value)
+
+
+@cache
+def _plain() -> frozenset[int]:
+    """The ids of the classes that nearly all have: no need to look for those by name, each time."""
+    torch, numpy = library("torch"), library("numpy")
+    return frozenset(map(id, [*((torch.Tensor, torch.nn.Parameter) if torch else ()), numpy and numpy.ndarray]))
 
 
 def look(value: Any, fact: Fact) -> Any:
@@ -120,8 +129,12 @@ def _text_of(array: Any, dtype: str) -> str:
 
 def _corners(array: Any, edge: int) -> Any:
     """The first and last places of each axis, `edge` of both, as a copy."""
-    numpy = library("numpy")
-    return array[numpy.ix_(*(_places(size, edge) for size in array.shape))] if array.ndim else array.copy()
+    return array[_index(array.shape, edge)] if array.ndim else array.copy()
+
+
+@cache
+def _index(shape: tuple[int, ...], edge: int) -> tuple[Any, ...]:
+    return library("numpy").ix_(*(_places(size, edge) for size in shape))
 
 
 def _places(size: int, edge: int) -> list[int]:
