@@ -2,10 +2,10 @@
 
 import re
 
-from conftest import NIGHTLY, ROOT
-from torchproof.compare.site import Site
+from book import SITE
+from conftest import NIGHTLY
 
-PAGES = [name.removesuffix("index").rstrip("/") for name in Site.read(ROOT).pages]
+PAGES = [name.removesuffix("index").rstrip("/") for name in SITE.pages]
 PAGES = sorted(f"{name}/" if name else "" for name in PAGES)
 """The address of each page of the book."""
 

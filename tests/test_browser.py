@@ -10,10 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from book import SITE
 from browsing import AXE_FILE_PATH, MISSING
-from conftest import ROOT, keep_one_chapter
+from conftest import keep_one_chapter
 from kinds import PAGES, tried
-from torchproof.compare.site import Site
 
 if MISSING:
     if os.environ.get("CI"):
@@ -373,7 +373,7 @@ def test_a_missing_page_leads_home(visit):
 
 def test_the_copy_button_copies_exactly_the_code(visit):
     page = visit(CHAPTER, permissions=["clipboard-read", "clipboard-write"])
-    cells = [cell for cell in Site.read(ROOT).snippets[CHAPTER.rstrip("/")].cells if cell.is_shown][:6]
+    cells = [cell for cell in SITE.snippets[CHAPTER.rstrip("/")].cells if cell.is_shown][:6]
 
     copied = {}
     for cell in cells:

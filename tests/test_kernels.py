@@ -10,12 +10,12 @@ import subprocess
 import nbclient
 import nbformat
 import pytest
-from conftest import ROOT, commit_transcripts
+from book import SITE
+from conftest import commit_transcripts
 from torchproof.compare import transcript
 from torchproof.compare.site import Site
 from torchproof.run.environment import ENVIRONMENT
 
-SITE = Site.read(ROOT)
 CHAPTERS = [
     name
     for name in SITE.snippets
