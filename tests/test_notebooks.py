@@ -19,6 +19,7 @@ import nbformat
 import pytest
 from book import SITE
 from conftest import ROOT, Project, commit_transcripts, keep_one_chapter, parse_html
+from kinds import taken
 from torchproof.builders.notebooks import Piece, address, colab, notebook
 from torchproof.builders.scripts import script
 from torchproof.compare import transcript
@@ -31,8 +32,7 @@ from torchproof.run.environment import ENVIRONMENT
 from torchproof.run.runner import Runner
 
 CHAPTERS = list(SITE.snippets)
-SOME = ("start", "autograd/backward", "walkthroughs/ball")
-TRIED = [name for name in CHAPTERS if os.environ.get("TORCHPROOF_KERNELS") == "all" or name in SOME]
+TRIED = taken()
 
 
 def read(path):
