@@ -4,9 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" NO_MKDOCS_2_WARNING=1
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 
-.PHONY: help install serve site offline notebooks kernels test check accept lint format bench clean
+.PHONY: help install serve site offline notebooks kernels test check accept lint format bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,11 +48,17 @@ bench: $(READY) ## Compare a check with its cells run plainly, and the speed of 
 	$(RUN) python benchmarks/build.py --book .
 	$(RUN) python benchmarks/build.py
 
+lock: $(READY) ## Write requirements.lock anew, after a change of requirements.txt
+	$(PIP) uv==0.13.9
+	$(VENV)/bin/uv pip compile requirements.txt --output-file requirements.lock --universal --python-version 3.11.5 \
+	  --generate-hashes --no-emit-package torch --no-emit-package torchproof --custom-compile-command 'make lock' --no-annotate --quiet
+
 clean: ## Remove what the build made, the environment too
 	rm -rf $(VENV) site offline notebooks .cache .hypothesis .pytest_cache .ruff_cache
 
-$(READY): requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12")'
+$(READY): requirements.lock requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11, 5) or sys.exit("Python 3.11.5 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-build-isolation --requirement requirements.txt
 	touch $@

@@ -1,5 +1,6 @@
 """The repository's own promises: the workflow, the Makefile, the pins."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -76,6 +77,42 @@ def test_every_requirement_is_pinned_exactly():
     requirements = [line for line in lines if line and not line.startswith(("#", "-e"))]
 
     assert [line for line in requirements if not re.match(r"[\w-]+==[\w.]+(;|$)", line)] == []
+
+
+def locked() -> dict[str, tuple[set[str], bool]]:
+    """What requirements.lock holds: by name, its versions (one for each Python), and whether all have hashes."""
+    found: dict[str, tuple[set[str], bool]] = {}
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", "")
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, version = re.match(r"([\w.-]+)==(\S+)", line).groups()
+            versions, hashed = found.get(name, (set(), True))
+            found[name] = ({*versions, version}, hashed and "--hash=sha256:" in line)
+    return found
+
+
+def test_the_lock_holds_every_requirement_at_its_version_and_every_package_with_its_hashes():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([\w-]+)==([\w.]+)", text, re.M))
+    del pins["torch"]
+    packages = locked()
+
+    assert {name: version for name, version in pins.items() if packages.get(name) != ({version}, True)} == {}, "make lock"
+    assert [name for name, (_, hashed) in packages.items() if not hashed] == []
+
+
+CUDA = re.compile(r"nvidia|cuda|triton")
+
+
+def test_the_lock_brings_neither_torch_nor_what_its_cuda_build_alone_needs():
+    assert [name for name in locked() if name == "torch" or CUDA.match(name)] == []
+
+
+def test_what_torch_needs_beside_is_in_the_lock():
+    """`make install` takes torch after the lock, so that nothing but it comes without a hash."""
+    needed = [re.match(r"[\w-]+", line)[0] for line in importlib.metadata.requires("torch") if "extra ==" not in line]
+
+    assert [name for name in needed if name not in locked() and not CUDA.match(name)] == []
 
 
 def test_make_alone_lists_every_target():
