@@ -20,7 +20,7 @@ import pytest
 from browsing import chromium, web  # noqa: F401  fixtures of the tests of pages and of the search
 from filelock import FileLock
 from nursery import nursery
-from torchproof.compare.check import check_chapter
+from torchproof.compare.check import Checker, check_chapter
 from torchproof.compare.site import Site
 from torchproof.compare.transcript import lines_of
 from torchproof.model.runs import Run
@@ -57,16 +57,22 @@ def pytest_configure(config):
 LONGEST = [
     "browser",
     "mutations",
-    "recordings",
-    "serve_edits",
-    "isolation",
-    "serve",
-    "site",
     "no_false_alarm",
+    "hostile",
+    "recordings",
+    "isolation",
+    "builders",
+    "serve_edits",
+    "serve",
+    "walkthroughs",
+    "kernels",
+    "site",
     "search",
     "sheet",
     "tables",
     "progress",
+    "course",
+    "notebooks",
 ]
 """Files of tests that start first, so that the workers end together."""
 
@@ -166,6 +172,48 @@ def once(tmp_path_factory):
         return folder
 
     return made
+
+
+@pytest.fixture(scope="session")
+def accepted(once):
+    """`accepted(name, write)` is a project as `write(project)` leaves it, with its transcripts; built, if asked."""
+
+    def made(name, write, *, is_built=False):
+        def make(folder):
+            project = Project(folder)
+            write(project)
+            commit_transcripts(project)
+            if is_built:
+                done = project.run("mkdocs", "build", "--strict")
+                assert done.returncode == 0, done.stdout
+
+        return Project(once(name, make))
+
+    return made
+
+
+@pytest.fixture
+def project(site, tmp_path):
+    """A copy of the `site` of a file of tests, to be changed."""
+    return Project(shutil.copytree(site.root, tmp_path / "site"))
+
+
+@pytest.fixture(scope="module")
+def changed(site, tmp_path_factory):
+    """`changed(file, old, new)` are the problems of that `site` with one place changed; one zygote runs them all."""
+    project = Project(shutil.copytree(site.root, tmp_path_factory.mktemp("changed") / "site"))
+
+    def problems(file, old, new):
+        before = project.read(file)
+        project.replace(file, old, new)
+        try:
+            with Checker(Site.read(project.root), runner) as checker:
+                return checker.problems()
+        finally:
+            project.write(file, before)
+
+    with Runner(project.root, cached=True) as runner:
+        yield problems
 
 
 def processes(marker: str) -> list[int]:

@@ -1,13 +1,27 @@
-"""Which pages of the built site tests look at: those that together hold every kind of element."""
+"""What tests look at where looking at all takes too long: a few that together hold every kind."""
 
+import os
 import re
 
-from conftest import NIGHTLY, ROOT
-from torchproof.compare.site import Site
+from book import SITE
+from conftest import NIGHTLY
 
-PAGES = [name.removesuffix("index").rstrip("/") for name in Site.read(ROOT).pages]
+PAGES = [name.removesuffix("index").rstrip("/") for name in SITE.pages]
 PAGES = sorted(f"{name}/" if name else "" for name in PAGES)
 """The address of each page of the book."""
+
+
+def taken():
+    """Chapters whose notebooks and scripts are run: the shortest that together do everything that a reader would see.
+
+    All of them with TORCHPROOF_KERNELS=all.
+    """
+    texts = {name: SITE.committed(snippet) for name, snippet in SITE.snippets.items()}
+    if os.environ.get("TORCHPROOF_KERNELS") == "all":
+        return list(texts)
+    shortest = sorted(texts, key=lambda name: len(texts[name]))
+    marks = {name: set(re.findall("^[|!=x#](?= )", texts[name], re.M)) for name in shortest}
+    return holding_all({name: marks[name] | {SITE.snippets[name].is_walkthrough} for name in shortest})
 
 
 def tried(folder):
@@ -17,10 +31,14 @@ def tried(folder):
     """
     if NIGHTLY:
         return PAGES
-    kinds = {path: kinds_of((folder / path / "index.html").read_text(encoding="utf-8")) for path in PAGES}
+    return holding_all({path: kinds_of((folder / path / "index.html").read_text(encoding="utf-8")) for path in PAGES})
+
+
+def holding_all(kinds):
+    """Those names whose kinds together are all kinds, the richest first; `kinds` has the kinds of each name."""
     left, chosen = set().union(*kinds.values()), []
     while left:
-        chosen.append(max(PAGES, key=lambda path: len(kinds[path] & left)))
+        chosen.append(max(kinds, key=lambda name: len(kinds[name] & left)))
         left -= kinds[chosen[-1]]
     return chosen
 

@@ -1,9 +1,11 @@
-"""The benchmarks still run; how fast anything is, they say when they are asked."""
+"""The benchmarks still run, each night; how fast anything is, they say when they are asked."""
 
 import re
 
 import pytest
-from conftest import ROOT, Project
+from conftest import NIGHTLY, ROOT, Project
+
+pytestmark = pytest.mark.skipif(not NIGHTLY, reason="no page depends on them")
 
 
 def test_the_build_benchmark_measures_a_small_site():

@@ -1,10 +1,8 @@
 """What lies beside a snippet: a session finds what the code names, and runs again when any of it changes."""
 
-import shutil
-
 import nbformat
 import pytest
-from conftest import Project, Server, commit_transcripts, parse_html, write_small_site
+from conftest import Project, Server, parse_html, write_small_site
 from test_kernels import differing_cells
 from torchproof.compare import recordings
 from torchproof.compare.site import Site
@@ -35,19 +33,11 @@ def write_site(project: Project) -> None:
     for file, text in FILES.items():
         project.write(file, text)
     project.write("mkdocs.yml", project.read("mkdocs.yml") + "plugins: [search, torchproof]\n")
-    commit_transcripts(project)
 
 
 @pytest.fixture(scope="module")
-def site(once):
-    return Project(once("beside", lambda folder: write_site(Project(folder))))
-
-
-@pytest.fixture
-def project(site, tmp_path):
-    """A site whose chapter imports a module and a package, and opens a file; with what it did in its cache."""
-    shutil.copytree(site.root, tmp_path / "site")
-    return Project(tmp_path / "site")
+def site(accepted):
+    return accepted("beside", write_site)
 
 
 def named(project: Project, name: str = "a/b") -> list[str]:

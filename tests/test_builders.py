@@ -20,14 +20,12 @@ from conftest import (
 
 BUILDS = {
     "mkdocs": ["mkdocs", "build"],
-    "mkdocs -q": ["mkdocs", "build", "-q"],
-    "mkdocs --strict": ["mkdocs", "build", "--strict"],
-    "mkdocs -q --strict": ["mkdocs", "build", "-q", "--strict"],
     "mkdocs into a folder called serve": ["mkdocs", "build", "--site-dir", "serve"],
     "zensical": ["zensical", "build"],
     "zensical --clean": ["zensical", "build", "--clean"],
     "zensical --strict": ["zensical", "build", "--strict"],
 }
+"""`test_mutations.py` has MkDocs' flags."""
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,9 @@
 """What commands say to who uses them: which chapters, what to read, what differs in two environments."""
 
-import shutil
 import sys
 
 import pytest
-from conftest import Project, commit_transcripts, parse_html, write_small_site
+from conftest import Project, parse_html, write_small_site
 from torchproof.builders.commands import chosen
 from torchproof.compare import transcript
 from torchproof.compare.site import Site
@@ -51,18 +50,11 @@ def write_site(project: Project) -> None:
     project.write("mkdocs.yml", project.read("mkdocs.yml") + "plugins: [search, torchproof]\n")
     project.write("snippets/a/b.py", project.read("snippets/a/b.py") + TOTAL)
     project.write("docs/a/b.md", project.read("docs/a/b.md") + PAGE)
-    commit_transcripts(project)
 
 
 @pytest.fixture(scope="module")
-def site(once):
-    return Project(once("commands", lambda folder: write_site(Project(folder))))
-
-
-@pytest.fixture
-def project(site, tmp_path):
-    shutil.copytree(site.root, tmp_path / "site")
-    return Project(tmp_path / "site")
+def site(accepted):
+    return accepted("commands", write_site)
 
 
 # --- which chapters ---------------------------------------------------------------------------------------------------

@@ -6,12 +6,11 @@ import subprocess
 from functools import cache
 
 import pytest
+from book import SITE
 from conftest import BIN, ROOT
 from mkdocs.utils import yaml_load
-from torchproof.compare.site import Site
 from torchproof.compare.transcript import parse
 
-SITE = Site.read(ROOT)
 CHAPTERS = list(SITE.snippets)
 LESSONS = [name for name in CHAPTERS if not SITE.snippets[name].is_walkthrough]
 TAUGHT = [name for name in LESSONS if not name.startswith("lookup/")]

@@ -5,16 +5,15 @@ import tomllib
 from functools import cache
 
 import pytest
+from book import SITE
 from conftest import ROOT
 from markdown import Markdown
 from torchproof.builders.sources import place, source
-from torchproof.compare.site import Site
 from torchproof.compare.transcript import Block, parse
 from torchproof.model.problems import did_you_mean
 from torchproof.read.pages import blocks
 
 CURRICULUM = tomllib.loads((ROOT / "docs/assets/curriculum.toml").read_text(encoding="utf-8"))
-SITE = Site.read(ROOT)
 SOURCES = CURRICULUM["sources"]
 ROWS = [f"{source}-{row:02}" for source, about in SOURCES.items() for row in range(1, about["rows"] + 1)]
 

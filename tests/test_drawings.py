@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from conftest import Project, commit_transcripts, parse_html, write_small_site
+from conftest import Project, parse_html, write_small_site
 from torchproof.builders.finished import Marks
 from torchproof.builders.markdown import Stop, show_fence
 from torchproof.model.drawings import Memory, View
@@ -62,18 +62,11 @@ def write_drawings(project, drawings):
     project.write("snippets/drawn.py", SNIPPET)
     fences = "\n".join(f"```{kind}\n{source}\n```\n" for kind, source, *_ in drawings.values())
     project.write("docs/drawn.md", f"# Page\n\n```cell\ndrawn#tensors\n```\n\n{fences}")
-    commit_transcripts(project)
 
 
 @pytest.fixture(scope="session")
-def site(once):
-    def make(folder):
-        project = Project(folder)
-        write_drawings(project, DRAWN)
-        done = project.run("mkdocs", "build", "--strict")
-        assert done.returncode == 0, done.stdout
-
-    return Project(once("drawn", make))
+def site(accepted):
+    return accepted("drawn", lambda project: write_drawings(project, DRAWN), is_built=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+from book import SITE
 from conftest import ROOT, Project, commit_transcripts, parse_html, write_small_site
 from torchproof.builders.errors import entries
 from torchproof.compare.check import Checker
@@ -300,7 +301,6 @@ def test_a_cell_that_no_longer_raises_fails_its_entry(tmp_path):
 
 # --- the pages of this book -------------------------------------------------------------------------------------------
 
-SITE = Site.read(ROOT)
 FENCES = [
     (page, block) for page in SITE.pages.values() for block in blocks(page.text.split("\n")) if block.info == "error"
 ]

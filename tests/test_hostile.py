@@ -189,7 +189,7 @@ _ = plt.plot([1, 2])
 def with_neighbour(zygote, deed):
     """The runs of an attack and of a session that runs beside it."""
     beside = []
-    sleep = "open('here', 'w').close()\nimport time\ntime.sleep(4)\nprint('neighbour')"
+    sleep = "open('here', 'w').close()\nimport time\ntime.sleep(2)\nprint('neighbour')"
     thread = threading.Thread(target=lambda: beside.append(play(zygote, sleep)))
     thread.start()
     assert wait_for(lambda: list(Path(zygote.folder.path).glob("*/here")) if zygote.folder else None)

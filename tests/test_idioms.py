@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
+from book import SITE
 from conftest import ROOT, commit_transcripts, parse_html, write_small_site
 from torchproof.builders.idioms import idioms, idioms_in_short, pairs
 from torchproof.compare.check import ChapterCheck
-from torchproof.compare.site import Site
 from torchproof.model.cells import Cell, Snippet
 from torchproof.model.runs import CellRun, Output, Run
 
@@ -91,7 +91,7 @@ def test_the_counts_are_those_of_the_run():
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 PAGE = (ROOT / "docs/lookup/idioms.md").read_text(encoding="utf-8")
-TITLES = {cell.title: cell.slug for cell in Site.read(ROOT).snippets["lookup/idioms"].cells}
+TITLES = {cell.title: cell.slug for cell in SITE.snippets["lookup/idioms"].cells}
 
 
 def test_every_idiom_of_the_snippet_stands_in_one_row_of_the_page():

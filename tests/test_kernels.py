@@ -1,6 +1,6 @@
 """A chapter's notebook, run in a real Jupyter kernel, does what is committed: or it is no notebook.
 
-Three of them with the other tests, all with TORCHPROOF_KERNELS=all (`make kernels`, nightly in CI).
+A few of them with the other tests, all with TORCHPROOF_KERNELS=all (`make kernels`, nightly in CI).
 """
 
 import os
@@ -10,20 +10,15 @@ import subprocess
 import nbclient
 import nbformat
 import pytest
-from conftest import ROOT, commit_transcripts
+from book import SITE
+from conftest import commit_transcripts
+from kinds import taken
 from torchproof.compare import transcript
 from torchproof.compare.site import Site
 from torchproof.run.environment import ENVIRONMENT
 
-SITE = Site.read(ROOT)
-CHAPTERS = [
-    name
-    for name in SITE.snippets
-    if os.environ.get("TORCHPROOF_KERNELS") == "all" or name in ("start", "autograd/backward", "walkthroughs/ball")
-]
 
-
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", taken())
 def test_a_kernel_does_what_is_committed(files_to_take, tmp_path, name):
     notebook = nbformat.read(files_to_take / f"{name}.ipynb", 4)
 

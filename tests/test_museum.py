@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from book import SITE
 from conftest import ROOT, Project, commit_transcripts, parse_html, write_small_site
 from torchproof.builders.museum import Exhibit, exhibits
 from torchproof.compare.check import ChapterCheck, check_chapter
-from torchproof.compare.site import Site
 from torchproof.model.cells import Cell, Snippet
 from torchproof.model.runs import CellRun, Output, Run
 from torchproof.run.runner import Runner
@@ -85,7 +85,7 @@ def page_of(project):
 @pytest.fixture(scope="module")
 def check():
     with Runner(ROOT) as runner:
-        return check_chapter(Site.read(ROOT), runner, "lookup/museum")
+        return check_chapter(SITE, runner, "lookup/museum")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from itertools import pairwise
 
 import pytest
 from conftest import NIGHTLY, ROOT, Project, commit_transcripts, copy_site, keep_one_chapter
+from kinds import holding_all
 from torchproof.compare import transcript
 from torchproof.compare.check import Checker, check_chapter
 from torchproof.compare.site import Site
@@ -173,11 +174,15 @@ def prepare(site, workshop):
 
 
 def ruin(site, name, claims):
-    """Copy the chapter for each mutation, and ruin it; returns the copies, and what reports must say of each."""
+    """Copy the chapter for each mutation, and ruin it; returns the copies, and what reports must say of each.
+
+    What only adds a paragraph at the end of the page goes into one copy, for each copy is run.
+    """
     whole = Chapter(site.root, name)
     copies = {}
     for claim in claims:
-        copy = Chapter(site.root, f"{name.rpartition('/')[0]}/m{hashlib.sha1(claim.encode()).hexdigest()[:9]}")
+        called = "prose" if claim in PROSE else claim
+        copy = Chapter(site.root, f"{name.rpartition('/')[0]}/m{hashlib.sha1(called.encode()).hexdigest()[:9]}")
         for file in ("snippet", "transcript", "page"):
             copy.write(getattr(copy, file), whole.read(getattr(whole, file)).replace(name, copy.name))
         copies[claim] = copy
@@ -186,11 +191,14 @@ def ruin(site, name, claims):
 
 Mutation = Callable[[Chapter], list[str]]
 MUTATIONS: dict[str, Mutation] = {}
+PROSE: set[str] = set()
+"""Those that add a paragraph at the end of the page, and nothing else."""
 
 
-def mutation(claim):
+def mutation(claim, is_prose=False):
     def register(mutate):
         MUTATIONS[claim] = mutate
+        PROSE.update([claim] * is_prose)
         return mutate
 
     return register
@@ -544,19 +552,19 @@ def negate_proof(chapter):
     return [f"{chapter.page}:{line}", "the proof `not (", "is False"]
 
 
-@mutation("page: a false proof")
+@mutation("page: a false proof", is_prose=True)
 def false_proof(chapter):
     line = chapter.add_prose("`1 + 1 == 3`{.proof}")
     return [f"{chapter.page}:{line}", "the proof `1 + 1 == 3` is False: left is 2, right is 3"]
 
 
-@mutation("page: a proof that raises")
+@mutation("page: a proof that raises", is_prose=True)
 def raising_proof(chapter):
     line = chapter.add_prose("`1 / 0 == 1`{.proof}")
     return [f"{chapter.page}:{line}", "raises ZeroDivisionError: division by zero"]
 
 
-@mutation("page: a proof that is no bool")
+@mutation("page: a proof that is no bool", is_prose=True)
 def loose_proof(chapter):
     line = chapter.add_prose("`[1 + 1]`{.proof}")
     return [f"{chapter.page}:{line}", "is not a bool but [2]"]
@@ -596,37 +604,37 @@ def early_proof(chapter):
     return [f"{chapter.page}:{line}", "the proof `1 == 1` stands above every cell"]
 
 
-@mutation("page: a proof broken over two lines")
+@mutation("page: a proof broken over two lines", is_prose=True)
 def broken_proof(chapter):
     line = chapter.add_prose("A claim: `1 +", "1 == 3`{.proof} at the end of a line.")
     return [re.compile(rf"{chapter.page}:({line}|{line + 1}):")]
 
 
-@mutation("page: a proof in indented code")
+@mutation("page: a proof in indented code", is_prose=True)
 def indented_proof(chapter):
     line = chapter.add_prose("    `1 == 1`{.proof}")
     return [f"{chapter.page}:{line}"]
 
 
-@mutation("page: a proof in raw HTML")
+@mutation("page: a proof in raw HTML", is_prose=True)
 def raw_proof(chapter):
     line = chapter.add_prose("<div>", "`1 == 1`{.proof}", "</div>")
     return [f"{chapter.page}:{line}"]
 
 
-@mutation("page: a proof a space away from its braces")
+@mutation("page: a proof a space away from its braces", is_prose=True)
 def loose_braces(chapter):
     line = chapter.add_prose("A claim: `1 == 3` {.proof}.")
     return [f"{chapter.page}:{line}"]
 
 
-@mutation("page: a drawing of nothing")
+@mutation("page: a drawing of nothing", is_prose=True)
 def draw_nothing(chapter):
     line = chapter.add_prose("```memory", "nobody_sees_me", "```")
     return [f"{chapter.page}:{line}", "the drawing `memory`", "nobody_sees_me"]
 
 
-@mutation("page: a table of what is not there")
+@mutation("page: a table of what is not there", is_prose=True)
 def tabulate_nothing(chapter):
     line = chapter.add_prose("```table", "a sum | 1 + 1", "a name | nobody_sees_me", "```")
     return [f"{chapter.page}:{line}", "the table: `nobody_sees_me` raises NameError"]
@@ -840,13 +848,14 @@ def test_beside_the_ruined_ones_a_whole_chapter_is_no_problem_and_the_way_out_is
 
 
 @pytest.fixture(scope="module")
-def three(workshop):
-    """A site with a drift, a page that is wrong before anything runs, and one that is found wrong by its text."""
+def several(workshop):
+    """A site with a drift, a cell that raises, a page wrong before anything runs, and one found wrong by its text."""
     site = fresh(workshop)
     claims = [
         "transcript: a digit of a shown value changed",
         "page: a cell that does not exist",
         "page: a proof broken over two lines",
+        "snippet: a cell raises",
     ]
     copies, expected = ruin(site, workshop[1], claims)
     prepare(site, workshop)
@@ -854,8 +863,8 @@ def three(workshop):
 
 
 @pytest.mark.parametrize("flags", FLAGS)
-def test_no_flag_of_mkdocs_makes_it_pass(three, flags):
-    site, copies, expected = three
+def test_no_flag_of_mkdocs_makes_it_pass(several, flags):
+    site, copies, expected = several
 
     done = site.run(*f"mkdocs build {flags}".split())
     wrong = [
@@ -914,9 +923,19 @@ def test_no_line_of_a_transcript_escapes(chapter, workshop, edit):
     assert missed == []
 
 
-FILES = sorted(
-    p.relative_to(ROOT).as_posix() for folder in ("snippets", "docs") for p in ROOT.glob(f"{folder}/**/*.cpu.txt")
-)
+def kinds_of_lines(path):
+    """What a transcript's lines begin with; of pictures the first word too, and of tensors that of each column."""
+    found = set()
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        columns = re.split(" {2,}", line)[1:] if line.startswith("~") else [line[2:]] if line.startswith("#") else []
+        found |= {re.match(r"@ +\W?|.?", line)[0], *(line[0] + re.match("[A-Za-z_]*", part)[0] for part in columns)}
+    return found
+
+
+FILES = sorted(path for folder in ("snippets", "docs") for path in ROOT.glob(f"{folder}/**/*.cpu.txt"))
+FILES = FILES if NIGHTLY else holding_all({path: kinds_of_lines(path) for path in FILES})
+FILES = [path.relative_to(ROOT).as_posix() for path in FILES]
+"""Transcripts that together hold every kind of line; all of them each night."""
 
 
 @pytest.mark.parametrize("file", FILES)

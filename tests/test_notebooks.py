@@ -17,11 +17,12 @@ from datetime import UTC, datetime
 
 import nbformat
 import pytest
+from book import SITE
 from conftest import ROOT, Project, commit_transcripts, keep_one_chapter, parse_html
+from kinds import taken
 from torchproof.builders.notebooks import Piece, address, colab, notebook
 from torchproof.builders.scripts import script
 from torchproof.compare import transcript
-from torchproof.compare.site import Site
 from torchproof.model.cells import Cell, slug_of
 from torchproof.model.drawings import KINDS, Row, Table
 from torchproof.model.pages import Embed, Fence
@@ -30,10 +31,8 @@ from torchproof.model.text import visible
 from torchproof.run.environment import ENVIRONMENT
 from torchproof.run.runner import Runner
 
-SITE = Site.read(ROOT)
 CHAPTERS = list(SITE.snippets)
-SOME = ("start", "autograd/backward", "walkthroughs/ball")
-TRIED = [name for name in CHAPTERS if os.environ.get("TORCHPROOF_KERNELS") == "all" or name in SOME]
+TRIED = taken()
 
 
 def read(path):

@@ -1,8 +1,8 @@
 """A cell that waits for a GPU is read, looked up and played here: what is certain to fail there is a problem."""
 
 import pytest
-from conftest import ROOT, lines_by_cell
-from torchproof.compare.site import Site
+from book import SITE
+from conftest import lines_by_cell
 from torchproof.model.runs import Claim, Job, Step
 from torchproof.run.host import Zygote
 
@@ -217,9 +217,8 @@ def test_the_check_says_where_a_waiting_cell_would_fail(small_site):
 
 @pytest.mark.parametrize("name", ["devices/basics", "inside/devices"])
 def test_the_cells_that_wait_in_the_book_hold(name, zygote):
-    site = Site.read(ROOT)
-    snippet = site.snippets[name]
-    run = zygote.run(site.job(snippet, snippet.rehearsed_on("cpu"), "cpu"))
+    snippet = SITE.snippets[name]
+    run = zygote.run(SITE.job(snippet, snippet.rehearsed_on("cpu"), "cpu"))
 
     waiting = {cell.slug for cell in snippet.cells if cell.home == "cuda"}
     assert waiting and run.slips == dict.fromkeys(waiting, ())

@@ -3,10 +3,9 @@
 import base64
 import io
 import json
-import shutil
 
 import pytest
-from conftest import Project, commit_transcripts, parse_html, write_small_site
+from conftest import Project, parse_html, write_small_site
 from PIL import Image
 from torchproof.builders.rich import rich_html
 from torchproof.model.rich import described
@@ -70,21 +69,12 @@ def write_site(project: Project) -> None:
     project.write("snippets/a/b.py", project.read("snippets/a/b.py") + CELLS)
     shown = "".join(f"\n```cell\na/b#{slug}\n```\n" for slug in SLUGS)
     project.write("docs/a/b.md", project.read("docs/a/b.md") + shown)
-    commit_transcripts(project)
-    built = project.run("mkdocs", "build", "--quiet")
-    assert built.returncode == 0, built.stdout
 
 
 @pytest.fixture(scope="module")
-def site(once):
+def site(accepted):
     """A site with a value of each kind, built."""
-    return Project(once("rich", lambda folder: write_site(Project(folder))))
-
-
-@pytest.fixture
-def project(site, tmp_path):
-    shutil.copytree(site.root, tmp_path / "site")
-    return Project(tmp_path / "site")
+    return accepted("rich", write_site, is_built=True)
 
 
 def cell(site: Project, slug: str):
@@ -191,13 +181,11 @@ def test_a_random_id_is_no_drift_and_is_accepted(project):
     ],
     ids=["a number", "a word", "a formula", "a shape", "a word of a drawing", "Markdown"],
 )
-def test_a_changed_form_is_drift(project, old, new, drift):
-    project.replace("snippets/a/b.py", old, new)
+def test_a_changed_form_is_drift(changed, old, new, drift):
+    (problem,) = changed("snippets/a/b.py", old, new)
 
-    done = project.run("torchproof", "check")
-
-    assert done.returncode == 1
-    assert drift in done.stdout
+    assert problem.acceptable
+    assert drift in problem.diff
 
 
 def png(colour, **options):

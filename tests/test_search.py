@@ -9,15 +9,14 @@ from html import unescape
 from urllib.parse import unquote
 
 import pytest
+from book import SITE
 from browsing import MISSING
 from conftest import ROOT, Project, commit_transcripts, write_small_site
 from torchproof.builders.said import OWN, TYPE
-from torchproof.compare.site import Site
 from torchproof.model.text import is_title
 
 BROWSER = pytest.mark.skipif(bool(MISSING) and not os.environ.get("CI"), reason=MISSING)
 
-SITE = Site.read(ROOT)
 
 # --- what is in the index ---------------------------------------------------------------------------------------------
 

@@ -2,14 +2,10 @@
 
 import json
 import re
-import shutil
 
 import pytest
 from conftest import Project, commit_transcripts, parse_html, write_small_site
-from torchproof.compare.check import check_chapter
-from torchproof.compare.site import Site
 from torchproof.model.drawings import Table
-from torchproof.run.runner import Runner
 
 SNIPPET = """\
 # %% Tensors
@@ -85,57 +81,15 @@ def write_tables(project, *tables, cell="drawn#tensors"):
 
 
 @pytest.fixture(scope="session")
-def template(once):
-    def make(folder):
-        project = Project(folder)
-        write_tables(project, TABLE, UNLABELLED, HOSTILE)
-        commit_transcripts(project)
-
-    return once("tables", make)
-
-
-@pytest.fixture
-def site(template, tmp_path):
-    """A site with tables, accepted."""
-    shutil.copytree(template, tmp_path / "site")
-    return Project(tmp_path / "site")
+def site(accepted):
+    """A site with tables, built."""
+    return accepted("tables", lambda project: write_tables(project, TABLE, UNLABELLED, HOSTILE), is_built=True)
 
 
 @pytest.fixture(scope="module")
-def changed(template, tmp_path_factory):
-    """`changed(file, old, new)` are the problems of the site with one place changed; one zygote runs them all."""
-    folder = tmp_path_factory.mktemp("changed") / "site"
-    shutil.copytree(template, folder)
-    project = Project(folder)
-
-    def problems(file, old, new):
-        before = project.read(file)
-        project.replace(file, old, new)
-        try:
-            return check_chapter(Site.read(folder), runner, "drawn").problems
-        finally:
-            project.write(file, before)
-
-    with Runner(folder, cached=True) as runner:
-        yield problems
-
-
-@pytest.fixture(scope="session")
-def built(template, once):
-    """The same, built."""
-
-    def make(folder):
-        shutil.copytree(template, folder, dirs_exist_ok=True)
-        done = Project(folder).run("mkdocs", "build", "--strict")
-        assert done.returncode == 0, done.stdout
-
-    return Project(once("built-tables", make))
-
-
-@pytest.fixture(scope="module")
-def tables(built):
+def tables(site):
     """Each table of the built page as the texts of its cells, row by row."""
-    found = parse_html(built.read("site/drawn/index.html")).all("table.tp-rows")
+    found = parse_html(site.read("site/drawn/index.html")).all("table.tp-rows")
     return [[[cell.text for cell in row.children] for row in table.one("tbody").all("tr")] for table in found]
 
 
@@ -152,9 +106,9 @@ def refusals(once):
     return (once("refused-tables", make) / "said").read_text(encoding="utf-8")
 
 
-def test_the_values_are_recorded(site):
-    assert LINES in site.read("snippets/drawn.cpu.txt")
-    assert site.run("torchproof", "check").returncode == 0
+def test_the_values_are_recorded(project):
+    assert LINES in project.read("snippets/drawn.cpu.txt")
+    assert project.run("torchproof", "check").returncode == 0
 
 
 def test_the_page_shows_labels_code_and_values(tables):
@@ -170,20 +124,20 @@ def test_a_table_without_labels_has_two_columns(tables):
     assert [row[:-1] for row in tables[1]] == [["grid.sum()"], ["mask | mask"], ["(mask | mask).sum()"]]
 
 
-def test_whatever_a_value_holds_stays_text(tables, built):
+def test_whatever_a_value_holds_stays_text(tables, site):
     assert [row[-1] for row in tables[2]] == ["<b>bold</b> & | `code` $x$", "␛[31m", "⟨U+202E⟩txt", "a\n\nb"]
-    assert "@   = ␛[31m\n" in built.read("snippets/drawn.cpu.txt")
+    assert "@   = ␛[31m\n" in site.read("snippets/drawn.cpu.txt")
 
 
-def test_a_screen_reader_hears_what_each_cell_is(built):
-    table = parse_html(built.read("site/drawn/index.html")).all("table.tp-rows")[0]
+def test_a_screen_reader_hears_what_each_cell_is(site):
+    table = parse_html(site.read("site/drawn/index.html")).all("table.tp-rows")[0]
 
     assert table.one("caption").text == "Evaluated after the cell above"
     assert [head.attributes["scope"] for head in table.all("th")] == ["col", "col", "row", "row", "row", "row"]
 
 
-def test_search_does_not_find_a_table(built):
-    index = json.loads(built.read("site/search/search_index.json"))
+def test_search_does_not_find_a_table(site):
+    index = json.loads(site.read("site/search/search_index.json"))
 
     assert not [entry for entry in index["docs"] if "doubled" in entry["text"]]
 
@@ -226,23 +180,23 @@ def test_what_changes_nothing_is_no_drift(changed):
     assert changed("docs/drawn.md", "the sum | grid.sum()", "  the sum  |  grid.sum()") == []
 
 
-def test_all_doors_say_the_same(site):
-    site.replace("docs/drawn.md", "grid.sum()", "grid.prod()")
+def test_all_doors_say_the_same(project):
+    project.replace("docs/drawn.md", "grid.sum()", "grid.prod()")
 
     for door in (["torchproof", "check"], ["mkdocs", "build"], ["pytest", "snippets"]):
-        done = site.run(*door)
+        done = project.run(*door)
         assert done.returncode != 0, door
         assert "+@   = tensor(0)" in done.stdout, done.stdout
 
 
-def test_accepting_drift_makes_it_right_again(site):
-    site.replace("docs/drawn.md", "grid.sum()", "grid.prod()")
+def test_accepting_drift_makes_it_right_again(project):
+    project.replace("docs/drawn.md", "grid.sum()", "grid.prod()")
 
-    accepted = site.run("torchproof", "accept")
+    accepted = project.run("torchproof", "accept")
 
     assert accepted.returncode == 0, accepted.stdout
-    assert "@   the sum | grid.prod()\n@   = tensor(0)\n" in site.read("snippets/drawn.cpu.txt")
-    assert site.run("torchproof", "check").returncode == 0
+    assert "@   the sum | grid.prod()\n@   = tensor(0)\n" in project.read("snippets/drawn.cpu.txt")
+    assert project.run("torchproof", "check").returncode == 0
 
 
 def test_a_random_value_is_not_accepted(small_site):
@@ -284,11 +238,11 @@ def test_a_table_below_a_cell_of_another_device_is_told(small_site):
     assert f"{place}; put it below one that it runs" in checked.stdout
 
 
-def test_a_notebook_holds_the_table(site):
-    done = site.run("torchproof", "notebooks", "taken")
+def test_a_notebook_holds_the_table(project):
+    done = project.run("torchproof", "notebooks", "taken")
 
     assert done.returncode == 0, done.stdout
-    cells = ["".join(cell["source"]) for cell in json.loads(site.read("taken/drawn.ipynb"))["cells"]]
+    cells = ["".join(cell["source"]) for cell in json.loads(project.read("taken/drawn.ipynb"))["cells"]]
     rows = [line for cell in cells for line in cell.split("\n") if line.startswith("| ")]
     hostile = next(row for row in rows if "<b>bold</b>" in row)
     outside = re.sub(r"(`+).*?(?<!`)\1(?!`)", "", hostile)

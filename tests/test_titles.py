@@ -1,7 +1,7 @@
 """The title of a box of an error is an output: what a cell inside raises, word for word up to gaps."""
 
 import pytest
-from conftest import commit_transcripts, parse_html
+from conftest import commit_transcripts, parse_html, write_small_site
 from torchproof.model.text import is_title, shown, title_of
 from torchproof.read.pages import scan
 
@@ -113,19 +113,19 @@ BOX = """
 """
 
 
-@pytest.fixture
-def boxed(small_site):
+def write_box(project):
     """A site with its error in a box."""
-    small_site.replace("docs/a/b.md", "\n```cell\na/b#sizes-that-never-meet\n```\n", BOX)
-    commit_transcripts(small_site)
-    return small_site
+    write_small_site(project)
+    project.replace("docs/a/b.md", "\n```cell\na/b#sizes-that-never-meet\n```\n", BOX)
 
 
-def test_a_title_that_is_the_message_passes_and_is_shown_as_it_stands(boxed):
-    built = boxed.run("mkdocs", "build", "--strict")
+@pytest.fixture(scope="module")
+def site(accepted):
+    return accepted("boxed", write_box, is_built=True)
 
-    assert built.returncode == 0, built.stdout
-    summary = parse_html(boxed.read("site/a/b/index.html")).one("details.failure").one("summary")
+
+def test_a_title_that_is_the_message_passes_and_is_shown_as_it_stands(site):
+    summary = parse_html(site.read("site/a/b/index.html")).one("details.failure").one("summary")
     assert summary.text.startswith("The size of tensor a (2) must match")
     assert not summary.all("small")
 
@@ -142,14 +142,13 @@ def test_a_title_that_is_the_message_passes_and_is_shown_as_it_stands(boxed):
     ],
     ids=["another number", "its end cut", "as it was", "a cell that raises nothing", "no cell", "its start cut"],
 )
-def test_the_check_names_the_place_the_message_and_the_title_to_paste(boxed, old, new, said):
-    boxed.replace("docs/a/b.md", old, new)
-    line = boxed.read("docs/a/b.md").split("??? ")[0].count("\n") + 1
+def test_the_check_names_the_place_the_message_and_the_title_to_paste(site, changed, old, new, said):
+    line = site.read("docs/a/b.md").split("??? ")[0].count("\n") + 1
 
-    done = boxed.run("torchproof", "check", "-k", "a/b")
+    problems = "\n".join(map(str, changed("docs/a/b.md", old, new)))
 
-    assert done.returncode == bool(said), done.stdout
-    assert said is None or (f"docs/a/b.md:{line}: the " in done.stdout and said in done.stdout), done.stdout
+    assert bool(problems) == bool(said), problems
+    assert said is None or (f"docs/a/b.md:{line}: the " in problems and said in problems), problems
 
 
 def test_a_box_in_a_walkthrough_is_held_to_its_message(small_site):
