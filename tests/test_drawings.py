@@ -29,6 +29,7 @@ bias = torch.ones(3, requires_grad=True)
 loss = ((weight * 2 + bias) ** 2).sum()
 skipped = weight * (weight * 2).exp().sum() + bias
 large = torch.zeros(100)
+model = torch.nn.Sequential(torch.nn.Linear(3, 1))
 """
 
 DRAWN = {
@@ -44,6 +45,7 @@ DRAWN = {
     "two slices": ("memory", "grid, part, turned"),
     "a graph": ("graph", "loss"),
     "a graph with a step that skips": ("graph", "skipped"),
+    "a graph of a model": ("graph", "model(weight)"),
 }
 
 REFUSED = {
@@ -122,6 +124,12 @@ def test_a_graph_ends_at_the_leaves_that_get_a_gradient(pictures):
 
     assert texts.count(".grad lands here") == 2
     assert {"loss", "weight", "bias", "SumBackward0"} <= set(texts)
+
+
+def test_a_leaf_that_is_a_part_of_a_model_is_called_by_its_place_there(pictures):
+    names = [text.text for text in pictures["a graph of a model"].all("text.tp-d-name")]
+
+    assert {"weight", "model.0.weight", "model.0.bias"} <= set(names)
 
 
 @pytest.mark.parametrize("name", DRAWN)

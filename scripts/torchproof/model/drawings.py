@@ -142,7 +142,10 @@ class Graph:
         tensor = tensors[0]
         if len(tensors) > 1 or tensor.grad_fn is None:
             raise ValueError(f"{', '.join(names)}: a graph starts at one tensor that has a grad_fn")
-        known = {id(value): name for name, value in namespace.items() if not name.startswith("_")}
+        named = {name: value for name, value in namespace.items() if not name.startswith("_")}
+        models = {name: value for name, value in named.items() if isinstance(value, sys.modules["torch"].nn.Module)}
+        parts = {f"{name}.{part}": p for name, model in models.items() for part, p in model.named_parameters()}
+        known = {id(value): name for name, value in (parts | named).items()}
         nodes = [Node(names[0], "root", tuple(tensor.shape))]
         edges: list[tuple[int, int]] = []
         places: dict[Any, int] = {}
