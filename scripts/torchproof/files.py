@@ -12,8 +12,9 @@ import signal
 import stat
 import tempfile
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, wraps
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "Text",
     "find_root",
     "fingerprints",
+    "kept",
     "names",
     "read_text",
     "settings",
@@ -136,6 +138,19 @@ def _docs(root: Path) -> str:
     texts = (read_text(root / file).text for file in SITES if (root / file).is_file())
     found = re.search(r"^docs_dir\s*[:=]\s*[\"']?(?:\./)?(?!.*\.\.)(\w[\w./ -]*\w)", next(texts, ""), re.M)
     return found[1] if found else Settings.docs
+
+
+def kept(work: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which keeps what it last gave for each first argument, as long as the others stay."""
+    last: dict[str, tuple[Any, Any]] = {}
+
+    @wraps(work)
+    def asked(name: str, *rest: Any, **options: Any) -> Any:
+        if name not in last or last[name][0] != (rest, options):
+            last[name] = (rest, options), work(name, *rest, **options)
+        return last[name][1]
+
+    return asked
 
 
 def names(folder: Path, suffix: str) -> list[str]:

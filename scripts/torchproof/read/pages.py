@@ -10,10 +10,9 @@ agree, so the renderer refuses a page on which it does not find exactly what was
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
-from ..files import read_text, settings
+from ..files import kept, read_text, settings
 from ..model.cells import Cell, Snippet
 from ..model.drawings import KINDS
 from ..model.pages import Embed, Failure, Fence, Page, Proof
@@ -90,7 +89,7 @@ def read_page(root: Path, name: str) -> Page:
     return page
 
 
-@lru_cache(1000)
+@kept
 def scan(name: str, text: str, *, file: str = "", places: tuple[int, ...] = ()) -> Page:
     """Find the embeds, proofs, values and fences of a page, in order; kept, for builds and servers ask again.
 

@@ -7,11 +7,10 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
 
-from ..files import LIMITS, read_text, settings, understood
+from ..files import LIMITS, kept, read_text, settings, understood
 from ..model.cells import TAGS, Cell, Snippet, slug_of
 from ..model.problems import Problem, did_you_mean
 from ..model.text import visible
@@ -31,7 +30,7 @@ def read_snippet(root: Path, name: str, *, is_walkthrough: bool = False) -> Snip
     top = settings(root).folders[not is_walkthrough]
     file = f"{top}/{name}.py"
     read = read_text(root / file)
-    found = _found(read.text, is_walkthrough) if read.is_read else ()
+    found = _found(file, read.text, is_walkthrough) if read.is_read else ()
     problems = [Problem(file, part.line, part.message) for part in found if isinstance(part, Problem)]
     if read.wrong:
         problems.insert(0, Problem(file, read.line, read.wrong))
@@ -62,8 +61,8 @@ def _limits(head: str) -> tuple[dict[str, float], str]:
         return {}, f"`{said[0]}` {error}; write `# torchproof: time-limit = 120, memory-limit = 4`"
 
 
-@lru_cache(1000)
-def _found(text: str, is_walkthrough: bool) -> tuple[Problem | Cell, ...]:
+@kept
+def _found(file: str, text: str, is_walkthrough: bool) -> tuple[Problem | Cell, ...]:
     """The cells of a file and what is wrong with it; kept, with their syntax trees, for a server reads it again."""
     return tuple(_cells(text, is_walkthrough=is_walkthrough))
 

@@ -21,7 +21,7 @@ from .environment import ENVIRONMENT, distributions, installed, is_canonical, ve
 
 __all__ = ["Cache", "key_of", "machine"]
 
-KEEP = 500
+KEEP = 2000
 """Entries that are kept, the latest ones."""
 
 
