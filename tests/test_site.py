@@ -153,7 +153,7 @@ def test_the_sitemap_lists_every_page(site_folder, pages):
     assert sorted(listed) == sorted(HOME + name.removesuffix("index.html") for name in pages if name != "404.html")
 
 
-LIMITS = {"walkthroughs/": 37_500, "lookup/": 40_000}
+LIMITS = {"walkthroughs/": 31_500, "lookup/": 26_000}
 """Bytes of what is one story, and of what is looked through for one line."""
 
 
@@ -163,6 +163,42 @@ def test_a_page_is_small(pages):
     limits = {name: next((most for part, most in LIMITS.items() if name.startswith(part)), 25_000) for name in pages}
 
     assert {name: weight for name, weight in weights.items() if weight > limits[name]} == {}
+
+
+WAY = {
+    "index.html": "chapters",
+    "start/index.html": "what-runs-where",
+    "begin/index.html": "exercises",
+    "walkthroughs/line_to_network/index.html": "cell-a-curve-made-of-straight-pieces",
+}
+"""The pages from the home page to a trained network, and the place on each where a newcomer goes on."""
+
+
+def read_until(element, place):
+    """What a reader meets from the top of an element to a place in it, folds closed: words outside cells, and cells."""
+    words, cells = [], 0
+    for child in element.children:
+        if isinstance(child, str):
+            words += child.split()
+            continue
+        if child.attributes.get("id") == place:
+            return words, cells, True
+        if child.tag in ("details", "svg", "nav") or {"tp-cell", "headerlink"} & set(child.classes):
+            cells += "tp-cell" in child.classes
+            continue
+        inner, count, is_there = read_until(child, place)
+        words, cells = words + inner, cells + count
+        if is_there:
+            return words, cells, True
+    return words, cells, False
+
+
+def test_from_the_home_page_to_a_trained_network_is_one_evening(pages):
+    read = [read_until(tree(pages[name]).one("article"), place) for name, place in WAY.items()]
+
+    assert [is_there for *_, is_there in read] == [True] * 4
+    assert sum(len(words) for words, *_ in read) <= 5_000
+    assert sum(cells for _, cells, _ in read) <= 60
 
 
 def test_an_unknown_page_is_answered_in_our_words(pages):

@@ -1,18 +1,28 @@
-/* What Material's script leaves to the mouse: whatever scrolls can be reached and scrolled by the keyboard,
-   the header's icons are buttons, and the navigation around each copy button is no landmark. */
+/* What Material's script leaves to the mouse: whatever scrolls can be reached and scrolled by the keyboard, and the
+   header's icons are buttons.
+   And the copy buttons: Material adds one after the other, and measures the page after each. */
 (() => {
   const d = document;
   const BOXES = "article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing, .tp-table)";
+  const CODE = "article pre > code:not(.md-code__nav + *)";
   const each = (selector, mend) => d.querySelectorAll(selector).forEach(mend);
 
+  let copies = 0;
+  const addCopy = (code) => {
+    code.id ||= `__copy_${++copies}`;
+    const button = `<button class="md-code__button" title="Copy to clipboard" data-clipboard-target="#${code.id}" data-md-type="copy"></button>`;
+    code.insertAdjacentHTML("beforebegin", `<nav class="md-code__nav" role="presentation">${button}</nav>`);
+  };
+
   const mend = () => {
-    each("nav.md-code__nav", (nav) => nav.setAttribute("role", "presentation"));
+    each(CODE, addCopy);
     each("label.md-header__button:is([for=__drawer], [for=__search])", (label) => {
       label.tabIndex = 0;
       label.setAttribute("role", "button");
       label.setAttribute("aria-label", label.htmlFor == "__drawer" ? "Menu" : "Search");
     });
-    const boxes = [...d.querySelectorAll(BOXES)];
+    const isOpen = (box) => !box.closest("details:not([open])"); // what is folded is laid out for each question anew
+    const boxes = [...d.querySelectorAll(BOXES)].filter(isOpen);
     const wide = boxes.map((box) => box.scrollWidth > box.clientWidth); // all are read first: a write makes a layout
     boxes.forEach((box, n) => (wide[n] ? (box.tabIndex = 0) : box.removeAttribute("tabindex")));
   };

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Digits from pixels to a confusion matrix
 #
-# Here are 1797 small pictures of handwritten digits, and a network that learns to read about 98 in 100 of those that it has never seen.
+# Here are 1797 small pictures of handwritten digits, and a network that learns to read about 99 in 100 of those that it has never seen.
 # Reaching such a number is the easy half.
-# The other half is to know what it is worth: which rule without any training does as well, which digits are taken for which, and what becomes of the 98 when somebody else holds the pen.
+# The other half is to know what it is worth: which rule without any training does as well, which digits are taken for which, and what becomes of the 99 when somebody else holds the pen.
 #
 # If you want the program alone, [The training loop](../training/loop.md#the-whole-program-validate-keep-the-best-predict) shows it.
 # Type along from top to bottom: the cells build on those above them, and none needs a GPU.

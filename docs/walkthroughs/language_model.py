@@ -2,7 +2,7 @@
 # # A small language model
 #
 # A **language model** is a function that looks at a text and says how likely each next character is, or each next piece of a word.
-# Yours will be a **transformer**, a network in which each place of the text looks at those before it, with 17 thousand numbers to learn.
+# Yours will be a small **transformer**, a network in which places of the text look at each other, here each at those before it, with 17 thousand numbers to learn.
 # It trains for a few seconds on a text that you can read whole, so you can see what it has learned, and what it has only learned by heart.
 #
 # The layers are written by hand first and compared with PyTorch's.
@@ -144,7 +144,7 @@ for row in (inputs[0], targets[0]):
 #
 # ## Attention, by hand
 #
-# Attention lets each place ask itself and all places before it.
+# Attention lets places ask each other; here each asks itself and all before it.
 # A place has a **query**, what it looks for, a **key**, what it can be found by, and a **value**, what it gives.
 # The answer is a mean of the values, weighted by how well keys fit the query; a **mask** keeps the future out.
 

@@ -233,7 +233,7 @@ plt.show()
 
 # %% [markdown]
 # Each step now follows the sum of all gradients since the start, like a ball that rolls in a bowl without friction: through the lowest point, up the other side, and back.
-# In the last fifty steps it swings as far as in the first, to a fiftieth: `abs(max(swings[100:]) - min(swings[100:]) - max(swings[:50]) + min(swings[:50])) < 0.02`{.proof}.
+# In the last fifty steps it swings as far as in the first, give or take 0.02: `abs(max(swings[100:]) - min(swings[100:]) - max(swings[:50]) + min(swings[:50])) < 0.02`{.proof}.
 #
 # ## The same with nn and optim
 #
@@ -283,16 +283,6 @@ print(f"slope {model.weight.item():.3f}, rest {model.bias.item():.3f}")
 # Not only the end is the same: slope, rest and loss agree at all 500 steps (`torch.allclose(torch.tensor(record), torch.tensor(path), atol=1e-5)`{.proof}).
 # `SGD` did nothing that you have not done by hand.
 #
-# This loop has hardly changed since 2017.
-# Only in old code you will find `loss.data[0]`, from a time when a loss had one axis.
-
-# %% A line from 2017 tags=["raises-exception"]
-loss.data[0]
-
-# %% [markdown]
-# Now it has none (`loss.shape == ()`{.proof}), and `loss.item()` is the number.
-# Old loops step by `param.data.add_(…)`, where you now say `no_grad`; and `Variable(x)`, which once wrapped a tensor for autograd, makes an ordinary one (`type(torch.autograd.Variable(x)) is torch.Tensor`{.proof}).
-#
 # ## The shape of the loss
 #
 # The loss is a landscape over all slopes and rests, and the steps are a way down.
@@ -334,16 +324,11 @@ for rate in (0.10, 0.11):
 # The other cure changes the valley.
 # It is narrow mostly because all loads lie on one side of zero: raise the slope, and the whole line rises too, so that the rest must give way.
 # Measure the loads from their mean, in units of their spread, and the two numbers leave each other alone.
+# All directions are equally steep then, and with rate 0.5 one step removes all that is wrong.
 
-# %% In standard units the valley is round
+# %% In standard units one step is enough
 standard = (load - load.mean()) / load.std(correction=0)
 standard_columns = torch.stack([standard, torch.ones(11)], dim=1)
-print(standard)
-
-# %% [markdown]
-# All directions are equally steep now, and with rate 0.5 one step removes all that is wrong.
-
-# %% One step instead of five hundred
 line = torch.zeros(2, requires_grad=True)
 loss = ((standard_columns @ line - length) ** 2).mean()
 loss.backward()
@@ -668,6 +653,15 @@ except UnpicklingError as error:
 # %% [markdown]
 # Such a file can make Python run anything while it is loaded, so since version 2.6 `load` refuses what is [more than tensors and plain data](../training/saving.md#weights-only-load-failed), unless you say `weights_only=False`.
 # Say it only for files that you made yourself; or save a `state_dict`, and you need not.
+#
+# Old loops say `loss.data[0]`, from a time when a loss had one axis.
+
+# %% A line from 2017 tags=["raises-exception"]
+loss.data[0]
+
+# %% [markdown]
+# Now it has none (`loss.shape == ()`{.proof}), and `loss.item()` is the number.
+# Old loops also step by `param.data.add_(…)`, where you now say `no_grad`; and `Variable(x)`, which once wrapped a tensor for autograd, makes an ordinary one (`type(torch.autograd.Variable(x)) is torch.Tensor`{.proof}).
 #
 # One question is left: how long is the rubber band with 3.3 N, a load that was never measured?
 

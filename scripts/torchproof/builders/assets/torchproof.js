@@ -260,8 +260,9 @@
       link.title = "Link to this cell";
       cell.append(link);
     });
-    document.querySelectorAll(".tp-cell code a").forEach((link) => {
-      link.tabIndex = link == linksBeside(link)[0] ? 0 : -1;
+    document.querySelectorAll(".tp-cell code:has(a)").forEach((code) => {
+      const first = code.querySelector("a.xr") ?? code.querySelector("a");
+      code.querySelectorAll("a").forEach((link) => (link.tabIndex = link == first ? 0 : -1));
     });
   };
   window.tpReady = ready;
