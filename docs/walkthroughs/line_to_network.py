@@ -2,7 +2,7 @@
 # # From a line to a network
 #
 # Hang a weight from a spring and it gets longer; how much longer for each newton?
-# A straight line through a few measurements answers that (*linear regression*), and finding the line takes the four things that training a large network repeats: a guess, a loss, a gradient, a step.
+# A straight line through a few measurements answers that (*linear regression*), and you can find it by the four things that training a large network repeats: a guess, a loss, a gradient, a step.
 # Then a rubber band takes the spring's place, a line fits badly, and a network has to learn where to bend.
 #
 # If you came for a program to copy: [a line in twelve lines](../start.md#twelve-lines-that-learn), [the same line with `nn` and `optim`](#the-same-with-nn-and-optim), [a whole program with training, test, saving and loading](../training/loop.md).
@@ -90,7 +90,7 @@ print(slope_gradient)
 print(rest_gradient)
 
 # %% [markdown]
-# Both are negative: a larger slope would make the loss smaller, and so would a longer rest, though much less.
+# Both are negative: a slightly larger slope would make the loss smaller, and so would a slightly longer rest, though much less.
 #
 # You could derive such formulas for a network of a million numbers as well, but you would not want to.
 # Autograd does it for you: mark the two numbers, calculate as before, call `backward`.
@@ -193,7 +193,7 @@ best
 # For these eleven points even the true line is worse (`((truth - length) ** 2).mean() > loss`{.proof}).
 # Training finds the line that suits the measurements, errors and all; it knows nothing else.
 #
-# With many more measurements it comes nearer to the truth, provided that their errors are zero on average.
+# With many more measurements it comes nearer to the truth, provided that their errors are zero on average, at light loads as at heavy ones.
 # Those of `randn` are.
 # Many examples take `rand`, which has no negative numbers.
 
@@ -210,6 +210,7 @@ for measured in (both_ways, upward):
 # Two thousand measurements: with `randn` the line is nearer to the truth than before, with `rand` the spring seems half a centimetre too long.
 # No training can repair that: `rand` is 0.5 on average, and what is always added looks like a part of the spring.
 # Nor is it enough that errors go both ways: 0.2 less, and the spring still seems too long (`torch.linalg.lstsq(many_columns, upward - 0.2).solution[1] > 12.2`{.proof}).
+# Nor that they cancel in all: too short for light loads and too long for heavy ones, and it seems softer (`torch.linalg.lstsq(many_columns, 12 + 3 * many + 0.1 * (many - many.mean())).solution[0] > 3.05`{.proof}).
 #
 # ## Forgotten zeros
 #
@@ -305,7 +306,8 @@ plt.show()
 # It is a narrow valley.
 # The first step goes to its floor, and the others creep along it.
 # A step with rate 0.05 removes `5 * torch.linalg.eigvalsh(2 * columns.T @ columns / 11)[1].item():.0f`{.value} % of what is wrong across the valley, but only `5 * torch.linalg.eigvalsh(2 * columns.T @ columns / 11)[0].item():.1f`{.value} % of what is wrong along it.
-# A larger rate would be faster along, but across it steps too far.
+# A larger rate is faster along it.
+# Across it, a step goes beyond the floor with a rate above `1 / torch.linalg.eigvalsh(2 * columns.T @ columns / 11)[1].item():.3f`{.value}, and with one above `2 / torch.linalg.eigvalsh(2 * columns.T @ columns / 11)[1].item():.3f`{.value} further beyond than it was before.
 
 # %% A little too much is far too much
 for rate in (0.10, 0.11):
@@ -586,7 +588,7 @@ plt.show()
 # %% [markdown]
 # The loss on the training half goes towards zero, as it should.
 # On the held-back half it was lowest after `10 * [h for _, h in history].index(lowest)`{.value} steps, and in the end it is more than twice as high (`held > 2 * lowest`{.proof}).
-# What the network learned in between is not the rubber band but the errors in twelve measurements.
+# By then the network has learned not only the rubber band but the errors in twelve measurements, too.
 # This is **overfitting**; the training half does not show it.
 
 # %% Early and late
@@ -651,8 +653,8 @@ except UnpicklingError as error:
     print(str(error).split(".")[0])
 
 # %% [markdown]
-# Such a file can make Python run anything while it is loaded, so since version 2.6 `load` refuses what is [more than tensors and plain data](../training/saving.md#weights-only-load-failed), unless you say `weights_only=False`.
-# Say it only for files that you made yourself; or save a `state_dict`, and you need not.
+# Such a file can make Python run anything while it is loaded, so since version 2.6 `load` by itself refuses what is [more than tensors and plain data](../training/saving.md#weights-only-load-failed).
+# `weights_only=False` lets it in: say it only for files that you made yourself; or save a `state_dict`, and you need not.
 #
 # Old loops say `loss.data[0]`, from a time when a loss had one axis.
 

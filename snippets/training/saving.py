@@ -392,6 +392,8 @@ def check_fits(load_what_fits):
     assert load_what_fits(build(), {"0.bias": torch.ones(1)}) == ["0.bias"], "one number is not three"
     assert load_what_fits(build(), {"2.weight": torch.ones(3, 2)}) == ["2.weight"], "not the same shape"
     assert load_what_fits(nn.BatchNorm1d(2), nn.BatchNorm1d(2).state_dict()) == [], "buffers fit, too"
+    counter = {"num_batches_tracked": torch.ones(1)}
+    assert load_what_fits(nn.BatchNorm1d(2), counter) == list(counter), "shape [1] is not []"
 
 
 check_fits(load_what_fits)
@@ -407,6 +409,17 @@ def load_what_fits(model, state):
 
 
 check_fits(load_what_fits)
+
+
+# %% Wrong: whatever raises nothing tags=["wrong"]
+def load_what_fits(model, state):
+    left = []
+    for name, tensor in state.items():
+        try:
+            left += model.load_state_dict({name: tensor}, strict=False).unexpected_keys
+        except RuntimeError:
+            left.append(name)
+    return left
 
 
 # %% Wrong: taken from the caller tags=["wrong"]
