@@ -124,7 +124,7 @@ class Once:
 
     def __init__(self, runner):
         self.runner = runner
-        self.cache = runner.cache
+        self.cache, self.zygote = runner.cache, runner.zygote
         self.runs = {}
         self.kept = set()
 
