@@ -61,7 +61,7 @@ product = weight * feature
 product
 
 
-# %% Backward fills the fifth
+# %% Backward fills grad
 product.backward()
 print(f"{weight.grad = }")
 print(f"{feature.grad = }")
@@ -328,13 +328,13 @@ def distance(p, q):
     return ((p - q) ** 2).sum(dim=1).sqrt()
 
 
-from_here = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
-to_there = torch.zeros(2, 2)
+from_here = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 2.0**-20]], requires_grad=True)
+to_there = torch.zeros(3, 2)
 apart = distance(from_here, to_there)
 (pull,) = torch.autograd.grad(apart.sum(), from_here)
-assert apart.tolist() == [0, 5], "a distance has changed"
+assert apart.tolist() == [0, 5, 2**-20], "a distance has changed"
 assert not pull.isnan().any(), "a gradient is nan"
-torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
+torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8], [0.0, 1.0]]))
 
 
 # %% Solution: a distance without nan tags=["solution"]
@@ -348,9 +348,9 @@ def distance(p, q):
 
 apart = distance(from_here, to_there)
 (pull,) = torch.autograd.grad(apart.sum(), from_here)
-assert apart.tolist() == [0, 5], "a distance has changed"
+assert apart.tolist() == [0, 5, 2**-20], "a distance has changed"
 assert not pull.isnan().any(), "a gradient is nan"
-torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
+torch.testing.assert_close(pull, torch.tensor([[0.0, 0.0], [0.6, 0.8], [0.0, 1.0]]))
 print(pull)
 
 
@@ -363,6 +363,22 @@ def distance(p, q):
 def distance(p, q):
     squared = ((p - q) ** 2).sum(dim=1)
     return torch.where(squared == 0, 0.0, squared.sqrt())
+
+
+# %% Wrong: what is small is zero tags=["wrong"]
+def distance(p, q):
+    squared = ((p - q) ** 2).sum(dim=1)
+    same = squared < 1e-12
+    safe = torch.where(same, 1.0, squared)
+    return torch.where(same, 0.0, safe.sqrt())
+
+
+# %% Wrong: zero where one coordinate agrees tags=["wrong"]
+def distance(p, q):
+    far = (p != q).all(dim=1)
+    apart = torch.zeros(len(p))
+    apart[far] = ((p - q)[far] ** 2).sum(dim=1).sqrt()
+    return apart
 
 
 # %% Wrong: no slope for anybody tags=["wrong"]

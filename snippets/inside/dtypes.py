@@ -60,7 +60,7 @@ for dtype, (x, y) in place.items():
     label = {"xytext": (0, above), "textcoords": "offset points"}
     axes.annotate(short(dtype), (x, y), ha="center", size="small", **label)
 axes.set(xlabel="steps from bool", yticks=[], ylim=(-1, 1), xlim=(-0.6, 8.9))
-axes.set_title("Two dtypes meet at the first common place to their right")
+axes.set_title("Two dtypes meet at the first place that both reach")
 plt.show()
 
 

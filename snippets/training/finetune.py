@@ -128,7 +128,7 @@ for to_none in (True, False):
     pupil = deepcopy(trained)
     optimizer = torch.optim.AdamW(pupil.parameters(), lr=0.01)
     F.cross_entropy(pupil(images[late][:32]), targets[:32]).backward()
-    pupil.requires_grad_(False)  # with gradients from its training
+    pupil.requires_grad_(False)  # its gradients are still there
     optimizer.zero_grad(set_to_none=to_none)
     optimizer.step()
     still = torch.equal(pupil[0][0].weight, trained[0][0].weight)

@@ -302,8 +302,9 @@ def clip(parameters, max_norm):
 
 
 def check_clip(clip):
-    for gradients in ([[2.0], [4.0, 4.0]], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]], []):
-        mine, theirs = (nn.ParameterList(torch.zeros(len(g)) for g in [*gradients, [0.0]]) for _ in range(2))
+    matrix = [[3.0, 0.0], [0.0, 4.0]]
+    for gradients in ([[2.0], [4.0, 4.0]], [matrix], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]], []):
+        mine, theirs = (nn.ParameterList(map(torch.tensor, [*gradients, [0.0]])) for _ in range(2))
         for a, b, g in zip(mine, theirs, gradients):  # the last one gets no gradient
             a.grad, b.grad = torch.tensor(g), torch.tensor(g)
         clip(mine.parameters(), 3.0)
@@ -359,6 +360,24 @@ def clip(parameters, max_norm):
         g /= norm.clamp(min=1)
 
 
+# %% Wrong: for vectors only tags=["wrong"]
+def clip(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = sum(g @ g for g in gradients) ** 0.5
+    if norm > max_norm:
+        for g in gradients:
+            g *= max_norm / norm
+
+
+# %% Wrong: how far a matrix stretches tags=["wrong"]
+def clip(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = sum(torch.linalg.norm(g, ord=2) ** 2 for g in gradients) ** 0.5
+    if norm > max_norm:
+        for g in gradients:
+            g *= max_norm / norm
+
+
 # %% Wrong: a generator walked twice tags=["wrong"]
 def clip(parameters, max_norm):
     norm = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]).norm()
@@ -379,11 +398,13 @@ def check_groups(groups):
     model.register_parameter("scale", nn.Parameter(torch.tensor(1.0)))
     for weight_decay in (0.1, 0.3):
         decay = {}
-        for group in torch.optim.AdamW(groups(model, weight_decay), lr=0.1).param_groups:
+        optimizer = torch.optim.AdamW(groups(model, weight_decay), lr=0.1)
+        for group in optimizer.param_groups:
             decay |= dict.fromkeys(group["params"], group["weight_decay"])
         for name, p in model.named_parameters():
             right = weight_decay if p.ndim > 1 else 0.0
             assert decay.get(p) == right, f"{name} decays by {decay.get(p)}, not {right}"
+        assert len(optimizer.param_groups) == 2, "two groups"
 
 
 check_groups(groups)
@@ -408,6 +429,11 @@ def groups(model, weight_decay):
     biases = [p for name, p in model.named_parameters() if "bias" in name]
     others = [p for name, p in model.named_parameters() if "bias" not in name]
     return [{"params": others, "weight_decay": weight_decay}, {"params": biases, "weight_decay": 0.0}]
+
+
+# %% Wrong: a group for each tags=["wrong"]
+def groups(model, weight_decay):
+    return [{"params": [p], "weight_decay": weight_decay if p.ndim > 1 else 0.0} for p in model.parameters()]
 
 
 # %% Wrong: no word on the others tags=["wrong"]
