@@ -32,6 +32,8 @@ BIN = Path(sys.executable).parent
 NIGHTLY = "TORCHPROOF_RUNS" in os.environ
 """Whether every chapter, page and environment is tried; else a sample, chosen to be sensitive."""
 
+collect_ignore = [] if NIGHTLY else ["test_benchmarks.py"]  # no page depends on them
+
 
 def pytest_configure(config):
     """Start the nurseries of zygotes and of commands, once for all xdist workers; and hear Ctrl-C, as commands must.

@@ -3,9 +3,7 @@
 import re
 
 import pytest
-from conftest import NIGHTLY, ROOT, Project
-
-pytestmark = pytest.mark.skipif(not NIGHTLY, reason="no page depends on them")
+from conftest import ROOT, Project
 
 
 def test_the_build_benchmark_measures_a_small_site():
