@@ -356,7 +356,7 @@ print(f"lowest loss on the lines held back: {min(unseen):.1f}")
 # %% [markdown]
 # On the lines it trains on, the model goes far below the table of pairs (`seen[-1] < counted / 4`{.proof}): it uses what stands further back than one character.
 
-# %% One falls, one turns
+# %% One falls, one turns tags=["volatile"]
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
@@ -420,7 +420,7 @@ for opening, count in [("Errors", 28), ("In the face", 21), ("Readability", 14)]
 # Dividing the logits by a **temperature** before the softmax makes a model bolder or more careful.
 # Here are its chances after "Beautiful is better than ".
 
-# %% Three temperatures, one question
+# %% Three temperatures, one question tags=["volatile"]
 opening = "Beautiful is better than "
 prompt = torch.tensor([[number[character] for character in opening]])
 with torch.no_grad():

@@ -210,6 +210,16 @@ for call in tested:
     row = [verdict(here[call], there[call]) for there in (other_cpu, two_threads)]
     print(f"{call:56}{row[0]:12}{row[1]}")
 
+# %% Roots beside the nearest float tags=["volatile"]
+torch.manual_seed(0)
+squares = torch.rand(100_000)
+nearest = squares.double().sqrt().float()
+below = nearest.nextafter(torch.tensor(0.0))
+above = nearest.nextafter(torch.tensor(1.0))
+by_numpy = torch.from_numpy(np.sqrt(squares.numpy()))
+roots = squares.sqrt()
+print(f"{(roots != nearest).sum():,} of {len(roots):,}")
+
 # %% One training on two processors
 gaps = {}
 for run in ("gentle", "rough"):

@@ -201,8 +201,9 @@ print(torch.equal(kept["0.weight"], pupil[0].weight))
 print(torch.equal(copied["0.weight"], pupil[0].weight))
 
 # %% A run that can be spoiled tags=["hide-input"]
-x_train, y_train = points[train_set.indices], labels[train_set.indices]
-x_val, y_val = points[val_set.indices], labels[val_set.indices]
+exact = points.round(decimals=4)  # last digits of sine and cosine differ from processor to processor
+x_train, y_train = exact[train_set.indices], labels[train_set.indices]
+x_val, y_val = exact[val_set.indices], labels[val_set.indices]
 
 
 def fit(mistake, epochs=20):

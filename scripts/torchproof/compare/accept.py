@@ -85,7 +85,10 @@ def _why(first: list[str], second: list[str]) -> str:
         return "it prints a memory address; print something about the object instead, such as its name"
     if sorted(re.findall(r"\w+", a)) == sorted(re.findall(r"\w+", b)):
         return "the order depends on hashes (a set?); sort what you print"
-    return "a draw without a seed, memory that was never written (torch.empty), or a time; seed it, or do not print it"
+    why = "a draw without a seed, memory that was never written (torch.empty), or a time; seed it, or do not print it"
+    if transcript.normalised(first) == transcript.normalised(second):
+        why += "; or last digits, which another processor rounds otherwise: print fewer, or train less wildly"
+    return why
 
 
 def _of_this_machine(root: Path, run: CellRun) -> str:

@@ -25,7 +25,7 @@ from typing import NoReturn
 from ..model import wire
 from ..model.raw import copied, library
 from ..model.runs import Ended, Started
-from . import landlock, workers
+from . import landlock, rounding, workers
 from .environment import TOKEN
 from .processes import children, kill
 
@@ -143,6 +143,8 @@ def _preload() -> None:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
     importlib.import_module("torchproof.run.session")
+    if rounding.VARIABLE in os.environ and "torch" in sys.modules:
+        rounding.round_otherwise()
     _take_along()
     landlock.is_there()
     if "matplotlib" in sys.modules:
