@@ -419,7 +419,7 @@ class Author:
         self.project.write(file, self.good[file])
         return file
 
-    edit_repaired_too = edit_repaired_again = edit_repaired
+    edit_repaired_too = edit_repaired_again = edit_repaired_more = edit_repaired_still = edit_repaired
 
     def edit_all_repaired(self) -> str:
         for file in self.files():
@@ -428,6 +428,8 @@ class Author:
         for file, text in self.good.items():
             self.project.write(file, text)
         return "everything"
+
+    edit_all_repaired_too = edit_all_repaired
 
     def delete(self, file: str) -> str:
         if file in ("mkdocs.yml", "overrides/main.html"):
