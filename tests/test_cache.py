@@ -128,6 +128,18 @@ def test_another_job_is_a_miss(stored, job):
     assert stored.load(job) is None
 
 
+def test_an_entry_that_was_read_is_given_again_while_it_is_on_disk_as_it_was(stored):
+    (entry,) = stored.folder.iterdir()
+    run, text = stored.load(JOB), entry.read_text()
+
+    assert stored.load(JOB) is run
+    entry.write_text(text[:-1])
+    assert stored.load(JOB) is None
+    entry.write_text(text)
+    (stored.root / "data.txt").write_text("2")
+    assert stored.load(JOB) is None
+
+
 def test_the_oldest_entries_go_once_there_are_too_many(tmp_path):
     kept = Cache(tmp_path, keep=4)
     jobs = [Job(f"snippets/{number}.py", "", (), "cpu") for number in range(6)]

@@ -3,6 +3,7 @@
 TORCHPROOF_EDITS=300 TORCHPROOF_SEED=7 pytest tests/test_serve_edits.py -s
 """
 
+import json
 import os
 import random
 import re
@@ -24,11 +25,12 @@ EVERY = 10
 
 CONFIG = """\
 site_name: Edited
-theme: { name: material, font: false }
+theme: { name: material, font: false, custom_dir: overrides }
 plugins: [search, markdown-exec: { languages: [python] }, torchproof, mkdocs-jupyter: { include: ["*.ipynb"] }]
 markdown_extensions:
   [admonition, attr_list, pymdownx.details, pymdownx.highlight, pymdownx.superfences, tables, torchproof, torchproof.maths]
-watch: [snippets]
+watch: [snippets, overrides]
+validation: { links: { anchors: warn } }
 """
 
 NUMBERS = '''\
@@ -54,7 +56,7 @@ row[5]
 NUMBERS_PAGE = """\
 # Numbers
 
-Prose 1 about a row, which [a picture](picture.md#picture) shows.
+Prose 1 about a row, which [a picture](picture.md#part-1) shows.
 
 ```cell
 numbers#row
@@ -94,7 +96,7 @@ _ = plt.plot([1, 2, 3], [1, 4, 9])
 print("words", 1)
 '''
 
-PICTURE_PAGE = "# Picture\n\nProse 1.\n\n```cell\npicture#curve\n```\n\n```cell\npicture#words\n```\n"
+PICTURE_PAGE = "# Picture\n\nProse 1.\n\n## Part 1\n\n```cell\npicture#curve\n```\n\n```cell\npicture#words\n```\n"
 
 RECORDED = '''\
 """Two devices."""
@@ -146,9 +148,51 @@ print(reports.chapters())
 
 OTHER = "# Other\n\nProse 1 of another page.\n\n```cell\nnumbers#row\n```\n\n`total == 6`{.proof} is not said here.\n"
 
+ERRORS = """\
+# Errors
+
+Prose 1.
+
+```error
+numbers#too-far
+An index counts from 0, as [the row](numbers.md) does.
+the last | row[-1]
+```
+
+```python exec="true"
+from torchproof import reports
+
+print(reports.errors_unexplained("errors"))
+```
+"""
+
+WORDING = """\
+[{"now": "index … is out of bounds for dimension 0 with size …", "was": "index out of range 1", "seen": "torch 0.3",
+  "source": "https://example.org"}]
+"""
+
+NAMES = """\
+# Names {0}
+
+```python exec="true" idprefix=""
+from torchproof import reports
+
+print(reports.names("{0}"))
+```
+"""
+
+TEMPLATE = '{% extends "base.html" %}\n{% block footer %}<p>Footer 1</p>{% endblock %}\n'
+
 FIRST = {
     "mkdocs.yml": CONFIG,
+    "overrides/main.html": TEMPLATE,
+    "docs/assets/wordings.json": WORDING,
+    "docs/errors.md": ERRORS,
     "docs/index.md": INDEX,
+    "docs/lookup/names/more.md": "# Names of packages\n\nProse 1.\n",
+    "docs/lookup/names/nn.md": "# Names of layers\n\nProse 1.\n",
+    "docs/lookup/names/tensor.md": NAMES.format("tensor"),
+    "docs/lookup/names/torch.md": NAMES.format("torch"),
     "docs/numbers.md": NUMBERS_PAGE,
     "docs/other.md": OTHER.replace("`total == 6`{.proof}", "Nothing"),
     "docs/picture.md": PICTURE_PAGE,
@@ -165,7 +209,7 @@ NEW_PAGE = "# New {0}\n\nProse 1.\n\n```cell\n{0}#new\n```\n"
 
 @pytest.fixture(scope="module")
 def first(once):
-    """A project of five pages, accepted and recorded."""
+    """A project of some pages, accepted and recorded."""
 
     def make(folder):
         project = Project(folder)
@@ -198,7 +242,7 @@ class Author:
     def files(self, pattern: str = "") -> list[str]:
         paths = (path for folder in ("docs", "snippets") for path in (self.project.root / folder).rglob("*.*"))
         found = [path.relative_to(self.project.root).as_posix() for path in paths if path.is_file()]
-        return [file for file in sorted([*found, "mkdocs.yml"]) if re.search(pattern, file)]
+        return [file for file in sorted([*found, "mkdocs.yml", "overrides/main.html"]) if re.search(pattern, file)]
 
     def change(self, file: str, pattern: str, new) -> str:
         """Replace one place that a pattern finds; `new` is text, or a function of the match."""
@@ -294,6 +338,30 @@ class Author:
             self.any(r"numbers\.md$"), r"index \d|index …", self.chance.choice(["index 5", "index 6", "index …"])
         )
 
+    def edit_anchor(self) -> str:
+        """Of a heading that another page leads to."""
+        return self.change(self.any(r"picture\.md$"), r"(?<=^## Part )\d", self.digit)
+
+    def edit_error(self) -> str:
+        """What a cell raises; another page explains it."""
+        return self.change(self.any(r"^snippets/numbers\.py$"), r"(?<=^row\[)\d", self.digit)
+
+    def edit_explanation(self) -> str:
+        return self.change(self.any(r"errors\.md$"), r"(?<=counts from )\d|(?<=row\[-)\d", self.digit)
+
+    def edit_template(self) -> str:
+        return self.change("overrides/main.html", r"(?<=Footer )\d", self.digit)
+
+    def edit_wording(self) -> str:
+        return self.change("docs/assets/wordings.json", r"(?<=range )\d", self.digit)
+
+    def edit_order(self) -> str:
+        """Of pages: neighbours are others."""
+        text = self.project.read("mkdocs.yml")
+        line = "nav: [index.md, picture.md, numbers.md, errors.md]\n"
+        self.project.write("mkdocs.yml", text.replace(line, "") if line in text else text + line)
+        return line
+
     def edit_new_chapter(self) -> str:
         self.made += 1
         name = f"new{self.made}"
@@ -351,7 +419,7 @@ class Author:
         self.project.write(file, self.good[file])
         return file
 
-    edit_repaired_too = edit_repaired_again = edit_repaired
+    edit_repaired_too = edit_repaired_again = edit_repaired_more = edit_repaired_still = edit_repaired
 
     def edit_all_repaired(self) -> str:
         for file in self.files():
@@ -361,8 +429,10 @@ class Author:
             self.project.write(file, text)
         return "everything"
 
+    edit_all_repaired_too = edit_all_repaired
+
     def delete(self, file: str) -> str:
-        if file == "mkdocs.yml":
+        if file in ("mkdocs.yml", "overrides/main.html"):
             return ""
         (self.project.root / file).unlink()
         return file
@@ -462,6 +532,93 @@ def test_what_a_server_built_before_is_gone(first, tmp_path):
     alive = [dict(zip(kinds, map(int, line.split()), strict=True)) for line in built.stdout.splitlines()]
     assert alive[1] == alive[3]
     assert alive[3]["Checker"] == alive[3]["Site"] == 1
+
+
+SAVES = """\
+import json, logging, sys
+from pathlib import Path
+
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+
+edits, sys.argv, log, site = json.loads(sys.argv[1]), ["mkdocs", "serve"], logging.getLogger("mkdocs"), Path("../saved")
+logging.raiseExceptions = False
+plugins = load_config().plugins
+plugins.on_startup(command="serve", dirty=False)
+pages = plugins["torchproof"].kept
+heard, read, wrote = [], [], []
+hear = logging.Handler(logging.WARNING)
+hear.emit = lambda record: heard.append(record.getMessage())
+log.addHandler(hear)
+
+def noted(function, names):
+    def noting(page, text):
+        names.append(page.file.src_uri)
+        function(page, text)
+
+    return noting
+
+pages.read, pages.wrote = noted(pages.read, read), noted(pages.wrote, wrote)
+
+def saved():
+    for said in (heard, read, wrote):
+        said.clear()
+    build(load_config(site_dir=str(site)), serve_url="http://localhost/")
+    files = {str(path): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()}
+    files.pop(str(site / "sitemap.xml.gz"))
+    return files, sorted(heard)
+
+saved()
+for file, old, new in edits:
+    text = Path(file).read_text()
+    assert old in text, (file, old, text)
+    Path(file).write_text(text.replace(old, new))
+    now, said = saved(), [sorted(read), sorted(wrote)]
+    pages.pages.clear()
+    anew = saved()
+    wrong = [file for file in {**now[0], **anew[0]} if now[0].get(file) != anew[0].get(file)]
+    print(json.dumps([*said, wrong, [now[1], anew[1]]]), flush=True)
+"""
+
+ALL = {
+    *("errors.md", "index.md", "numbers.md", "other.md", "picture.md", "recorded.md", "walkthroughs/walk.py"),
+    *(f"lookup/names/{part}.md" for part in ("more", "nn", "tensor", "torch")),
+}
+
+NUMBER = "snippets/numbers.py"
+
+SAVED = {
+    "prose": ("docs/picture.md", "Prose 1", "Prose 2", {"picture.md"}),
+    "nothing": ("docs/picture.md", "Prose 2", "Prose 2", set()),
+    "a walk-through": ("docs/walkthroughs/walk.py", "Prose 1", "Prose 2", {"walkthroughs/walk.py"}),
+    "an anchor that a page leads to": ("docs/picture.md", "## Part 1", "## Part 2", {"picture.md"}),
+    "a proof of another page's cell": ("docs/other.md", "Nothing", "`total == 6`{.proof}", {"other.md", "numbers.md", "index.md"}),
+    "what a cell prints": (NUMBER, "row * 4", "row * 5", {"numbers.md", "other.md", "errors.md", "index.md"}),
+    "an error that another page explains": (NUMBER, "row[5]", "row[6]", {"numbers.md", "other.md", "errors.md", "index.md"}),
+    "an entry": ("docs/errors.md", "counts from 0", "starts at 0", {"errors.md"}),
+    "a file that pages show": ("docs/assets/wordings.json", "range 1", "range 2", ALL),
+    "a template": ("overrides/main.html", "Footer 1", "Footer 2", ALL),
+    "a template that tells of another page": ("overrides/main.html", "Footer 2", "{% if page %}{{ page.previous_page.content }}{% endif %}", ALL),
+    "prose that it tells": ("docs/picture.md", "Prose 2", "Prose 4", {"picture.md"}),
+    "the configuration": ("mkdocs.yml", "site_name: Edited", "site_name: Edited again", ALL),
+    "an extension that reads files": ("mkdocs.yml", "tables,", "tables, pymdownx.snippets,", ALL),
+    "prose, where one reads files": ("docs/picture.md", "Prose 4", "Prose 3", ALL),
+}  # fmt: skip
+"""By what is edited: the file, old and new text, and the pages that are rendered for it."""
+
+
+def test_a_save_renders_what_it_changed_and_gives_the_rest_as_it_would_be_rendered(first, tmp_path):
+    project = Project(shutil.copytree(first, tmp_path / "site"))
+
+    saved = project.run("python", "-c", SAVES, json.dumps([edit[:3] for edit in SAVED.values()]))
+
+    told = [json.loads(line) for line in saved.stdout.splitlines() if line.startswith("[[")]
+    assert len(told) == len(SAVED), saved.stdout
+    found = dict(zip(SAVED, told, strict=True))
+    assert {edit: wrong for edit, (_, _, wrong, _) in found.items() if wrong} == {}
+    assert {edit: said for edit, (_, _, _, said) in found.items() if said[0] != said[1]} == {}
+    assert "'#part-1'" in str(found["an anchor that a page leads to"][3])
+    assert {edit: set(read) for edit, (read, *_) in found.items()} == {edit: {*told[3]} for edit, told in SAVED.items()}
 
 
 def test_after_any_edits_what_is_served_is_what_a_clean_build_makes(first, tmp_path):

@@ -11,6 +11,7 @@ Each function returns Markdown, waits for every chapter, and ends the build wher
 
 import json
 import tomllib
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from .builders import errors as looked_up
@@ -114,7 +115,11 @@ def names(part: str) -> str:
     """The names of torch that cells use, of one part of the index: where each is explained, and where else it is."""
     build = build_of()
     build.checks()
-    return Index(build.current(), build.root).listed(part)
+    return _index(build.current(), build.root).listed(part)
+
+
+_index = lru_cache(1)(Index)
+"""The index of this build, which four pages ask for."""
 
 
 def recordings() -> str:

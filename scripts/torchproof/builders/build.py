@@ -8,11 +8,12 @@ import atexit
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import Thread
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..compare.check import ChapterCheck, Checker
 from ..compare.shards import Merged, PartError, seconds_of
@@ -26,9 +27,12 @@ from ..run.runner import Runner
 from ..show.page import Drift, PageView, drift_html
 from .rich import rich_html
 
-__all__ = ["Build", "build_of", "complaint", "is_serving"]
+__all__ = ["Asked", "Build", "build_of", "complaint", "is_serving"]
 
 log = logging.getLogger("mkdocs.torchproof")
+
+Asked = dict[tuple[Any, ...], Any]
+"""Answers, by function and arguments."""
 
 
 class Build:
@@ -46,6 +50,10 @@ class Build:
         """The project as it is on disk, whatever plugins make of its pages."""
         self.follower: Thread | None = None
         """Says how far the chapters are."""
+        self.is_read: bool | None = None
+        """Whether this build of a server has read the disk; None where nobody says when one begins."""
+        self.asked: Asked = {}
+        """What the page that is being rendered asked of the whole build, and what it got."""
         self.is_patient = False
         """Whether pages may come otherwise than they are on disk, and are judged when all have come."""
         atexit.register(self.close)
@@ -57,9 +65,10 @@ class Build:
 
     def current(self) -> Checker:
         """The checker of the project as it is on disk now; a build reads the disk once."""
-        if self.checker is not None and not is_serving():
+        if self.checker is not None and (self.is_read or not is_serving()):
             return self.checker
         signature = self._signature()
+        self.is_read = None if self.is_read is None else True
         if signature != self.signature:
             self.signature = signature
             if self.checker is not None:
@@ -87,13 +96,14 @@ class Build:
 
     def begin(self) -> None:
         """Begin a build; what plugins made of pages in the one before, on a server, is of that build."""
+        self.is_read = False
         if self.checker is not None and self.checker.site is not self.read:
             self.signature = []
 
     def view(self, page: Page) -> PageView:
         """What a page shows, after it was run and compared; in a build, the end if anything is wrong with it."""
         checker = self.current()
-        problems = _problems_of(checker, page, alone=is_serving() or self.is_patient)
+        problems = self.problems_of(page)
         if problems and not is_serving() and not self.is_patient:
             self.stop()
         for problem in problems if is_serving() else ():
@@ -101,6 +111,24 @@ class Build:
         view = PageView(checker, page, problems)
         view.rich = rich_html
         return view
+
+    def problems_of(self, page: Page) -> list[Problem]:
+        """What is wrong with a page and the chapters it shows; with the whole site, too, unless pages stand alone."""
+        checker = self.current()
+        chapters = {embed.chapter for embed in page.embeds} & set(checker.site.snippets)
+        run = [problem for name in sorted(chapters) for problem in checker.chapter(name).problems]
+        static = checker.site.problems
+        if is_serving() or self.is_patient:
+            static = [p for p in static if p.path == page.file or p.chapter == page.name]
+            others = {other.file for other in checker.site.pages.values()} - {page.file}
+            run = [p for p in run if p.path not in others]
+        return static + run
+
+    def ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
+        """The answer to what a fence asks of the whole build; a server asks again before it shows the page again."""
+        self.asked[question, *arguments] = object()  # what raises has no answer, and is asked again
+        self.asked[question, *arguments] = answer = question(*arguments)
+        return answer
 
     def came(self, page: Page) -> None:
         """Take a page as a plugin left it, in place of the one on disk; what it shows is run with its claims."""
@@ -187,15 +215,3 @@ def complaint(drift: Drift) -> str:
 def is_serving() -> bool:
     """Whether this is `mkdocs serve` or `zensical serve`."""
     return next((word for word in sys.argv[1:] if not word.startswith("-")), "") == "serve"
-
-
-def _problems_of(checker: Checker, page: Page, *, alone: bool) -> list[Problem]:
-    """What is wrong with a page and the chapters it shows; the whole site's own problems, unless it stands `alone`."""
-    chapters = {embed.chapter for embed in page.embeds} & set(checker.site.snippets)
-    run = [problem for name in sorted(chapters) for problem in checker.chapter(name).problems]
-    static = checker.site.problems
-    if alone:
-        static = [p for p in static if p.path == page.file or p.chapter == page.name]
-        others = {other.file for other in checker.site.pages.values()} - {page.file}
-        run = [p for p in run if p.path not in others]
-    return static + run

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from textwrap import shorten
 from weakref import WeakKeyDictionary
 
@@ -29,6 +30,7 @@ from ..model.problems import did_you_mean
 from ..read.pages import CITED, blocks, error_parts, without_comments
 from ..show.highlight import highlighted
 from ..show.page import Drift, PageView
+from .build import Build
 from .said import TYPE, Said, older, said_on
 
 __all__ = ["Entry", "entries", "explained", "listed", "look_up", "unexplained"]
@@ -172,7 +174,7 @@ def _about(fence: _Fence, cells: tuple[re.Match[str], ...], said: list[tuple[Pag
 # --- what pages show --------------------------------------------------------------------------------------------------
 
 
-def look_up(view: PageView) -> tuple[str, str]:
+def look_up(view: PageView, build: Build) -> tuple[str, str]:
     """The next entry of a page: its anchor, and its Markdown.
 
     Raises:
@@ -180,24 +182,30 @@ def look_up(view: PageView) -> tuple[str, str]:
     """
     embed = next(view.embeds)
     entry = entries(view.checker).get((view.page.name, embed.line))
+    if entry and entry.rows:
+        next(view.fences)
+    return build.ask(_shown, build, view.page.name, embed.line)
+
+
+def _shown(build: Build, name: str, line: int) -> tuple[str, str]:
+    """What the entry shows that begins on a line of a page."""
+    checker = build.current()
+    entry = entries(checker).get((name, line))
     if entry is None:
-        raise Drift(f"{view.page.file}:{embed.line}: the error was rendered, but not read by torchproof")
+        raise Drift(f"{checker.site.pages[name].file}:{line}: the error was rendered, but not read by torchproof")
     first = entry.said[0]
-    check = view.checker.chapter(first.chapter)
+    check = checker.chapter(first.chapter)
     if not (entry.why and (entry.rows or entry.cited)):
         raise entry.problem("say why it happens, in a line without a bar, and what to write instead: `label | code`")
-    source = "\n".join(entry.rows)
-    if entry.rows:
-        next(view.fences)
-    table = check.result(first.slug, "table", source).data
+    table = check.result(first.slug, "table", "\n".join(entry.rows)).data
     parts = [_head(entry), _code(check, first), entry.why, *_others(entry), '<p class="tp-label">Instead</p>']
     for row in table.rows if table else ():
         if row.raised:
             raise entry.problem(f"`{row.expression}` is no way out, it raises {row.value}")
         parts.append(_instead(row.label, row.expression, row.value))
     for label, chapter, slug in entry.cited:
-        parts.append(_instead(label, _right(entry, view.checker, chapter, slug)))
-    return entry.anchor, "\n\n".join([*parts, _links(entry), *_older(entry, view)])
+        parts.append(_instead(label, _right(entry, checker, chapter, slug)))
+    return entry.anchor, "\n\n".join([*parts, _links(entry), *_older(entry, checker.site.root)])
 
 
 def _instead(label: str, code: str, value: str = "None") -> str:
@@ -283,8 +291,8 @@ def _path(start: Page, target: Page) -> str:
     return posixpath.relpath(target.file, posixpath.dirname(start.file))
 
 
-def _older(entry: Entry, view: PageView) -> Iterator[str]:
-    wordings = {old.was: old for said in entry.said for old in older(said, view.checker.site.root)}
+def _older(entry: Entry, root: Path) -> Iterator[str]:
+    wordings = {old.was: old for said in entry.said for old in older(said, root)}
     if wordings:
         said = [
             f'<li><samp>{escape(old.was)}</samp> (<a href="{escape(old.source)}">{escape(old.seen)}</a>)</li>'

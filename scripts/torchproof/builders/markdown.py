@@ -240,7 +240,7 @@ def show_error(src: str, language: str, md: Markdown, **_: Any) -> str:
     try:
         if view is None:
             raise Drift(f"{_file(md)}: the fence `{src}` was rendered, but not read by torchproof")
-        anchor, text = look_up(view)
+        anchor, text = look_up(view, _build_of(md))
         inner = markdown_exec.base_format(language=language, run=lambda *_, **__: text, code=src, md=md)
         mark = md.torchproof_marks.word
         return f'<section class="tp-error" id="{anchor}" data-search-exclude data-tp="{mark}">{inner}</section>'
@@ -259,7 +259,10 @@ def show_generated(*, code: str, md: Markdown, **options: Any) -> str:
     """
     options["id_prefix"] = options["id_prefix"] or ""
     try:
-        return markdown_exec.base_format(language="python", run=_printed, code=code, md=md, **options)
+        build = _build_of(md)
+        return markdown_exec.base_format(
+            language="python", run=lambda code, **_: build.ask(_printed, code), code=code, md=md, **options
+        )
     except (Stop, Drift) as stop:  # it says all there is to say
         return complaint(Drift(str(stop)))
     except Exception as error:
@@ -267,7 +270,7 @@ def show_generated(*, code: str, md: Markdown, **options: Any) -> str:
         return complaint(Drift(f"{message}\n\n{indent(code, '    ')}"))
 
 
-def _printed(code: str, **_: Any) -> str:
+def _printed(code: str) -> str:
     printed = io.StringIO()
     sys.meta_path.insert(0, NoTorch)
     try:

@@ -34,10 +34,12 @@ from ..show.page import Drift
 from .build import Build, build_of, complaint, is_serving
 from .cards import card
 from .jupyter import Walkthrough, use_templates
+from .kept import Kept
+from .kept import write as write_all
 from .markdown import Stop, stops
 from .names import addresses
 from .notebooks import colab, downloads, take_along, write
-from .search import add_to_index
+from .search import add_errors, add_names
 from .sheet import sheet
 
 log = get_plugin_logger(__name__)
@@ -57,9 +59,10 @@ class TorchproofConfig(Config):
 class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     """Registered as `torchproof` in `plugins:` of mkdocs.yml, before `mkdocs-jupyter`."""
 
-    def on_startup(self, **_: Any) -> None:
+    def on_startup(self, *, dirty: bool, **_: Any) -> None:
         self.temporary = Temporary()
         self.folder = Path(self.temporary.path)
+        self.kept = Kept() if is_serving() and not dirty else None
 
     def on_shutdown(self) -> None:
         self.temporary.close()
@@ -90,7 +93,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
                     f"{walks[0]}: walk-throughs need mkdocs-jupyter; install torchproof[notebooks]"
                 ) from None
             config.plugins["mkdocs-jupyter"] = renders = Plugin()
-            renders.load_config({"include": ["*.ipynb"], "cache": False, "toc_depth": 3})
+            renders.load_config({"include": ["*.ipynb"], "ignore": ["*.md"], "cache": False, "toc_depth": 3})
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, **_: Any) -> None:
         """Build anew when a snippet changes."""
@@ -99,10 +102,14 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
             server.watch(str(folder))
 
     @stops
-    def on_env(self, env: Any, *, config: MkDocsConfig, **_: Any) -> None:
+    @event_priority(-100)
+    def on_env(self, env: Any, *, config: MkDocsConfig, files: Files, **_: Any) -> None:
         """Every page has come as the other plugins left it: now judge them all."""
         if _build(config).is_patient:
             _build(config).checks()
+        if self.kept:
+            self.kept.surround(self.nav, files, config)
+            self.kept.answer(env)
 
     @stops
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
@@ -124,25 +131,37 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
                 files.append(file)
 
     @stops
-    def on_pre_page(self, page: Page, *, config: MkDocsConfig, files: Files) -> None:
-        """Write the notebook of a walk-through, once its chapter has run."""
+    def _before(self, page: Page, *, config: MkDocsConfig, files: Files) -> None:
+        """Write the notebook of a walk-through, once its chapter has run; or find the page as it was rendered."""
         page.torchproof = None
         build = _build(config)
+        page.torchproof_kept = self.kept.found(build, page) if self.kept else None
+        page.torchproof_files = page.torchproof_kept.files if page.torchproof_kept else {}
         site = build.current().site
         if any("<" in str(said) for said in page.meta.values()):  # templates write it out as it is
             message = "HTML in its metadata, where nothing looks at it; take it out"
             complaint(Drift(f"{_path(page.file, config)}:1: {message}"))
         snippet = site.snippets.get(_name(page))
         if snippet and snippet.is_walkthrough:
+            path = self._notebook(page.file)
+            page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file
+            if page.torchproof_kept:
+                return
             use_templates(ours=True)
             view = build.view(site.pages[_name(page)])
             view.address = addresses(files, page.file)
             page.torchproof = Walkthrough.of(view, lambda target: _relative(target, page, files))
-            path = self._notebook(page.file)
-            page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file
             write(path.parent, {path.name: page.torchproof.notebook})
         elif page.file.src_uri.endswith(".ipynb"):
             use_templates(ours=False)
+
+    @event_priority(-100)  # after mkdocs-jupyter, which renders walk-throughs
+    def _give(self, page: Page, *, config: MkDocsConfig, **_: Any) -> None:
+        """Let a page that was rendered be what it was."""
+        if page.torchproof_kept:
+            page.render = lambda config, files: self.kept.give(page, files, Path(config.site_dir))
+
+    on_pre_page = CombinedEvent(_before, _give)
 
     def _notebook(self, file: File) -> Path:
         return self.folder / f"{file.src_uri}.ipynb"
@@ -150,29 +169,45 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     @stops
     def on_page_content(self, content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
         """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
-        if page.torchproof:
-            content = page.torchproof.finished(content)
-        elif page.file.src_uri.endswith(".ipynb"):
-            content = STORED + content
-        content = OTHERWISE.sub(lambda link: link[1] + _relative(unescape(link[2]), page, files), content)
+        known = page.torchproof_kept
+        content = content if known else self._finished(content, page, config, files)
         if first := FIRST.search(content):
             page.meta.setdefault("description", _description(first[1]))
         name = _name(page)
         checker = _build(config).current()
-        if name not in checker.site.snippets:
-            return content
-        offered = downloads(checker.chapter(name), checker.site.pages[name], config.site_url)
-        folder = Path(config.site_dir, posixpath.dirname(page.file.dest_uri))
-        write(folder, offered)
-        names = list(offered)
+        if name in checker.site.snippets:
+            names = take_along(checker.chapter(name), checker.site.root, Path(config.site_dir, _folder(page)))
+            content = content if known else self._offering(content, page, config, names)
+        if self.kept and not known:
+            self.kept.read(page, content)
+        return content
+
+    def _finished(self, content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+        """A page with its cells, and where they lead."""
+        if page.torchproof:
+            content = page.torchproof.finished(content)
+        elif page.file.src_uri.endswith(".ipynb"):
+            content = STORED + content
+        return OTHERWISE.sub(lambda link: link[1] + _relative(unescape(link[2]), page, files), content)
+
+    def _offering(self, content: str, page: Page, config: MkDocsConfig, beside: list[str]) -> str:
+        """A chapter with links to its files, which are written."""
+        name, checker = _name(page), _build(config).current()
+        shown, check = checker.site.pages[name], checker.chapter(name)
+        offered = {file: text.encode() for file, text in downloads(check, shown, config.site_url).items()}
         if page.meta.get("sheet"):
-            names.insert(0, f"{posixpath.basename(name)}.pdf")
-            printed = sheet(checker.chapter(name), checker.site.pages[name], config.site_url)
-            Path(folder, names[0]).write_bytes(printed)
-        made = len(names)
-        names += take_along(checker.chapter(name), checker.site.root, folder)
-        links = _links(names, made, colab(name, config.repo_url, self.config.colab))
+            printed = sheet(check, shown, config.site_url)
+            offered = {f"{posixpath.basename(name)}.pdf": printed, **offered}
+        for file, data in offered.items():
+            self._write(page, config, posixpath.join(_folder(page), file), data)
+        links = _links([*offered, *beside], len(offered), colab(name, config.repo_url, self.config.colab))
         return VERIFIED.sub(lambda line: line[0] + links, content, count=1)
+
+    def _write(self, page: Page, config: MkDocsConfig, path: str, data: bytes) -> str:
+        """Write a file of a page, by its path within the site, which it returns."""
+        page.torchproof_files[path] = data
+        write_all(Path(config.site_dir), {path: data})
+        return path
 
     @event_priority(100)
     def _without_cells(self, context: Any, *, page: Page, config: MkDocsConfig, **_: Any) -> None:
@@ -182,18 +217,28 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         """
         if self.config.cards and config.site_url and not is_serving() and page.title:
             title = unescape(re.sub("<[^>]*>", "", page.title))
-            page.torchproof_card = _store(Path(config.site_dir), "cards", "png", card(title, self.config.cards))
+            data = card(title, self.config.cards)
+            page.torchproof_card = self._write(page, config, _address("cards", "png", data), data)
         self.whole = page.content
-        page.content = CELL.sub("", page.content or "")
+        self.found = len(_entries(config))
+        known = page.torchproof_kept
+        page.content = "" if known and known.entries is not None else CELL.sub("", page.content or "")
 
     @event_priority(-100)
     def _with_cells(self, context: Any, *, page: Page, config: MkDocsConfig, **_: Any) -> None:
         """Show them again, and add to the index what is said and used in them."""
         page.content = self.whole
-        checker = _build(config).current()
-        entries = getattr(getattr(config.plugins.get("material/search"), "search_index", None), "entries", None)
-        if entries is not None and _name(page) in checker.site.pages:
-            add_to_index(entries, page.url, checker.site.pages[_name(page)], checker, page.content)
+        checker, entries, known = _build(config).current(), _entries(config), page.torchproof_kept
+        shown = checker.site.pages.get(_name(page))
+        if known and known.entries is not None:
+            entries += known.entries
+        elif shown:
+            found = entries[self.found :]
+            add_names(found, page.url, shown, checker, page.content)
+            if self.kept:
+                self.kept.found_by(page, found)
+        if shown and len(entries) > self.found:  # the page is to be found
+            add_errors(entries, page.url, shown, checker)
 
     on_page_context = CombinedEvent(_without_cells, _with_cells)
 
@@ -201,27 +246,35 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     @stops
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         """Write the pictures and the values that a page holds into files, and drop the blank lines of the template."""
-        site = Path(config.site_dir)
+        if self.kept and output == self.kept.html(page):
+            return output
         read = _build(config).current().site.pages.get(_name(page))
         if read and read.embeds and (page.content or "").strip() not in output:
             message = "its template leaves out what the page says; take `template` out of its metadata"
             complaint(Drift(f"{read.file}:1: {message}"))
+            read = None
 
         def stored(picture: re.Match[str]) -> str:
-            path = _store(site, "pictures", picture["kind"], base64.b64decode(picture["data"]))
+            data = base64.b64decode(picture["data"])
+            path = self._write(page, config, _address("pictures", picture["kind"], data), data)
             return picture["before"] + get_relative_url(path, page.url) + '"'
 
         if values := {row["id"]: unescape(row["text"]) for row in VALUES.finditer(output)}:
             output = VALUES.sub(lambda row: row["before"], output)
             path = f"assets/xray/{page.url.strip('/').removesuffix('.html') or 'index'}.js"
-            _write_values(site / path, values)
+            self._write(page, config, path, _script(values))
             path = f"{get_relative_url(path, page.url)}?{hashlib.sha256(output.encode()).hexdigest()[:12]}"
             output = output.replace('<table class="xr-rows"', f'<table class="xr-rows" data-file="{path}"', 1)
-        return BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
+        output = BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
+        if self.kept and read:
+            self.kept.wrote(page, output)
+        return output
 
     @stops
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> None:
-        self.pages = nav.pages
+        self.nav = nav
+        if self.kept:
+            self.kept.begin(_build(config), files, config)
         seen: dict[str, str] = {}
         for file in files:
             path = _path(file, config)
@@ -239,7 +292,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         What is built from one commit is one site, whenever and wherever.
         """
         lines = [f"# {config.site_name}", "", f"> {config.site_description or config.site_name}", "", "## Pages", ""]
-        for page in self.pages:
+        for page in self.nav.pages:
             lines.append(f"- [{page.title}]({page.canonical_url or page.url}): {page.meta.get('description', '')}")
         if not (listed := Path(config.site_dir, "llms.txt")).exists():  # the site's own, or of another plugin
             listed.write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -269,6 +322,15 @@ def _build(config: MkDocsConfig) -> Build:
 def _path(file: File, config: MkDocsConfig) -> str:
     """The path of a file, relative to the project's root, as the engine names it."""
     return f"{_build(config).folders.docs}/{file.src_uri}"
+
+
+def _entries(config: MkDocsConfig) -> list[dict[str, Any]]:
+    """What Material's search has found so far; an empty list where it is not at work."""
+    return getattr(getattr(config.plugins.get("material/search"), "search_index", None), "entries", [])
+
+
+def _folder(page: Page) -> str:
+    return posixpath.dirname(page.file.dest_uri)
 
 
 def _name(page: Page) -> str:
@@ -323,24 +385,19 @@ OTHERWISE = re.compile(r'(<a class="tp-otherwise" href=")([^"]*)')
 VERIFIED = re.compile(r'<p class="tp-verified"[^>]*>.*?</p>', re.S)
 
 
-def _store(site: Path, folder: str, kind: str, content: bytes) -> str:
-    """Write a file under a name that says what is in it; returns its path within the site."""
-    path = f"assets/{folder}/{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
-    file = site / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
-    return path
+def _address(folder: str, kind: str, content: bytes) -> str:
+    """Where within the site a file lies whose name says what is in it."""
+    return f"assets/{folder}/{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
 
 
-def _write_values(file: Path, values: dict[str, str]) -> None:
-    """Write the values of a page's X-ray as a script that `torchproof.js` loads.
+def _script(values: dict[str, str]) -> bytes:
+    """The values of a page's X-ray as a script that `torchproof.js` loads.
 
     A script and no JSON: a page that was opened from a folder may load one. It has the page's name, and no page holds
     a hash of it: what stands in memory that nobody wrote, or was drawn without a seed, is another in each build.
     """
     data = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"(self.tpValues??={{}})[document.currentScript.src.split('/').pop()]={data}", encoding="utf-8")
+    return f"(self.tpValues??={{}})[document.currentScript.src.split('/').pop()]={data}".encode()
 
 
 VALUES = re.compile(r'(?P<before><tr id="(?P<id>x\d+)") data-values="(?P<text>[^"]*)"')

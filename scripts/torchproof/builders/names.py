@@ -14,6 +14,7 @@ from pathlib import Path
 from mkdocs.structure.files import File, Files
 
 from ..compare.check import Checker
+from ..files import kept
 from ..model.cells import Cell
 from ..model.pages import Embed, Page
 from ..model.problems import many
@@ -105,15 +106,10 @@ class Index:
         known = [name for name in self.tabs if name in pages]
         for page in (pages[name] for name in dict.fromkeys([*known, *pages])):
             is_handbook = self.tabs.get(page.name, HANDBOOK) == HANDBOOK
-            lines, places = page.text.split("\n"), [0, *(embed.line for embed in page.cards), None]
-            _, _, in_short = page.text.partition("\n## In short\n")
-            rows = re.findall(r"^\|.*", in_short.partition("\n## ")[0], re.M)
-            for embed, above, below in zip(page.cards, places, places[2:], strict=False):
+            for embed, heading, around, in_short in _shown(page.name, page):
                 snippet = snippets.get(embed.chapter)
                 if cell := snippet and snippet.cell(embed.slug):
-                    heading = next((line for line in reversed(lines[: embed.line]) if re.match("##+ ", line)), "")
-                    around = _code(lines[above:below])
-                    yield Place(page, embed, cell, is_handbook, heading, around, _code(rows))
+                    yield Place(page, embed, cell, is_handbook, heading, around, in_short)
 
     def listed(self, part: str) -> str:
         """The entries of one part as a Markdown table, for its page."""
@@ -231,6 +227,18 @@ def _tabs(root: Path) -> dict[str, str]:
             tab = started[1]
         elif page := re.search(r"([\w/]+)\.(?:md|py)$", line):
             found[page[1]] = tab
+    return found
+
+
+@kept
+def _shown(_: str, page: Page) -> list[tuple[Embed, str, frozenset[str], frozenset[str]]]:
+    """The cells that a page shows: what each stands under, the words of the code around it, and those of *In short*."""
+    lines, places, found = page.text.split("\n"), [0, *(embed.line for embed in page.cards), None], []
+    _, _, in_short = page.text.partition("\n## In short\n")
+    rows = _code(re.findall(r"^\|.*", in_short.partition("\n## ")[0], re.M))
+    for embed, above, below in zip(page.cards, places, places[2:], strict=False):
+        heading = next((line for line in reversed(lines[: embed.line]) if re.match("##+ ", line)), "")
+        found.append((embed, heading, _code(lines[above:below]), rows))
     return found
 
 

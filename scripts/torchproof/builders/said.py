@@ -3,9 +3,12 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from ..compare.check import Checker
+from ..compare.site import Site
 from ..model.cells import Cell
 from ..model.pages import Page
 from ..model.runs import CellRun
@@ -46,12 +49,12 @@ class Said:
     is_explained: bool = False
     """Whether it stands in a box of its own."""
 
-    @property
+    @cached_property
     def line(self) -> str:
         """The message in one line, without the colours of a terminal."""
         return " ".join(plain(self.message).split())
 
-    @property
+    @cached_property
     def words(self) -> str:
         """What messages have in common that are one: numbers, shapes and signs are another reader's."""
         return " ".join(re.findall(r"[^\W\d_]+", TYPE.sub("", self.line).lower()))
@@ -62,6 +65,19 @@ TYPE = re.compile(r"^[\w.]+: ")
 
 def said_on(page: Page, checker: Checker) -> list[Said]:
     """The errors and warnings of the cells and tables of a page, but for what their chapter's own page shows."""
+    site, known = KNOWN.get(checker, (None, {}))
+    if site is not checker.site:  # a plugin has made pages anew
+        known = {}
+        KNOWN[checker] = checker.site, known
+    if page.name not in known:
+        known[page.name] = _said_on(page, checker)
+    return known[page.name]
+
+
+KNOWN: WeakKeyDictionary[Checker, tuple[Site, dict[str, list[Said]]]] = WeakKeyDictionary()
+
+
+def _said_on(page: Page, checker: Checker) -> list[Said]:
     boxed = {(embed.chapter, embed.slug) for failure in page.failures for embed in failure.embeds}
     found: list[Said] = []
     for embed in page.embeds:
@@ -94,8 +110,13 @@ def _line(cell: Cell, run: CellRun) -> str:
 def older(said: Said, root: Path) -> list[Wording]:
     """What older versions said in its place, as a file of the project tells."""
     file = root / WORDINGS
-    told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-    return [old for each in told if is_title((old := Wording(**each)).now, said.message)]
+    told = _wordings(file.read_text(encoding="utf-8")) if file.exists() else ()
+    return [old for old in told if is_title(old.now, said.message)]
+
+
+@lru_cache(1)
+def _wordings(text: str) -> tuple[Wording, ...]:
+    return tuple(Wording(**each) for each in json.loads(text))
 
 
 WORDINGS = "docs/assets/wordings.json"

@@ -21,7 +21,7 @@ from ..model.pages import Page
 from .errors import explained
 from .said import Said, older, said_on
 
-__all__ = ["add_to_index", "names_in"]
+__all__ = ["add_errors", "add_names", "names_in"]
 
 Entry = dict[str, Any]
 """What Material's index holds of a section: `location`, `title`, `text`, and fields that mkdocs.yml lists."""
@@ -33,12 +33,9 @@ EXPLAINED, RAISED = 0.9, 0.6
 """What an error counts against a section: who asks in other words than its message wants what is written about it."""
 
 
-def add_to_index(entries: list[Entry], url: str, page: Page, checker: Checker, content: str) -> None:
-    """Add to the index what the cells of a page raise, and to its sections the names that their cells use.
-
-    `entries` are all of the index, `url` is the page's, `content` its HTML.
-    """
-    sections = {entry["location"]: entry for entry in entries if entry["location"].partition("#")[0] == url}
+def add_names(entries: list[Entry], url: str, page: Page, checker: Checker, content: str) -> None:
+    """Add to the sections of a page, its `entries`, the names that their cells use; `content` is its HTML."""
+    sections = {entry["location"]: entry for entry in entries}
     if url not in sections:  # the page is not to be found
         return
     cells = dict(_cells(page, checker))
@@ -53,6 +50,10 @@ def add_to_index(entries: list[Entry], url: str, page: Page, checker: Checker, c
     for location, names in used.items():
         others = dict.fromkeys(form for name in names for form in _others(name))
         sections[location]["names"] = " ".join([*names, *others])
+
+
+def add_errors(entries: list[Entry], url: str, page: Page, checker: Checker) -> None:
+    """Add to the index what the cells of a page raise that no page explains, and what the page explains."""
     root, known = checker.site.root, explained(checker)
     entries += _raised(url, [said for said in said_on(page, checker) if said.words not in known], root)
     for own in dict.fromkeys(entry for entry in known.values() if entry.page is page):

@@ -97,6 +97,7 @@ def _borrowed(snippet: Snippet, exercise: Cell, names: dict[str, tuple[set[str],
     return (used & lent) - free - own
 
 
+@lru_cache(4096)
 def _globals(cell: Cell) -> tuple[set[str], set[str]]:
     """The names of the session that a cell uses, anywhere, and those that its top level binds, anyhow."""
     used, bound = set[str](), set[str]()

@@ -9,6 +9,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..model.cells import Cell
 
@@ -32,6 +33,7 @@ class ShapeComment:
         return len(said) == len(seen) and all(map(_agree, said, seen))
 
 
+@lru_cache(10_000)  # for a server's next read
 def shape_comments(cell: Cell) -> tuple[ShapeComment, ...]:
     """The shapes that comments of a cell say, each at the end of a line of code."""
     return tuple(_comments(cell)) if COMMENT.search(cell.source) else ()
