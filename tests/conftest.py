@@ -426,15 +426,50 @@ def copy_site(target: Path) -> None:
     (target / "mkdocs.yml").write_text(config.replace("watch: [snippets, scripts]", "watch: [snippets]"))
 
 
-def keep_one_chapter(project: Project) -> str:
-    """Cut a copied site down to its shortest chapter that holds every kind of line; return the chapter's name."""
+@pytest.fixture(scope="session")
+def site_of_one(once):
+    """A copy of the real site with one chapter that holds every kind of line, and that chapter's name.
+
+    It is the tests' own, which runs in a fifth of the time of a real one; by night it is the book's shortest.
+    """
+
+    def make(folder):
+        site = Project(folder / "site")
+        copy_site(site.root)
+        if NIGHTLY:
+            name = shortest_chapter(site)
+            keep_chapters(site, [name])
+        else:
+            name = "kinds/every"
+            keep_chapters(site, [])
+            for file, suffix in (("snippets", "py"), ("docs", "md")):
+                site.write(f"{file}/{name}.{suffix}", (ROOT / f"tests/chapter/every.{suffix}").read_text("utf-8"))
+        commit_transcripts(site)
+        assert holds_every_kind(site, name)
+        (folder / "name").write_text(name, encoding="utf-8")
+
+    folder = once("site-of-one", make)
+    return folder / "site", (folder / "name").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def chapter(site_of_one, tmp_path):
+    """A copy of it, to be changed, and the chapter's name."""
+    root, name = site_of_one
+    return Project(shutil.copytree(root, tmp_path / "site")), name
+
+
+def shortest_chapter(project: Project) -> str:
+    """The shortest chapter of a copied site that holds every kind of line."""
     names = [path.relative_to(project.root / "snippets") for path in (project.root / "snippets").rglob("*.py")]
     names = [name.with_suffix("").as_posix() for name in names]
     # hidden cells make it run twice
     names.sort(key=lambda name: ("remove-cell" in _code(project, name), len(_code(project, name))))
-    kept = next(name for name in names if all(re.search(kind, _code(project, name), re.M) for kind in KINDS))
-    keep_chapters(project, [kept])
-    return kept
+    return next(name for name in names if holds_every_kind(project, name))
+
+
+def holds_every_kind(project: Project, name: str) -> bool:
+    return all(re.search(kind, _code(project, name), re.M) for kind in KINDS)
 
 
 def keep_chapters(project: Project, kept: list[str]) -> None:
