@@ -154,7 +154,8 @@ def environment_of_commands() -> dict[str, str]:
     if nursery.VARIABLE in os.environ:
         path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
         inherited["PYTHONPATH"] = os.pathsep.join(path)
-    return inherited | {"NO_MKDOCS_2_WARNING": "1"}
+    # pytest would import all of hypothesis, 1.5 of its 2.2 seconds
+    return inherited | {"NO_MKDOCS_2_WARNING": "1", "PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 
 
 @pytest.fixture(scope="session")

@@ -229,6 +229,7 @@ def test_the_sessions_of_a_killed_worker_run_on_another(project, cluster, addres
 
 def test_a_session_whose_scheduler_goes_away_says_so(project, monkeypatch):
     monkeypatch.setattr(clusters, "ANSWER", 2)
+    monkeypatch.setattr(clusters, "PATIENCE", 2)
     marker = project.root / "gone"
     runs = []
     brief = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
