@@ -88,14 +88,9 @@ def site(once):
         write_site(Project(folder))
         accepted = Project(folder).run("torchproof", "accept")
         assert accepted.returncode == 0, accepted.stdout
+        shutil.rmtree(folder / ".cache")
 
     return Project(once("cluster-site", make))
-
-
-@pytest.fixture
-def project(site, tmp_path):
-    shutil.copytree(site.root, tmp_path / "site", ignore=shutil.ignore_patterns(".cache"))
-    return Project(tmp_path / "site")
 
 
 def files(folder: Path) -> dict[str, bytes]:
