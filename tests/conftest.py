@@ -332,22 +332,21 @@ class Server:
     """A running `mkdocs serve` of a project."""
 
     def __init__(self, project: Project, temporary: Path) -> None:
-        """Start it; `temporary` is its folder for temporary files, by which its processes are known."""
+        """Start it; `temporary` is its folder for temporary files, by which the processes that it starts are known."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.temporary = temporary
         self.temporary.mkdir(exist_ok=True)
         self.log = temporary.with_suffix(".log")
-        inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS")}
+        words = [str(BIN / "mkdocs"), "serve", "--dev-addr", self.address]
+        env = environment_of_commands() | {"TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"}
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [BIN / "mkdocs", "serve", "--dev-addr", self.address],
-                cwd=project.root,
-                env=inherited | {"NO_MKDOCS_2_WARNING": "1", "TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            if nursery.VARIABLE in os.environ:
+                self.process = nursery.Fostered(nursery.COMMANDS, words, [log.fileno()], str(project.root), env)
+            else:
+                self.process = subprocess.Popen(
+                    words, cwd=project.root, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
 
     def page(self, path: str) -> str:
         """A page as it is served now; empty while nothing answers."""

@@ -7,6 +7,7 @@ Without them, and in tests that take the variable away, processes are started as
 """
 
 import contextlib
+import faulthandler
 import gc
 import importlib
 import json
@@ -86,12 +87,20 @@ class Fostered:
                     self.returncode = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
         return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        return self.poll(timeout)
+    def wait(self, timeout: float | None = None) -> int:
+        if self.poll(timeout) is None:
+            raise subprocess.TimeoutExpired("a fostered process", timeout)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
 
 class _Popen(subprocess.Popen):
@@ -118,9 +127,11 @@ def run(command: list[str], cwd: Path, env: dict[str, str], seconds: float) -> s
     """What `subprocess.run` would return of a command, its output as text."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = Fostered(COMMANDS, command, [output.fileno()], str(cwd), env)
-        if process.wait(seconds) is None:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
             process.kill()
-            raise subprocess.TimeoutExpired(command, seconds)
+            raise
         output.seek(0)
         return subprocess.CompletedProcess(command, process.returncode, output.read())
 
@@ -255,6 +266,8 @@ def _become(descriptors: list[int], argv: list[str], cwd: str, env: dict[str, st
         os.dup2(descriptors[-1], stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = argv
+    if env.get("PYTHONFAULTHANDLER"):
+        faulthandler.enable()
     if argv[0] == ZYGOTE:
         from torchproof.run import zygote
 
