@@ -58,25 +58,35 @@ def pytest_configure(config):
 
 LONGEST = [
     "browser",
-    "mutations",
     "no_false_alarm",
-    "hostile",
+    "cluster",
     "recordings",
     "isolation",
+    "hostile",
     "builders",
-    "serve_edits",
-    "serve",
+    "mutations",
     "walkthroughs",
-    "kernels",
-    "site",
+    "serve_edits",
+    "course",
+    "beside",
     "search",
+    "serve",
+    "progress",
+    "kernels",
+    "figures",
+    "commands",
+    "shards",
+    "notebooks",
+    "site",
     "sheet",
     "tables",
-    "progress",
-    "course",
-    "notebooks",
 ]
 """Files of tests that start first, so that the workers end together."""
+
+
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors, unless the caller says: a quarter of the time tests wait for another process."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):
