@@ -21,6 +21,7 @@ from browsing import chromium, web  # noqa: F401  fixtures of the tests of pages
 from filelock import FileLock
 from nursery import nursery
 from torchproof.compare.check import Checker, check_chapter
+from torchproof.compare.shards import keep_seconds
 from torchproof.compare.site import Site
 from torchproof.compare.transcript import lines_of
 from torchproof.model.runs import Run
@@ -454,6 +455,7 @@ def site_of_one(once):
             keep_chapters(site, [])
             for file, suffix in (("snippets", "py"), ("docs", "md")):
                 site.write(f"{file}/{name}.{suffix}", (ROOT / f"tests/chapter/every.{suffix}").read_text("utf-8"))
+            keep_seconds(site.root, name, 1.0)
         commit_transcripts(site)
         assert holds_every_kind(site, name)
         (folder / "name").write_text(name, encoding="utf-8")
