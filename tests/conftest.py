@@ -352,12 +352,13 @@ class Server:
         words = [str(BIN / "mkdocs"), "serve", "--dev-addr", self.address]
         env = environment_of_commands() | {"TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"}
         with self.log.open("w") as log:
-            if nursery.VARIABLE in os.environ:
-                self.process = nursery.Fostered(nursery.COMMANDS, words, [log.fileno()], str(project.root), env)
-            else:
-                self.process = subprocess.Popen(
-                    words, cwd=project.root, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                )
+            self.process = self._started(words, str(project.root), env, log)
+
+    def _started(self, words, folder, env, log):
+        if nursery.VARIABLE in os.environ:
+            with contextlib.suppress(OSError):  # no nursery any more
+                return nursery.Fostered(nursery.COMMANDS, words, [log.fileno()], folder, env)
+        return subprocess.Popen(words, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def page(self, path: str) -> str:
         """A page as it is served now; empty while nothing answers."""
