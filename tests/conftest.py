@@ -435,7 +435,7 @@ def copy_site(target: Path) -> None:
     if runs.exists():  # of the check before the tests: what ran once in a test run need not run again
         shutil.copytree(runs, target / ".cache" / "torchproof", dirs_exist_ok=True)
     config = (target / "mkdocs.yml").read_text(encoding="utf-8")
-    (target / "mkdocs.yml").write_text(config.replace("watch: [snippets, scripts]", "watch: [snippets]"))
+    (target / "mkdocs.yml").write_text(config.replace("watch: [snippets, scripts, ", "watch: [snippets, "))
 
 
 @pytest.fixture(scope="session")

@@ -312,7 +312,7 @@ def test_no_value_is_in_a_transcript(site):
 
 def for_plugin(site, folder):
     """A page and a configuration, as far as the plugin asks for them."""
-    page = SimpleNamespace(url="states/", content="", file=SimpleNamespace(src_uri="states.md"))
+    page = SimpleNamespace(url="states/", content="", torchproof_files={}, file=SimpleNamespace(src_uri="states.md"))
     return page, SimpleNamespace(site_dir=str(folder), config_file_path=str(site.root / "mkdocs.yml"))
 
 

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, Template
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
@@ -144,11 +143,11 @@ class Kept:
         if made := self.pages.get(page.file.src_uri):
             made.entries = entries
 
-    def answer(self, env: Environment) -> None:
+    def answer(self, env: Any) -> None:
         """Let templates answer with the page as it was, where nothing around it is another."""
         get = env.get_template
 
-        def get_template(*arguments: Any, **options: Any) -> Template:
+        def get_template(*arguments: Any, **options: Any) -> Any:
             template = get(*arguments, **options)
             if "render" not in vars(template):
                 template.render = partial(self._rendered, template.render)

@@ -59,6 +59,9 @@ class TorchproofConfig(Config):
 class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     """Registered as `torchproof` in `plugins:` of mkdocs.yml, before `mkdocs-jupyter`."""
 
+    kept: Kept | None = None
+    """What a server keeps of each page."""
+
     def on_startup(self, *, dirty: bool, **_: Any) -> None:
         self.temporary = Temporary()
         self.folder = Path(self.temporary.path)
