@@ -36,6 +36,10 @@ CHAPTER = """
 a/b#the-same-with-other-numbers
 ```
 
+```table
+torch.ones(2, 7) + torch.ones(5)
+```
+
 ```cell
 a/b#two-errors-in-a-table
 ```
@@ -220,6 +224,17 @@ There are five.
 
     assert {said.slug for said in sizes.said} == {"sizes-that-never-meet"}
     assert [said.code for said in ninth.said] == ["five[9]", "five.view(2, 3)"]
+
+
+def test_an_error_that_a_table_repeats_is_that_of_the_cell_above_it(look_up):
+    (sizes,) = look_up("""\
+```error
+a/b#the-same-with-other-numbers
+Nothing is stretched.
+```
+""")
+
+    assert sizes.said[0].code == "seven + torch.ones(2, 5)"
 
 
 def test_entries_of_one_cell_have_an_address_each(look_up):

@@ -97,6 +97,7 @@ def sum_in_pairs(x):
 for n in (1, 2, 3, 1000, 99_999):
     some = torch.linspace(0, 1, n)
     assert (sum_in_pairs(some) - some.double().sum()).abs() < 0.01, n
+assert sum_in_pairs(torch.tensor([1e8, 1.0, -1e8, 1.0])) == 0, "in pairs, each 1 meets a fortune"
 
 
 # %% Solution: small groups first tags=["solution"]
@@ -120,6 +121,11 @@ def sum_in_pairs(x):
         x = x[: len(x) // 2 * 2]
         x = x[0::2] + x[1::2]
     return x[0]
+
+
+# %% Wrong: the sum of PyTorch tags=["wrong"]
+def sum_in_pairs(x):
+    return x.sum()
 
 
 # %% Wrong: the mean times the length, in half precision tags=["wrong"]

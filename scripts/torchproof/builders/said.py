@@ -81,7 +81,8 @@ def said_on(page: Page, checker: Checker) -> list[Said]:
                 table = check.result(cell.slug, fence.kind, fence.source).data
                 rows = table.rows if table else ()
                 found += [Said(row.value, *place, row.expression, is_row=True) for row in rows if row.raised]
-    return list({(each.slug, each.message): each for each in found}.values())
+    cells = [each for each in found if not each.is_row]  # what a table repeats is said by the cell above it
+    return list({(each.slug, each.message): each for each in found + cells}.values())
 
 
 def _line(cell: Cell, run: CellRun) -> str:
