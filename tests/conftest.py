@@ -21,6 +21,7 @@ from browsing import chromium, web  # noqa: F401  fixtures of the tests of pages
 from filelock import FileLock
 from nursery import nursery
 from torchproof.compare.check import Checker, check_chapter
+from torchproof.compare.shards import keep_seconds
 from torchproof.compare.site import Site
 from torchproof.compare.transcript import lines_of
 from torchproof.model.runs import Run
@@ -58,25 +59,35 @@ def pytest_configure(config):
 
 LONGEST = [
     "browser",
-    "mutations",
     "no_false_alarm",
-    "hostile",
+    "cluster",
     "recordings",
     "isolation",
+    "hostile",
     "builders",
-    "serve_edits",
-    "serve",
+    "mutations",
     "walkthroughs",
-    "kernels",
-    "site",
+    "serve_edits",
+    "course",
+    "beside",
     "search",
+    "serve",
+    "progress",
+    "kernels",
+    "figures",
+    "commands",
+    "shards",
+    "notebooks",
+    "site",
     "sheet",
     "tables",
-    "progress",
-    "course",
-    "notebooks",
 ]
 """Files of tests that start first, so that the workers end together."""
+
+
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors, unless the caller says: a quarter of the time tests wait for another process."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):
@@ -154,7 +165,8 @@ def environment_of_commands() -> dict[str, str]:
     if nursery.VARIABLE in os.environ:
         path = filter(None, [str(Path(nursery.__file__).parent), os.environ.get("PYTHONPATH")])
         inherited["PYTHONPATH"] = os.pathsep.join(path)
-    return inherited | {"NO_MKDOCS_2_WARNING": "1"}
+    # pytest would import all of hypothesis, 1.5 of its 2.2 seconds
+    return inherited | {"NO_MKDOCS_2_WARNING": "1", "PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 
 
 @pytest.fixture(scope="session")
@@ -331,22 +343,22 @@ class Server:
     """A running `mkdocs serve` of a project."""
 
     def __init__(self, project: Project, temporary: Path) -> None:
-        """Start it; `temporary` is its folder for temporary files, by which its processes are known."""
+        """Start it; `temporary` is its folder for temporary files, by which the processes that it starts are known."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.temporary = temporary
         self.temporary.mkdir(exist_ok=True)
         self.log = temporary.with_suffix(".log")
-        inherited = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS")}
+        words = [str(BIN / "mkdocs"), "serve", "--dev-addr", self.address]
+        env = environment_of_commands() | {"TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"}
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [BIN / "mkdocs", "serve", "--dev-addr", self.address],
-                cwd=project.root,
-                env=inherited | {"NO_MKDOCS_2_WARNING": "1", "TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.process = self._started(words, str(project.root), env, log)
+
+    def _started(self, words, folder, env, log):
+        if nursery.VARIABLE in os.environ:
+            with contextlib.suppress(OSError):  # no nursery any more
+                return nursery.Fostered(nursery.COMMANDS, words, [log.fileno()], folder, env)
+        return subprocess.Popen(words, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def page(self, path: str) -> str:
         """A page as it is served now; empty while nothing answers."""
@@ -426,15 +438,51 @@ def copy_site(target: Path) -> None:
     (target / "mkdocs.yml").write_text(config.replace("watch: [snippets, scripts]", "watch: [snippets]"))
 
 
-def keep_one_chapter(project: Project) -> str:
-    """Cut a copied site down to its shortest chapter that holds every kind of line; return the chapter's name."""
+@pytest.fixture(scope="session")
+def site_of_one(once):
+    """A copy of the real site with one chapter that holds every kind of line, and that chapter's name.
+
+    It is the tests' own, which runs in a fifth of the time of a real one; by night it is the book's shortest.
+    """
+
+    def make(folder):
+        site = Project(folder / "site")
+        copy_site(site.root)
+        if NIGHTLY:
+            name = shortest_chapter(site)
+            keep_chapters(site, [name])
+        else:
+            name = "kinds/every"
+            keep_chapters(site, [])
+            for file, suffix in (("snippets", "py"), ("docs", "md")):
+                site.write(f"{file}/{name}.{suffix}", (ROOT / f"tests/chapter/every.{suffix}").read_text("utf-8"))
+            keep_seconds(site.root, name, 1.0)
+        commit_transcripts(site)
+        assert holds_every_kind(site, name)
+        (folder / "name").write_text(name, encoding="utf-8")
+
+    folder = once("site-of-one", make)
+    return folder / "site", (folder / "name").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def chapter(site_of_one, tmp_path):
+    """A copy of it, to be changed, and the chapter's name."""
+    root, name = site_of_one
+    return Project(shutil.copytree(root, tmp_path / "site")), name
+
+
+def shortest_chapter(project: Project) -> str:
+    """The shortest chapter of a copied site that holds every kind of line."""
     names = [path.relative_to(project.root / "snippets") for path in (project.root / "snippets").rglob("*.py")]
     names = [name.with_suffix("").as_posix() for name in names]
     # hidden cells make it run twice
     names.sort(key=lambda name: ("remove-cell" in _code(project, name), len(_code(project, name))))
-    kept = next(name for name in names if all(re.search(kind, _code(project, name), re.M) for kind in KINDS))
-    keep_chapters(project, [kept])
-    return kept
+    return next(name for name in names if holds_every_kind(project, name))
+
+
+def holds_every_kind(project: Project, name: str) -> bool:
+    return all(re.search(kind, _code(project, name), re.M) for kind in KINDS)
 
 
 def keep_chapters(project: Project, kept: list[str]) -> None:

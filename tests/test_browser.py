@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from book import SITE
 from browsing import AXE_FILE_PATH, MISSING
-from conftest import keep_one_chapter
 from kinds import PAGES, tried
 
 if MISSING:
@@ -853,11 +852,11 @@ def words(text):
 # --- from a folder ----------------------------------------------------------------------
 
 
-def test_the_offline_site_works_from_a_folder(visit, copy_of_the_site):
-    name = keep_one_chapter(copy_of_the_site)
-    built = copy_of_the_site.run("mkdocs", "build", "-q", OFFLINE="true")
+def test_the_offline_site_works_from_a_folder(visit, chapter):
+    project, name = chapter
+    built = project.run("mkdocs", "build", "-q", OFFLINE="true")
     assert built.returncode == 0, built.stdout
-    page = visit((copy_of_the_site.root / "site/index.html").as_uri())
+    page = visit((project.root / "site/index.html").as_uri())
 
     word = name.rpartition("/")[2]
     search(page, word).first.click()

@@ -88,14 +88,9 @@ def site(once):
         write_site(Project(folder))
         accepted = Project(folder).run("torchproof", "accept")
         assert accepted.returncode == 0, accepted.stdout
+        shutil.rmtree(folder / ".cache")
 
     return Project(once("cluster-site", make))
-
-
-@pytest.fixture
-def project(site, tmp_path):
-    shutil.copytree(site.root, tmp_path / "site", ignore=shutil.ignore_patterns(".cache"))
-    return Project(tmp_path / "site")
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -229,6 +224,7 @@ def test_the_sessions_of_a_killed_worker_run_on_another(project, cluster, addres
 
 def test_a_session_whose_scheduler_goes_away_says_so(project, monkeypatch):
     monkeypatch.setattr(clusters, "ANSWER", 2)
+    monkeypatch.setattr(clusters, "PATIENCE", 2)
     marker = project.root / "gone"
     runs = []
     brief = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)

@@ -20,7 +20,7 @@ from torchproof.run.host import Zygote
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
-LIMIT = 4
+LIMIT = 2
 """Seconds of CPU time that a session may take; all but the endless ones need far less."""
 
 LATE = f"the session was stopped in the cell 'deed': it took more than {LIMIT} s of CPU time"

@@ -1,6 +1,6 @@
-"""Drift is never missed: change anything in a real chapter, and check, build and tests all fail and say where.
+"""Drift is never missed: change anything in a chapter, and check, build and tests all fail and say where.
 
-The chapter is the site's shortest one that holds every kind of line, in a copy of the site.
+The chapter holds every kind of line, and lies in a copy of the site.
 A mutation finds its place in it by pattern, so rewording a chapter breaks no test,
 and returns what each of the three reports must say: places, words, and the way out.
 All of them are tried at once: one site, with a copy of the chapter for each mutation.
@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from conftest import NIGHTLY, ROOT, Project, commit_transcripts, copy_site, keep_one_chapter
+from conftest import NIGHTLY, ROOT, Project, commit_transcripts
 from kinds import holding_all
 from torchproof.compare import transcript
 from torchproof.compare.check import Checker, check_chapter
@@ -139,12 +139,11 @@ class Once:
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory):
+def workshop(site_of_one, tmp_path_factory):
     """The chapter as committed, in a copy of the site, and a runner that has warmed up."""
+    root, name = site_of_one
     folder = tmp_path_factory.mktemp("mutations")
-    site = Project(folder / "site")
-    copy_site(site.root)
-    name = keep_one_chapter(site)
+    site = Project(shutil.copytree(root, folder / "site"))
     (site.root / "docs/lookup/errors.md").unlink()  # an error is explained once, and there will be copies
     commit_transcripts(site)
     shutil.copytree(site.root, folder / "as committed")

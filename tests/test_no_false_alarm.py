@@ -11,7 +11,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import NIGHTLY, ROOT, Project, copy_site, keep_chapters, keep_one_chapter, lines_by_cell
+from conftest import NIGHTLY, ROOT, Project, copy_site, keep_chapters, lines_by_cell
 from torchproof.compare.check import check_chapter
 from torchproof.compare.site import Site
 from torchproof.model.runs import Job, Step
@@ -74,14 +74,6 @@ def site(copied):
     project.write("snippets/outside/thermometer.cpu.txt", check.merged)
     assert "shown, not raised" in check.merged, check.problems
     return project
-
-
-@pytest.fixture
-def chapter(tmp_path):
-    """A copy of the site with one chapter, and that chapter's name."""
-    project = Project(tmp_path / "site")
-    copy_site(project.root)
-    return project, keep_one_chapter(project)
 
 
 def committed(project):

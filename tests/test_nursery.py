@@ -3,8 +3,10 @@
 import os
 
 import pytest
-from conftest import BIN, commit_transcripts, environment_of_commands
+from conftest import BIN, Project, commit_transcripts, environment_of_commands
 from nursery import nursery
+from test_builders import files
+from test_walkthroughs import write_walk
 
 COMMANDS = {
     "a check": ("torchproof check -k a/b", 0),
@@ -29,3 +31,28 @@ def test_a_command_from_the_nursery_says_and_returns_what_a_started_one_does(sma
 
     assert (fostered.args, fostered.returncode, fostered.stdout) == (started.args, started.returncode, started.stdout)
     assert started.returncode == status
+
+
+OWN = '{% extends "base.html" %}{% block footer %}<footer>mine</footer>{% endblock %}'
+
+
+def test_a_build_from_the_nursery_writes_what_a_started_one_does(tmp_path, monkeypatch):
+    """With a template and a folder of one's own, for the nursery knows those of the theme."""
+    if nursery.VARIABLE not in os.environ:
+        pytest.skip("no nursery on this system")
+    site = Project(tmp_path / "site")
+    write_walk(site)
+    site.replace("mkdocs.yml", "name: material,", "name: material, custom_dir: own,")
+    site.write("own/main.html", OWN)
+    site.write("own/assets/mine.txt", "mine")
+    commit_transcripts(site)
+
+    for folder in ("fostered", "started"):
+        built = site.run("mkdocs", "build", "--strict", "--site-dir", str(tmp_path / folder))
+        assert built.returncode == 0, built.stdout
+        monkeypatch.delenv(nursery.VARIABLE, raising=False)
+
+    fostered, started = files(tmp_path / "fostered"), files(tmp_path / "started")
+    assert fostered == started
+    assert b"<footer>mine</footer>" in fostered["walkthroughs/walk/index.html"]
+    assert fostered["assets/mine.txt"] == b"mine"

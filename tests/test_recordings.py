@@ -14,7 +14,7 @@ import sys
 import time
 
 import pytest
-from conftest import BIN, Project, parse_html, processes, wait_for, write_small_site
+from conftest import BIN, Project, environment_of_commands, parse_html, processes, wait_for, write_small_site
 from torchproof.builders.notebooks import downloads
 from torchproof.compare import recordings, transcript
 from torchproof.compare.accept import accept
@@ -1192,7 +1192,8 @@ sys.modules.update(dict.fromkeys({blocked!r}))
 from torchproof.cli import main
 sys.exit(main(["record", "--device", "test"]))
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=chapter.root, capture_output=True, text=True, check=False)
+    options = {"cwd": chapter.root, "env": environment_of_commands(), "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", script], **options, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(chapter.states().values()) == {"fresh"}

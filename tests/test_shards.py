@@ -14,7 +14,7 @@ OF = 3
 
 
 @pytest.fixture(scope="module")
-def ran(once):
+def site(once):
     """A site, its transcripts, and the results of its three parts, `1.json` to `3.json`."""
 
     def make(folder):
@@ -25,14 +25,9 @@ def ran(once):
         for number in range(1, OF + 1):
             done = project.run("torchproof", "check", "--shard", f"{number}/{OF}", "--results", f"{number}.json")
             assert done.returncode == 0, done.stdout
+        shutil.rmtree(folder / ".cache")
 
     return Project(once("sharded-site", make))
-
-
-@pytest.fixture
-def project(ran, tmp_path):
-    shutil.copytree(ran.root, tmp_path / "site", ignore=shutil.ignore_patterns(".cache"))
-    return Project(tmp_path / "site")
 
 
 def results(project: Project) -> list[str]:
@@ -185,7 +180,7 @@ REFUSED = {
     "missing": (lambda p: (p.root / "2.json").unlink(), "2/3: not there; give the results of all 3 parts"),
     "doubled": (lambda p: p.write("4.json", p.read("2.json")), "4.json: is part 2/3, and so is 2.json; leave one out"),
     "truncated": (lambda p: p.write("2.json", p.read("2.json")[:-40]), "2.json: is not whole; fetch it again"),
-    "corrupt": (lambda p: p.replace("2.json", "tensor", "tenser"), "2.json: is not whole; fetch it again"),
+    "corrupt": (lambda p: p.replace("2.json", "slug", "slog"), "2.json: is not whole; fetch it again"),
     "empty": (lambda p: p.write("2.json", ""), "2.json: is not whole; fetch it again"),
     "no text": (lambda p: (p.root / "2.json").write_bytes(b"\xff"), "2.json: cannot be read: "),
     "of another split": (lambda p: edit(p, "2.json", part=[2, 4]), "are parts of two splits"),

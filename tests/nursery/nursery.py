@@ -7,6 +7,7 @@ Without them, and in tests that take the variable away, processes are started as
 """
 
 import contextlib
+import faulthandler
 import gc
 import importlib
 import json
@@ -40,7 +41,9 @@ ZYGOTE = "torchproof.run.zygote"
 
 IMPORTED = (
     "html5lib.treebuilders.etree",
+    "markdown.extensions.admonition",
     "markdown.extensions.codehilite",
+    "markdown.extensions.fenced_code",
     "markdown.extensions.tables",
     "markdown_exec",
     "material.plugins.search.plugin",
@@ -84,12 +87,20 @@ class Fostered:
                     self.returncode = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
         return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        return self.poll(timeout)
+    def wait(self, timeout: float | None = None) -> int:
+        if self.poll(timeout) is None:
+            raise subprocess.TimeoutExpired("a fostered process", timeout)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
 
 class _Popen(subprocess.Popen):
@@ -116,9 +127,11 @@ def run(command: list[str], cwd: Path, env: dict[str, str], seconds: float) -> s
     """What `subprocess.run` would return of a command, its output as text."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = Fostered(COMMANDS, command, [output.fileno()], str(cwd), env)
-        if process.wait(seconds) is None:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
             process.kill()
-            raise subprocess.TimeoutExpired(command, seconds)
+            raise
         output.seek(0)
         return subprocess.CompletedProcess(command, process.returncode, output.read())
 
@@ -180,6 +193,8 @@ def _import_once(name: str) -> None:
     if name == COMMANDS:
         for module in IMPORTED:
             importlib.import_module(module)
+        _know_theme()
+        _convert_a_notebook()
     else:
         from torchproof.run import zygote
 
@@ -188,6 +203,53 @@ def _import_once(name: str) -> None:
     gc.freeze()  # what a fork does not touch is not copied
     if len(os.listdir("/proc/self/task")) > 1:
         sys.exit("a nursery has threads after its imports, and a fork of it could hang")
+
+
+def _know_theme() -> None:
+    """Compile the theme's templates and list its 14,000 files here: most of what a build of a small site does.
+
+    A template that says something else, or a theme with a folder of its own, is compiled and listed in the fork.
+    """
+    from jinja2 import Environment, FileSystemLoader, TemplateError
+    from mkdocs.theme import Theme
+
+    def how(environment: Environment) -> tuple:
+        own = (environment.lexer, environment.autoescape, environment.optimized, environment.finalize)
+        used = ((name, str(getattr(use, "__qualname__", type(use)))) for name, use in environment.filters.items())
+        return (*own, *environment.extensions, *used, *environment.tests)
+
+    Environment.compile = _remembered(Environment.compile, how)
+    environment = Theme(name="material").get_env()
+    for name in environment.list_templates(extensions=("html", "xml")):
+        with contextlib.suppress(TemplateError):  # of plugins that bring filters of their own
+            environment.get_template(name)
+    known = {tuple(environment.loader.searchpath): environment.loader.list_templates()}
+    look = FileSystemLoader.list_templates
+    FileSystemLoader.list_templates = lambda self: list(known.get(tuple(self.searchpath)) or look(self))
+
+
+def _convert_a_notebook() -> None:
+    """Make what nbconvert and others make at their first notebook, and keep: templates, validators, 200 patterns."""
+    import nbformat
+    from mkdocs_jupyter.nbconvert2 import nb2html, nb2md
+
+    cells = [nbformat.v4.new_markdown_cell("# A title"), nbformat.v4.new_code_cell("1 + 1")]
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "one.ipynb")
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
+        nb2html(file), nb2md(file)
+
+
+def _remembered(function: Callable, how: Callable) -> Callable:
+    """A method that works out once what it makes of the same arguments in objects that are alike by `how`."""
+    known = {}
+
+    def ask(self: object, *arguments: object) -> object:
+        if (wish := (*arguments, how(self))) not in known:
+            known[wish] = function(self, *arguments)
+        return known[wish]
+
+    return ask
 
 
 def _become(descriptors: list[int], argv: list[str], cwd: str, env: dict[str, str]) -> NoReturn:
@@ -204,6 +266,8 @@ def _become(descriptors: list[int], argv: list[str], cwd: str, env: dict[str, st
         os.dup2(descriptors[-1], stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = argv
+    if env.get("PYTHONFAULTHANDLER"):
+        faulthandler.enable()
     if argv[0] == ZYGOTE:
         from torchproof.run import zygote
 
