@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from conftest import NIGHTLY, ROOT, Project
+from conftest import NIGHTLY, ROOT, Project, commit_transcripts
 from kinds import holding_all
 from torchproof.compare import transcript
 from torchproof.compare.check import Checker, check_chapter
@@ -145,6 +145,7 @@ def workshop(site_of_one, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mutations")
     site = Project(shutil.copytree(root, folder / "site"))
     (site.root / "docs/lookup/errors.md").unlink()  # an error is explained once, and there will be copies
+    commit_transcripts(site)
     shutil.copytree(site.root, folder / "as committed")
     with Runner(site.root, cached=True) as runner:
         runner.zygote.start()
