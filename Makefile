@@ -7,7 +7,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" NO_MKDOCS_2_WARNING=1
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 
-.PHONY: help install serve site offline notebooks kernels test check accept lint format bench lock clean
+.PHONY: help install serve site offline notebooks kernels test check accept lint format bench others lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ format: $(READY) ## Repair the style
 bench: $(READY) ## Compare a check with its cells run plainly, and the speed of builds with plain MkDocs
 	$(RUN) python benchmarks/build.py --book .
 	$(RUN) python benchmarks/build.py
+
+others: $(READY) ## Compare speed and strictness with other tools, which it installs into .cache
+	$(RUN) python benchmarks/others.py
 
 lock: $(READY) ## Write requirements.lock anew, after a change of requirements.txt
 	$(PIP) uv==0.13.9

@@ -30,7 +30,20 @@ from torchproof.model.runs import Job, Run
 from torchproof.run.environment import cores
 from torchproof.run.runner import Runner
 
-__all__ = ["Comparison", "Round", "Sites", "compare", "main", "measure", "write_sites"]
+__all__ = [
+    "CONFIGURATION",
+    "FENCE",
+    "Comparison",
+    "Round",
+    "Sites",
+    "chapter_text",
+    "compare",
+    "embed",
+    "main",
+    "measure",
+    "write",
+    "write_sites",
+]
 
 
 @dataclass(frozen=True)
@@ -122,12 +135,12 @@ def write_sites(folder: Path, chapters: int) -> Sites:
     sites = Sites(folder / "proof", folder / "plain")
     with_cells = CONFIGURATION.replace("[search]", "[search, torchproof]") + "  - torchproof\n"
     for root, configuration in ((sites.proof, with_cells), (sites.plain, CONFIGURATION)):
-        _write(root / "mkdocs.yml", configuration)
-        _write(root / "docs/index.md", "# Home\n")
+        write(root / "mkdocs.yml", configuration)
+        write(root / "docs/index.md", "# Home\n")
     for number in range(1, chapters + 1):
-        name, text = f"chapters/c{number:02}", _chapter(number)
-        _write(sites.proof / f"snippets/{name}.py", "\n\n".join(source for source in FENCE.findall(text)))
-        _write(sites.proof / f"docs/{name}.md", FENCE.sub(lambda fence, name=name: _cell(name, fence[1]), text))
+        name, text = f"chapters/c{number:02}", chapter_text(number)
+        write(sites.proof / f"snippets/{name}.py", "\n\n".join(source for source in FENCE.findall(text)))
+        write(sites.proof / f"docs/{name}.md", FENCE.sub(lambda fence, name=name: embed(name, fence[1]), text))
     _command(sites.proof, "torchproof", "accept")
     site = Site.read(sites.proof)
     with Runner(site.root, cached=False) as runner:
@@ -151,10 +164,10 @@ def measure(sites: Sites, repeat: int) -> Round:
     plain, warm, bare = map(min, zip(*([_timed(build) for build in short] for _ in range(repeat)), strict=True))
     assert stored == _stored(sites.proof), "the warm build ran what the cache held"
     edited = list(site.snippets.values())[len(site.snippets) // 2]
-    _write(sites.proof / edited.file, edited.text.replace("assert total > -1", "assert total > -2"))
+    write(sites.proof / edited.file, edited.text.replace("assert total > -1", "assert total > -2"))
     edit = _timed(lambda: _build(sites.proof))
     assert stored != _stored(sites.proof), "the edited chapter was not run"
-    _write(sites.proof / edited.file, edited.text)
+    write(sites.proof / edited.file, edited.text)
     return Round(plain, cold, warm, bare, edit, imports, sum(seconds.values()), seconds[edited.name])
 
 
@@ -231,12 +244,13 @@ def _stored(root: Path) -> set[Path]:
     return set((root / ".cache").rglob("*"))
 
 
-def _chapter(number: int) -> str:
+def chapter_text(number: int) -> str:
+    """The page of a generated chapter, its cells as fences; each tenth has a plot."""
     text = CHAPTER + (PLOT if number % 10 == 1 else LAYER)
     return text.replace("NUMBER", str(number))
 
 
-def _cell(name: str, source: str) -> str:
+def embed(name: str, source: str) -> str:
     """The fence that embeds a cell."""
     title = re.match(r"# %% ([^\n=]+?)(?: tags=.*)?\n", source)[1]
     return f"```cell\n{name}#{title.lower().replace(' ', '-')}\n```"
@@ -254,15 +268,16 @@ def _write_plain(root: Path, snippet: Snippet, run: Run) -> None:
         parts = [f"```python\n{cell.shown_source}\n```"] + [f"```text\n{output}\n```"] * bool(output)
         for number, figure in enumerate(done.figures, 1):
             picture = pictures.with_name(f"{pictures.name}-{cell.slug}-{number}.svg")
-            _write(picture, figure.svg)
+            write(picture, figure.svg)
             parts.append(f"![{cell.title}]({picture.name})")
         return "\n\n".join(parts)
 
     number = int(snippet.name.removeprefix("chapters/c"))
-    _write(root / f"docs/{snippet.name}.md", FENCE.sub(typed, _chapter(number)))
+    write(root / f"docs/{snippet.name}.md", FENCE.sub(typed, chapter_text(number)))
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a file, and the folders that it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 

@@ -1,5 +1,6 @@
 """The benchmarks still run, each night; how fast anything is, they say when they are asked."""
 
+import json
 import re
 
 import pytest
@@ -27,3 +28,36 @@ def test_the_parts_of_checking_a_book_add_up_to_the_check():
     assert {"cells", "claims", "claims: forks", "facts", "figures", "reading, comparing"} <= parts.keys()
     assert sum(parts.values()) == pytest.approx(check, abs=0.05 * len(parts) + 0.05)
     assert re.search(r"^  snippets/tensors/pairs\.py#[\w-]+ +\d+\.\d\d s$", done.stdout, re.M)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """What the comparison with other tools finds at its smallest; ours alone is asked what it notices."""
+    file = tmp_path_factory.mktemp("others") / "others.json"
+    sizes = ["--sizes", "1", "--ours", "2", "--workers", "1", "--rounds", "1", "--output", str(file)]
+    for parts in (["strictness", "--tools", "torchproof"], ["speed", "cluster"]):
+        done = Project(ROOT).run("python", "benchmarks/others.py", *sizes, "--parts", *parts)
+        assert done.returncode == 0, done.stdout
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_every_tool_was_measured_or_is_named_with_what_it_said(others):
+    measured = {run["tool"] for run in others["speed"] if run["seconds"][0] > 0 and run["cpu"][0] > 0}
+
+    assert len(others["tools"]) == 10
+    assert measured | others["failed"].keys() == others["tools"].keys()
+    assert all(others["failed"].values())
+
+
+def test_ours_is_measured_as_a_book_grows_and_on_workers(others):
+    ours = [(run["chapters"], run["state"]) for run in others["speed"] if run["tool"] == "torchproof"]
+
+    assert ours == [(1, "cold"), (1, "again"), (2, "cold"), (2, "again")]
+    assert [(run["workers"], run["chapters"]) for run in others["cluster"]] == [(1, 2)]
+
+
+def test_ours_notices_each_change_and_refuses_a_set(others):
+    notices = others["strictness"]["notices"]["torchproof"]
+
+    assert notices.pop("the order of a set") == "refused"
+    assert set(notices.values()) == {"yes"} and len(notices) == 9

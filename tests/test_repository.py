@@ -72,8 +72,9 @@ def test_the_signature_is_that_of_the_workflow_that_records():
     assert "snippets/cuda.attestation.jsonl" in text
 
 
-def test_every_requirement_is_pinned_exactly():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("file", ["requirements.txt", "benchmarks/requirements.txt"])
+def test_every_requirement_is_pinned_exactly(file):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     requirements = [line for line in lines if line and not line.startswith(("#", "-e"))]
 
     assert [line for line in requirements if not re.match(r"[\w-]+==[\w.]+(;|$)", line)] == []
