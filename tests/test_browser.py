@@ -343,6 +343,26 @@ def test_instant_navigation_keeps_everything_working(visit):
     page.wait_for_function("document.querySelectorAll('nav.md-code__nav:not([role=presentation])').length == 0")
 
 
+def test_a_link_is_followed_to_its_anchor_however_long_the_page_takes(visit):
+    page = visit("lookup/errors/shapes/")
+    page.evaluate("window.kept = true")
+    link = page.locator(".tp-error__links a").last
+    chapter = link.evaluate("(link) => link.href").partition("#")[0]
+
+    def late(route):
+        page.wait_for_timeout(400)  # Material notes where a page is scrolled 100 ms after it was
+        route.continue_()
+
+    page.route(chapter, late)
+    link.evaluate("(link) => { scrollTo(0, 500); requestAnimationFrame(() => link.click()); }")
+    page.wait_for_url("**/*#cell-*")
+
+    page.locator(".tp-cell:target").wait_for(timeout=10_000)
+    page.go_back()
+    page.wait_for_function("document.title.includes('Errors') && scrollY == 500")
+    assert page.evaluate("window.kept"), "the page was loaded anew"
+
+
 def test_pictures_are_found_after_instant_navigation(visit, web):
     page = visit("tensors/broadcasting/")
     web.sent.clear()

@@ -360,10 +360,10 @@ def test_a_message_pasted_from_a_menu_leads_to_its_entry_and_on_to_the_cell(in_b
         said = first.inner_text()
         first.locator("a:has(h2)").first.click()
         page.wait_for_url(re.compile(r"/lookup/errors/.*#error-"))
-        entry = page.locator(":target").inner_text()
+        entry = page.locator(".tp-error:target").inner_text()
         page.locator(":target .tp-error__links a").first.click()
         page.wait_for_url("**/*#cell-*")
-        return said, entry, page.locator(":target").inner_text()
+        return said, entry, page.locator(".tp-cell:target").inner_text()
 
     said, entry, cell = in_browser(work, viewport={"width": width, "height": 900})
 

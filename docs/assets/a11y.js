@@ -1,6 +1,8 @@
 /* What Material's script leaves to the mouse: whatever scrolls can be reached and scrolled by the keyboard, and the
    header's icons are buttons.
-   And the copy buttons: Material adds one after the other, and measures the page after each. */
+   The copy buttons: Material adds one after the other, and measures the page after each.
+   And anchors: Material notes where a page is scrolled a moment later; where a link was clicked meanwhile, and the next
+   page is still on its way, the note lands in that page's entry, which then counts as visited and is left at its top. */
 (() => {
   const d = document;
   const BOXES = "article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing, .tp-table)";
@@ -42,4 +44,9 @@
     event.target.click();
   });
   soon();
+
+  let shown = location.pathname;
+  document$.subscribe(() => (shown = location.pathname));
+  const replaceState = history.replaceState.bind(history);
+  history.replaceState = (...entry) => location.pathname == shown && replaceState(...entry);
 })();
