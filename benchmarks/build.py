@@ -10,7 +10,6 @@ the fastest counts; and only what is too slow in the median and also at its fast
 """
 
 import argparse
-import os
 import re
 import shutil
 import statistics
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from book import measure_book
+from chapters import FENCE, as_a_user, chapter_text, write, write_book, write_pages
 from torchproof.compare.check import Checker
 from torchproof.compare.site import Site
 from torchproof.model.cells import Snippet
@@ -30,20 +30,7 @@ from torchproof.model.runs import Job, Run
 from torchproof.run.environment import cores
 from torchproof.run.runner import Runner
 
-__all__ = [
-    "CONFIGURATION",
-    "FENCE",
-    "Comparison",
-    "Round",
-    "Sites",
-    "chapter_text",
-    "compare",
-    "embed",
-    "main",
-    "measure",
-    "write",
-    "write_sites",
-]
+__all__ = ["Comparison", "Round", "Sites", "compare", "main", "measure", "write_sites"]
 
 
 @dataclass(frozen=True)
@@ -133,19 +120,14 @@ def main(arguments: list[str] | None = None) -> int:
 def write_sites(folder: Path, chapters: int) -> Sites:
     """Write both sites, accept the outputs of the one with cells, and build both once, untimed."""
     sites = Sites(folder / "proof", folder / "plain")
-    with_cells = CONFIGURATION.replace("[search]", "[search, torchproof]") + "  - torchproof\n"
-    for root, configuration in ((sites.proof, with_cells), (sites.plain, CONFIGURATION)):
-        write(root / "mkdocs.yml", configuration)
-        write(root / "docs/index.md", "# Home\n")
-    for number in range(1, chapters + 1):
-        name, text = f"chapters/c{number:02}", chapter_text(number)
-        write(sites.proof / f"snippets/{name}.py", "\n\n".join(source for source in FENCE.findall(text)))
-        write(sites.proof / f"docs/{name}.md", FENCE.sub(lambda fence, name=name: embed(name, fence[1]), text))
+    texts = {f"chapters/c{number:02}": chapter_text(number) for number in range(1, chapters + 1)}
+    write_book(sites.proof, texts)
     _command(sites.proof, "torchproof", "accept")
     site = Site.read(sites.proof)
     with Runner(site.root, cached=False) as runner:
-        for name, run in _runs(site, runner).items():
-            _write_plain(sites.plain, site.snippets[name], run)
+        runs = _runs(site, runner).items()
+        pages = {name: _typed(sites.plain, site.snippets[name], run, texts[name]) for name, run in runs}
+    write_pages(sites.plain, pages, "[search]")
     for root in (sites.plain, sites.proof):
         _build(root)
     return sites
@@ -219,11 +201,10 @@ def _command(root: Path, module: str, *arguments: str) -> None:
 
 def _run(root: Path, *arguments: str) -> None:
     """Run Python as a user does, not as CI, which reads no cache; show what it said if it fails."""
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_A_USER}
     done = subprocess.run(
         [sys.executable, "-P", *arguments],
         cwd=root,
-        env=environment | {"NO_MKDOCS_2_WARNING": "1"},
+        env=as_a_user(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -244,20 +225,8 @@ def _stored(root: Path) -> set[Path]:
     return set((root / ".cache").rglob("*"))
 
 
-def chapter_text(number: int) -> str:
-    """The page of a generated chapter, its cells as fences; each tenth has a plot."""
-    text = CHAPTER + (PLOT if number % 10 == 1 else LAYER)
-    return text.replace("NUMBER", str(number))
-
-
-def embed(name: str, source: str) -> str:
-    """The fence that embeds a cell."""
-    title = re.match(r"# %% ([^\n=]+?)(?: tags=.*)?\n", source)[1]
-    return f"```cell\n{name}#{title.lower().replace(' ', '-')}\n```"
-
-
-def _write_plain(root: Path, snippet: Snippet, run: Run) -> None:
-    """The page of a chapter, every cell's source and output typed into it; pictures lie beside it."""
+def _typed(root: Path, snippet: Snippet, run: Run, text: str) -> str:
+    """The page of a chapter, every cell's source and output typed into it; pictures are written beside it."""
     pictures = root / f"docs/{snippet.name}"
     cells = iter(snippet.cells)
 
@@ -272,14 +241,7 @@ def _write_plain(root: Path, snippet: Snippet, run: Run) -> None:
             parts.append(f"![{cell.title}]({picture.name})")
         return "\n\n".join(parts)
 
-    number = int(snippet.name.removeprefix("chapters/c"))
-    write(root / f"docs/{snippet.name}.md", FENCE.sub(typed, chapter_text(number)))
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file, and the folders that it needs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    return FENCE.sub(typed, text)
 
 
 BARE = """
@@ -293,164 +255,8 @@ cli()
 """
 """Builds with pages that have no X-ray."""
 
-NOT_A_USER = ("CI", "GITHUB_ACTIONS", "PYTHONDONTWRITEBYTECODE")
-"""Variables that would make a build something else than on an author's machine."""
-
 EMPTY = Job("snippets/empty.py", "", (), "cpu")
 
-FENCE = re.compile(r"```python\n(.*?)\n```", re.S)
-
-CONFIGURATION = """\
-site_name: Benchmark
-theme:
-  name: material
-  font: false
-  features: [content.code.copy, navigation.footer, navigation.instant, navigation.sections, toc.follow]
-plugins: [search]
-markdown_extensions:
-  - admonition
-  - attr_list
-  - md_in_html
-  - pymdownx.details
-  - pymdownx.highlight
-  - pymdownx.superfences
-  - tables
-  - toc: { permalink: true }
-"""
-
-CHAPTER = """\
-# A line through noise, part NUMBER
-
-Every course begins by fitting a line.
-This one looks at the tensors on the way: what they share, what they cost, and where the gradient goes.
-
-## The data
-
-Five points lie on a line of slope 2, each moved a little by noise drawn with seed NUMBER.
-
-```python
-# %% Five points near a line
-import torch
-
-torch.manual_seed(NUMBER)
-x = torch.linspace(0, 4, 5)
-noise = 0.1 * torch.randn(5)
-y = 2 * x + 1 + noise
-y
-```
-
-All of them are floats: `y.dtype == torch.float32`{.proof}.
-
-## Memory
-
-A transpose is another way to read the same numbers.
-
-```python
-# %% A transpose moves no number
-grid = torch.arange(12).view(3, 4)
-turned = grid.t()
-print(turned)
-print(f"{turned.stride() = }")
-```
-
-Nothing was copied (`turned.data_ptr() == grid.data_ptr()`{.proof}), so a write through one shows in the other.
-
-```python
-# %% One write shows in both
-turned[0, 0] = NUMBER
-print(grid)
-print(f"{turned.is_contiguous() = }")
-```
-
-Call `.clone()` first when that is not what you want: `turned.clone().data_ptr() != grid.data_ptr()`{.proof}.
-
-## Broadcasting
-
-A sum removes the axis that it is asked for, and `keepdim` leaves it there with size 1.
-
-```python
-# %% A sum removes its axis
-total = grid.sum()
-print(f"{grid.sum(dim=0) = }")
-print(f"{grid.sum(dim=1, keepdim=True) = }")
-assert total > -1
-```
-
-!!! warning "Sizes must meet"
-
-    Sizes are compared from the right, and 2 against 3 is an error.
-
-```python
-# %% Sizes that never meet tags=["raises-exception"]
-torch.ones(4, 2) + torch.ones(3)
-```
-
-## Gradients
-
-A guess, its mean squared error, and how the error changes with the guess.
-
-```python
-# %% Backward fills both gradients
-weight = torch.zeros(1, requires_grad=True)
-bias = torch.zeros(1, requires_grad=True)
-loss = ((weight * x + bias - y) ** 2).mean()
-loss.backward()
-print(f"loss {loss.item():.3f}")
-print(f"weight.grad {weight.grad.item():.3f}, bias.grad {bias.grad.item():.3f}")
-```
-
-The line is too low and too flat, so both gradients are negative: `weight.grad < 0`{.proof} and `bias.grad < 0`{.proof}.
-
-```python
-# %% A hundred steps downhill
-optimizer = torch.optim.SGD([weight, bias], lr=0.05)
-for step in range(101):
-    optimizer.zero_grad()
-    loss = ((weight * x + bias - y) ** 2).mean()
-    loss.backward()
-    optimizer.step()
-    if step % 25 == 0:
-        print(f"{step:3} {loss.item():.4f}")
-```
-
-The error has nearly gone: `loss < 0.1`{.proof}.
-
-"""
-
-LAYER = """\
-## A layer
-
-`Linear` keeps the same two parameters, for as many lines as you like.
-
-```python
-# %% A layer is a matrix and a row
-layer = torch.nn.Linear(4, 2)
-print(layer)
-scores = layer(grid.float())
-scores.softmax(dim=1)
-```
-
-Probabilities of a row add up to one: `torch.allclose(scores.softmax(dim=1).sum(dim=1), torch.ones(3))`{.proof}.
-"""
-
-PLOT = """\
-## The picture
-
-The points and the line that was found.
-
-```python
-# %% The line runs through the noise
-import matplotlib.pyplot as plt
-
-plt.figure(figsize=(4, 3))
-plt.scatter(x, y, label="points")
-plt.plot(x, (weight * x + bias).detach(), label="line")
-plt.legend()
-plt.show()
-```
-
-It passes near the first point: `(bias - y[0]).abs() < 0.5`{.proof}.
-"""
 
 if __name__ == "__main__":
     sys.exit(main())

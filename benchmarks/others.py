@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import distributed
-from build import NOT_A_USER, chapter_text
-from tools import TOOLS, Book, Tool, others_python
+from chapters import Book, as_a_user, chapter_text
+from tools import TOOLS, Tool, others_python
 from torchproof.run.environment import cores
 
 __all__ = ["main"]
@@ -351,13 +351,15 @@ def _workers(count: int, folder: Path) -> Iterator[str]:
 
 def _run(root: Path, tool: Tool, call: str, **more: str) -> Took:
     """Run a call as a user does, not as CI, which reads no cache."""
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_A_USER}
     path = f"{tool.python().parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment |= {"NO_MKDOCS_2_WARNING": "1", "PATH": path}
     load, start = os.getloadavg()[0], time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            ["sh", "-ec", call], cwd=root, env=environment | more, stdout=output, stderr=subprocess.STDOUT
+            ["sh", "-ec", call],
+            cwd=root,
+            env=as_a_user() | {"PATH": path} | more,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

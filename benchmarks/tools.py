@@ -1,6 +1,6 @@
 """The same book for each tool: how it is written for it, how it is called, and where what it says of a cell lies.
 
-A chapter is Markdown with fences of Python, as `build.py` generates it. Each tool gets what its documentation
+A chapter is Markdown with fences of Python, as `chapters.py` generates it. Each tool gets what its documentation
 recommends for pages with code: cells, notebooks, scripts. Two things are rewritten, and only for tools that cannot
 take them as they stand: a cell that shall raise is caught and printed, and what only stands there is printed.
 """
@@ -17,16 +17,13 @@ from pathlib import Path
 from textwrap import indent
 
 import nbformat
-from build import CONFIGURATION, FENCE, embed, write
+from chapters import FENCE, Book, write, write_book, write_pages
 from torchproof.run.environment import cores
 
-__all__ = ["TOOLS", "Book", "Tool", "others_python"]
+__all__ = ["TOOLS", "Tool", "others_python"]
 
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-
-Book = dict[str, str]
-"""The text of each chapter, by its name."""
 
 
 @dataclass(frozen=True)
@@ -151,20 +148,7 @@ def _fence(cell: Cell) -> str:
 
 
 def _write_pages(root: Path, book: Book, plugins: str, page: Callable[[str, str], str]) -> None:
-    write(root / "mkdocs.yml", CONFIGURATION.replace("[search]", plugins))
-    write(root / "docs/index.md", "# Home\n")
-    for name, text in book.items():
-        write(root / f"docs/{name}.md", page(name, text))
-
-
-def _write_ours(root: Path, book: Book) -> None:
-    for name, text in book.items():
-        write(root / f"snippets/{name}.py", "\n\n".join(FENCE.findall(text)) + "\n")
-    _write_pages(
-        root, book, "[search, torchproof]", lambda name, text: FENCE.sub(lambda fence: embed(name, fence[1]), text)
-    )
-    configuration = (root / "mkdocs.yml").read_text(encoding="utf-8")
-    write(root / "mkdocs.yml", configuration + "  - torchproof\n")
+    write_pages(root, {name: page(name, text) for name, text in book.items()}, plugins)
 
 
 def _write_plain(root: Path, book: Book) -> None:
@@ -298,7 +282,7 @@ TOOLS = [
     Tool(
         "torchproof",
         ("torchproof", "mkdocs", "mkdocs-material"),
-        _write_ours,
+        write_book,
         BUILD,
         cells="snippets/*.py",
         pages="site/**/*.html",

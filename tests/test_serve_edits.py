@@ -465,6 +465,7 @@ def clean(project: Project, place: Path) -> dict[str, str] | None:
         return site(server) if server.process.poll() is None else None
     finally:
         server.close()
+        assert wait_for(lambda: not processes(str(place)), seconds=30), "a process outlives its server"
         shutil.rmtree(place)
 
 

@@ -2,7 +2,8 @@
 
 For elementary functions torch calls MKL's vector functions on a CPU. They begin with approximations that each
 processor makes in its own way (`rsqrtps`), whatever instruction set is asked for: on an AMD processor, `torch.sqrt` is
-a unit in the last place off for one number in six, on Intel's for others (measured: torch 2.13.0, and MKL in it).
+a unit in the last place off for one number in six, on an emulated Intel Skylake for others (measured: torch 2.13.0,
+and MKL in it).
 An optimizer that takes square roots carries that into every number it trains.
 """
 
