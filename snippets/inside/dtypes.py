@@ -206,7 +206,8 @@ def round_to_bfloat16(x):
 generator = torch.Generator().manual_seed(0)
 draws = torch.randn(10_000, generator=generator)
 ties = torch.tensor([257.0, 259.0, -257.0])  # halfway between two
-for x in (draws, ties):
+tiny = draws * 1e-39  # with fewer digits, as the exponent ends
+for x in (draws, ties, tiny):
     wrong = round_to_bfloat16(x) != x.bfloat16().float()
     assert not wrong.any(), f"{int(wrong.sum())} wrong"
 
@@ -219,7 +220,7 @@ def round_to_bfloat16(x):
     return (bits + 32767 + odd >> 16 << 16).view(torch.float32)
 
 
-for x in (draws, ties):
+for x in (draws, ties, tiny):
     wrong = round_to_bfloat16(x) != x.bfloat16().float()
     assert not wrong.any(), f"{int(wrong.sum())} wrong"
 
@@ -228,6 +229,12 @@ for x in (draws, ties):
 def round_to_bfloat16(x):
     bits = x.view(torch.int32)
     return (bits + 32768 >> 16 << 16).view(torch.float32)
+
+
+# %% Wrong: eight digits at every size tags=["wrong"]
+def round_to_bfloat16(x):
+    fraction, exponent = torch.frexp(x)
+    return torch.ldexp((fraction * 256).round() / 256, exponent)
 
 
 # %% Wrong: through float16 tags=["wrong"]
