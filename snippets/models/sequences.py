@@ -317,6 +317,7 @@ dirty = torch.arange(24.0).view(2, 3, 4)  # the padding holds numbers, too
 spec = torch.stack([dirty[0, :3].mean(dim=0), dirty[1, :1].mean(dim=0)])
 assert torch.allclose(mean_of_words(dirty, torch.tensor([3, 1])), spec)
 assert mean_of_words(dirty[:, :2], torch.tensor([1, 1])).equal(dirty[:, 0])
+assert dirty[1, 2, 3] == 23, "the caller's vectors stay as they were"
 
 
 # %% Solution: the mean of the real words tags=["solution"]
@@ -352,6 +353,12 @@ def mean_of_words(vectors, lengths):
 def mean_of_words(vectors, lengths):
     real = torch.arange(3) < lengths[:, None]
     return (vectors * real[:, :, None]).sum(dim=1) / lengths[:, None]
+
+
+# %% Wrong: zeros written into the caller's tags=["wrong"]
+def mean_of_words(vectors, lengths):
+    vectors[torch.arange(vectors.shape[1]) >= lengths[:, None]] = 0
+    return vectors.sum(dim=1) / lengths[:, None]
 
 
 # %% Wrong: what is zero is padding tags=["wrong"]

@@ -345,13 +345,13 @@ def two_speeds(model, lr):
 
 
 def check_speeds(two_speeds):
-    for lr in (0.5, 0.02):
-        optimizer = two_speeds(trained, lr)
+    for model, lr in ((trained, 0.5), (nn.Sequential(*trained, nn.Linear(5, 5)), 0.02)):
+        optimizer = two_speeds(model, lr)
         assert type(optimizer) is torch.optim.AdamW, "an AdamW"
         groups = optimizer.param_groups
         rates = {p: group["lr"] for group in groups for p in group["params"]}
-        assert set(rates) == set(trained.parameters()), "some are missing"
-        for p in trained[1].parameters():
+        assert set(rates) == set(model.parameters()), "some are missing"
+        for p in model[1].parameters():
             assert abs(rates.pop(p) - lr) < 1e-9, "the head is slow"
         assert all(abs(rate - lr / 10) < 1e-9 for rate in rates.values()), "the rest is fast"
         assert len(groups) == 2, "two groups"
@@ -382,6 +382,18 @@ def two_speeds(model, lr):
 def two_speeds(model, lr):
     groups = [{"params": model[0].parameters(), "lr": 0.05}, {"params": model[1].parameters(), "lr": 0.5}]
     return torch.optim.AdamW(groups)
+
+
+# %% Wrong: two layers, whatever the model has tags=["wrong"]
+def two_speeds(model, lr):
+    groups = [{"params": model[0].parameters(), "lr": lr / 10}, {"params": model[1].parameters()}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% Wrong: the head is what comes last tags=["wrong"]
+def two_speeds(model, lr):
+    *others, weight, bias = model.parameters()
+    return torch.optim.AdamW([{"params": others, "lr": lr / 10}, {"params": [weight, bias]}], lr=lr)
 
 
 # %% Wrong: a group for each parameter tags=["wrong"]

@@ -391,6 +391,7 @@ def check_fits(load_what_fits):
     assert not torch.equal(head[0].bias, donor["0.bias"]), "what fits is copied, the donor stays as it was"
     assert load_what_fits(build(), {"0.bias": torch.ones(1)}) == ["0.bias"], "one number is not three"
     assert load_what_fits(build(), {"2.weight": torch.ones(3, 2)}) == ["2.weight"], "not the same shape"
+    assert load_what_fits(build(), {"2.bias": torch.ones(2)}) == [], "by name, not by place"
     assert load_what_fits(nn.BatchNorm1d(2), nn.BatchNorm1d(2).state_dict()) == [], "buffers fit, too"
     counter = {"num_batches_tracked": torch.ones(1)}
     assert load_what_fits(nn.BatchNorm1d(2), counter) == list(counter), "shape [1] is not []"
@@ -444,6 +445,14 @@ def load_what_fits(model, state):
 def load_what_fits(model, state):
     own = model.state_dict()
     fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].numel() == tensor.numel()}
+    model.load_state_dict(fitting, strict=False)
+    return [name for name in state if name not in fitting]
+
+
+# %% Wrong: paired by place tags=["wrong"]
+def load_what_fits(model, state):
+    pairs = zip(model.state_dict().items(), state.values())
+    fitting = {name: tensor for (name, own), tensor in pairs if own.shape == tensor.shape}
     model.load_state_dict(fitting, strict=False)
     return [name for name in state if name not in fitting]
 
