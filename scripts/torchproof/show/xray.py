@@ -118,7 +118,8 @@ def xray(
     needed = {*own, *(before[state.fact.name] for state in own if state.fact.name in before)}
     for use in _uses(cell, {*before, *(event.name for event in events)}):
         last = use.line - 1 if use.rebound else use.line
-        if state := _after(before, [event for event in events if event.line <= last]).get(use.name):
+        said = (event.state for event in reversed(events) if event.name == use.name and event.line <= last)
+        if state := next(said, before.get(use.name)):
             needed.add(state)
             attributes = f'class="xr" href="#{rows.id_of(state)}"'
             links.setdefault(use.line - _cut(cell) - 1, {})[use.column] = (use.name, attributes)
@@ -140,8 +141,10 @@ def _events(cell: Cell, run: CellRun, before: States) -> Iterator[_Event]:
                 now[name] = State(fact, texts.get(name, was.values if was else "") if is_known else "", cell, line)
             yield _Event(line, name, now.get(name))
         line = cell.line_of(statement, next(iter(facts), ""))
+        met = {mate for fact in facts.values() for mate in (*fact.same, *fact.shares)}
         for name, was in now.items() if facts else ():
-            if name not in facts and (fact := _shared(was.fact, facts)) != was.fact:
+            is_met = name in met or not facts.keys().isdisjoint((*was.fact.same, *was.fact.shares))
+            if is_met and name not in facts and (fact := _shared(was.fact, facts)) != was.fact:
                 now[name] = replace(was, fact=replace(fact, statement=0), cell=cell, line=line)
                 yield _Event(line, name, now[name], is_own=False)
 
@@ -160,7 +163,7 @@ def _shared(fact: Fact, facts: dict[str, Fact]) -> Fact:
 
 
 def _after(states: States, events: Iterable[_Event]) -> States:
-    """The states after events, which are those of a cell or the first of them."""
+    """The states after the events of a cell."""
     now = dict(states)
     for event in events:
         now.pop(event.name, None)
