@@ -196,7 +196,9 @@ def _build(root: Path) -> Build:
 
 def build_of(start: Path | None = None) -> Build:
     """The build of the project at, or above, a folder; by default the last one asked for."""
-    build = _build(find_root(start)) if start or not LAST else LAST[-1]
+    if LAST and start in (None, LAST[-1].root):  # asked a thousand times a build
+        return LAST[-1]
+    build = _build(find_root(start))
     LAST[:] = [build]
     return build
 
