@@ -4,6 +4,7 @@ Chapters are whole without it, as other builders show them: pictures, style and 
 """
 
 import base64
+import gc
 import gzip
 import hashlib
 import json
@@ -63,6 +64,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     """What a server keeps of each page."""
 
     def on_startup(self, *, dirty: bool, **_: Any) -> None:
+        gc.set_threshold(50_000)  # a build holds what it makes to its end: looking for garbage took a tenth
         self.temporary = Temporary()
         self.folder = Path(self.temporary.path)
         self.kept = Kept() if is_serving() and not dirty else None
