@@ -309,6 +309,16 @@ def test_pages_are_checked_as_another_plugin_left_them(changed):
     assert len(parse_html(changed.read("site/made/index.html")).all("section.tp-cell")) == 1
 
 
+def test_another_plugin_writes_no_html_into_the_metadata_of_a_chapter(changed):
+    line = "    return markdown.replace"
+    changed.write("hook.py", HOOK.replace(line, f'    page.meta["description"] = "<style>"\n{line}'))
+
+    built = changed.run("mkdocs", "build", "--strict")
+
+    assert built.returncode != 0
+    assert "docs/a/b.md:1: HTML in its metadata, which templates write out as it is; take it out" in built.stdout
+
+
 def test_what_another_plugin_writes_that_is_false_ends_the_build(changed):
     changed.replace("hook.py", '"(0, 1)"', '"(0, 2)"')
 

@@ -622,6 +622,60 @@ def test_a_save_renders_what_it_changed_and_gives_the_rest_as_it_would_be_render
     assert {edit: set(read) for edit, (read, *_) in found.items()} == {edit: {*told[3]} for edit, told in SAVED.items()}
 
 
+CHECKS = """\
+import json, logging, sys
+from pathlib import Path
+
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from torchproof.compare import check
+
+edits, sys.argv, checked, compare = json.loads(sys.argv[1]), ["mkdocs", "serve"], [], check.check_chapter
+logging.disable()
+load_config().plugins.on_startup(command="serve", dirty=False)
+
+def noted(site, runner, name):
+    checked.append(name)
+    return compare(site, runner, name)
+
+check.check_chapter = noted
+build(load_config(site_dir="../checked"))
+for file, old, new in edits:
+    text = Path(file).read_text()
+    assert old in text, (file, old, text)
+    Path(file).write_text(text.replace(old, new, 1))
+    checked.clear()
+    build(load_config(site_dir="../checked"))
+    drifted = [page.parent.name for page in Path("../checked").rglob("*.html") if "tp-drift" in page.read_text()]
+    print(json.dumps([sorted(checked), sorted(drifted)]))
+"""
+
+CHECKED = {
+    "prose of no chapter": ("docs/index.md", "Prose 1", "Prose 2", [], []),
+    "prose": ("docs/picture.md", "Prose 1", "Prose 2", ["picture"], []),
+    "a proof of another page": ("docs/other.md", "Nothing", "`row.numel() == 4`{.proof}", ["numbers"], ["other"]),
+    "prose, where that is false": ("docs/picture.md", "Prose 2", "Prose 3", ["numbers", "picture"], ["other"]),
+    "the proof": ("docs/other.md", "== 4", "== 3", ["numbers"], []),
+    "a transcript": ("snippets/numbers.cpu.txt", "tensor(6)", "tensor(5)", ["numbers"], ["numbers"]),
+    "the transcript": ("snippets/numbers.cpu.txt", "tensor(5)", "tensor(6)", ["numbers"], []),
+    "a recording": ("snippets/recorded.test.txt", "tensor([3.", "tensor([4.", ["recorded"], []),
+    "a cell": (NUMBER, "row * 4", "row * 5", ["numbers"], ["numbers", "other"]),
+    "the cell": (NUMBER, "row * 5", "row * 4", ["numbers"], []),
+    "the title of a box": ("docs/numbers.md", "index 5 is", "index 6 is", ["numbers"], ["numbers"]),
+}
+"""By what is edited: the file, old and new text, the chapters that are compared for it, and the pages that show drift."""
+
+
+def test_a_save_compares_the_chapters_that_it_touches_and_those_that_drift(first, tmp_path):
+    project = Project(shutil.copytree(first, tmp_path / "site"))
+
+    done = project.run("python", "-c", CHECKS, json.dumps([edit[:3] for edit in CHECKED.values()]))
+
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[[")]
+    assert len(told) == len(CHECKED), done.stdout
+    assert dict(zip(CHECKED, told, strict=True)) == {edit: list(said[3:]) for edit, said in CHECKED.items()}
+
+
 def test_after_any_edits_what_is_served_is_what_a_clean_build_makes(first, tmp_path):
     project = Project(shutil.copytree(first, tmp_path / "site"))
     author = Author(project, SEED)

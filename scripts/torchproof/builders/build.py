@@ -71,10 +71,11 @@ class Build:
         self.is_read = None if self.is_read is None else True
         if signature != self.signature:
             self.signature = signature
-            if self.checker is not None:
-                self.checker.close()
-            self.read = Site.read(self.root)
+            before, self.read = self.checker, Site.read(self.root)
             self.checker = Checker(self.read, self.runner)
+            if before is not None:
+                before.close()
+                _keep(before, self.checker)
             self.checker.start()
             if not is_serving() and log.isEnabledFor(logging.INFO):
                 self.follower = Thread(target=_follow, args=(self.checker,), daemon=True)
@@ -189,6 +190,33 @@ def _follow(checker: Checker) -> None:
                 handler.setStream(terminal)
 
 
+def _keep(before: Checker, now: Checker) -> None:
+    """Let a checker have what another found as committed, where all that it looked at is as it was.
+
+    A session that read a file of the project asks the cache again, which knows what was in it.
+    """
+    was, is_ = _told(before.site), _told(now.site)
+    for name, future in before.chapters.items():
+        snippet = now.site.snippets.get(name)
+        if snippet is None or future.cancelled() or future.exception():
+            continue
+        check: ChapterCheck = future.result()
+        is_whole = not (check.problems or check.run.files) and now.site.committed(snippet) == check.merged
+        is_same = snippet == check.snippet and now.site.recordings.get(name, {}) == check.recordings
+        if is_whole and is_same and was.get(name) == is_.get(name):
+            now.chapters[name] = future
+
+
+def _told(site: Site) -> dict[str, list[Page]]:
+    """The pages that show a chapter's cells or claim something of them, by chapter."""
+    found: dict[str, list[Page]] = {}
+    for page in site.pages.values():
+        named = (*page.embeds, *(claim.after for claim in page.claims if claim.after))
+        for chapter in {embed.chapter for embed in named}:
+            found.setdefault(chapter, []).append(page)
+    return found
+
+
 @cache
 def _build(root: Path) -> Build:
     return Build(root)
@@ -196,7 +224,9 @@ def _build(root: Path) -> Build:
 
 def build_of(start: Path | None = None) -> Build:
     """The build of the project at, or above, a folder; by default the last one asked for."""
-    build = _build(find_root(start)) if start or not LAST else LAST[-1]
+    if LAST and start in (None, LAST[-1].root):  # asked a thousand times a build
+        return LAST[-1]
+    build = _build(find_root(start))
     LAST[:] = [build]
     return build
 

@@ -118,10 +118,13 @@ def _fences(checker: Checker) -> Iterator[_Fence]:
 
 def _entries(checker: Checker) -> dict[tuple[str, int], Entry]:
     said = [(page, each) for page in checker.site.pages.values() for each in said_on(page, checker)]
+    by_cell: dict[tuple[str, str], list[Said]] = {}
+    for _, each in said:
+        by_cell.setdefault((each.chapter, each.slug), []).append(each)
     fences = list(_fences(checker))
     owners: dict[str, _Fence] = {}
     for fence in fences:
-        first = _about(fence, fence.cells[:1], said)[0]
+        first = _about(fence, fence.cells[:1], by_cell)[0]
         if first.words in owners:
             other = owners[first.words]
             message = f"explains what {other.page.file}:{other.line} explains: {first.line}"
@@ -131,12 +134,12 @@ def _entries(checker: Checker) -> dict[tuple[str, int], Entry]:
         for fence in fences:
             for cell in fence.cells:
                 if bool(cell["code"]) == is_named:
-                    for each in _about(fence, (cell,), said):
+                    for each in _about(fence, (cell,), by_cell):
                         owners.setdefault(each.words, fence)
     found: dict[tuple[str, int], Entry] = {}
     anchors: set[str] = set()
     for fence in fences:
-        first = _about(fence, fence.cells[:1], said)[0]
+        first = _about(fence, fence.cells[:1], by_cell)[0]
         mine = [(page, each) for page, each in said if owners.get(each.words) is fence]
         mine.sort(key=lambda place: (place[1].words != first.words, place[1] != first))
         anchor = f"error-{first.slug}"
@@ -149,15 +152,15 @@ def _entries(checker: Checker) -> dict[tuple[str, int], Entry]:
     return found
 
 
-def _about(fence: _Fence, cells: tuple[re.Match[str], ...], said: list[tuple[Page, Said]]) -> list[Said]:
-    """What the cells say that a fence names.
+def _about(fence: _Fence, cells: tuple[re.Match[str], ...], said: dict[tuple[str, str], list[Said]]) -> list[Said]:
+    """What the cells say that a fence names; `said` is what each cell of the book says.
 
     Raises:
         Drift: one of them says nothing.
     """
     found = []
     for cell in cells:
-        here = [each for _, each in said if (each.chapter, each.slug) == (cell["chapter"], cell["slug"])]
+        here = said.get((cell["chapter"], cell["slug"]), [])
         about = [each for each in here if cell["code"] in (None, each.code.strip())]
         if not about:
             codes = [each.code for each in here if each.is_row]

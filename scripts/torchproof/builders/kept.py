@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -83,6 +84,7 @@ class Kept:
         self.made: Rendered | None = None
         """The page that is being rendered."""
         self.ear = _Ear()
+        self.compiled = _Compiled()
 
     def begin(self, build: Build, files: Files, config: MkDocsConfig) -> None:
         """Begin a build: forget all pages unless everything is as it was but for pages and chapters."""
@@ -144,7 +146,8 @@ class Kept:
             made.entries = entries
 
     def answer(self, env: Any) -> None:
-        """Let templates answer with the page as it was, where nothing around it is another."""
+        """Let templates answer with the page as it was, where nothing around it is another; compile each once."""
+        env.bytecode_cache = self.compiled
         get = env.get_template
 
         def get_template(*arguments: Any, **options: Any) -> Any:
@@ -220,6 +223,21 @@ class _Ear(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.said.append((record.name, record.levelno, record.getMessage()))
+
+
+class _Compiled:
+    """Templates as code, by name and file; what Jinja asks of its cache of bytecode."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], SimpleNamespace] = {}
+
+    def get_bucket(self, _: Any, name: str, file: str, source: str) -> SimpleNamespace:
+        known = self.found.get((name, file))
+        is_same = known is not None and known.source == source
+        return known if is_same else SimpleNamespace(place=(name, file), source=source, code=None)
+
+    def set_bucket(self, bucket: SimpleNamespace) -> None:
+        self.found[bucket.place] = bucket
 
 
 # --- what else a page can see -----------------------------------------------------------------------------------------

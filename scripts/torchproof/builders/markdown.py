@@ -127,9 +127,11 @@ class Prepare(Preprocessor):
             return [self.md.htmlStash.store(complaint(drift)), "", *lines]
 
     def _prepared(self, lines: list[str]) -> list[str]:
-        found = scan("", "\n".join(lines))
         build = _build_of(self.md)
         checker = build.current()
+        found, text = _on_disk(build, self.md), "\n".join(lines)
+        if found is None or found.text.strip() != text.strip():
+            found = scan("", text)
         walks = (snippet.file for snippet in checker.site.snippets.values() if snippet.is_walkthrough)
         if "relpath" in self.md.treeprocessors and not _has_plugin(self.md) and (file := next(walks, "")):
             raise Drift(f"{file}: MkDocs would publish its source; list torchproof in plugins of mkdocs.yml")
@@ -190,7 +192,7 @@ def looked_at(html: str, md: Markdown) -> str:
     if outer is not None:  # this is what a fence printed, on its way into a page
         return outer.torchproof_marks.signed(html)
     name = page_name(md).removesuffix(".md")
-    page = _build_of(md).current().site.pages.get(name) or scan(name, "")
+    page = _on_disk(_build_of(md), md) or scan(name, "")
     html, problems = md.torchproof_marks.look(html, page)
     if 'class="tp-' in html and not _has_plugin(md):
         html += _look_of_ours()
@@ -294,7 +296,7 @@ class NoTorch:
 
 def _place(md: Markdown, code: str) -> str:
     """Where a page has a fence, as `docs/x.md:40`."""
-    page = _build_of(md).current().site.pages.get(page_name(md).removesuffix(".md"))
+    page = _on_disk(_build_of(md), md)
     above, found, _ = page.text.partition(f"\n{code}\n") if page else ("", "", "")
     return f"{_file(md)}:{1 + above.count(chr(10))}" if found else _file(md)
 
@@ -337,10 +339,15 @@ def page_name(md: Markdown) -> str:
     return ""
 
 
+def _on_disk(build: Build, md: Markdown) -> Page | None:
+    """The page that is being converted, as the build has read it."""
+    return build.current().site.pages.get(page_name(md).removesuffix(".md"))
+
+
 def _page_of(build: Build, md: Markdown, lines: list[str]) -> Page:
     """The page that is being converted: as it is on disk, or else as another plugin wrote or changed it."""
     name, text = page_name(md).removesuffix(".md"), "\n".join(lines)
-    page = build.current().site.pages.get(name)
+    page = _on_disk(build, md)
     if page is None or not page.text.strip().endswith(text.strip()):
         build.came(scan(name, text, file=f"{build.folders.docs}/{name}.md"))
     return build.current().site.pages[name]

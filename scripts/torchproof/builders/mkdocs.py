@@ -4,6 +4,7 @@ Chapters are whole without it, as other builders show them: pictures, style and 
 """
 
 import base64
+import gc
 import gzip
 import hashlib
 import json
@@ -63,6 +64,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     """What a server keeps of each page."""
 
     def on_startup(self, *, dirty: bool, **_: Any) -> None:
+        gc.set_threshold(50_000)  # a build holds what it makes to its end: looking for garbage took a tenth
         self.temporary = Temporary()
         self.folder = Path(self.temporary.path)
         self.kept = Kept() if is_serving() and not dirty else None
@@ -141,9 +143,6 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         page.torchproof_kept = self.kept.found(build, page) if self.kept else None
         page.torchproof_files = page.torchproof_kept.files if page.torchproof_kept else {}
         site = build.current().site
-        if any("<" in str(said) for said in page.meta.values()):  # templates write it out as it is
-            message = "HTML in its metadata, where nothing looks at it; take it out"
-            complaint(Drift(f"{_path(page.file, config)}:1: {message}"))
         snippet = site.snippets.get(_name(page))
         if snippet and snippet.is_walkthrough:
             path = self._notebook(page.file)
@@ -173,11 +172,13 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     def on_page_content(self, content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
         """Finish a walk-through, offer each chapter's files to take away, and describe the page by its first words."""
         known = page.torchproof_kept
+        name, checker = _name(page), _build(config).current()
+        read = checker.site.pages.get(name)
+        if read and read.embeds and not known and any("<" in str(said) for said in page.meta.values()):
+            complaint(Drift(f"{read.file}:1: HTML in its metadata, which templates write out as it is; take it out"))
         content = content if known else self._finished(content, page, config, files)
         if first := FIRST.search(content):
             page.meta.setdefault("description", _description(first[1]))
-        name = _name(page)
-        checker = _build(config).current()
         if name in checker.site.snippets:
             names = take_along(checker.chapter(name), checker.site.root, Path(config.site_dir, _folder(page)))
             content = content if known else self._offering(content, page, config, names)

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
 
@@ -247,8 +247,9 @@ def _code(lines: list[str]) -> frozenset[str]:
     return frozenset(word for line in lines for code in re.findall("`([^`]+)`(?!{)", line) for word in _words(code))
 
 
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text))
+@lru_cache(10_000)  # of headings and titles, asked for each name below them
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
 
 
 def _short(page: Page) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 from ..compare.check import ChapterCheck
 from ..files import write_whole
@@ -30,10 +31,9 @@ from ..show.slim import slim
 from .scripts import script
 
 try:
-    from nbformat import NotebookNode
-    from nbformat import v4 as jupyter
+    from nbformat import from_dict, v4
 except ImportError:  # without the extra `notebooks`, pages offer scripts
-    jupyter = None
+    v4 = None
 
 __all__ = [
     "Piece",
@@ -73,8 +73,8 @@ def downloads(check: ChapterCheck, page: Page, site_url: str) -> dict[str, str]:
     )
     pieces = below_title(pieces, _origin(check, page, site_url))
     unsolved = [piece for piece in pieces if not piece.solution]
-    files = {f"{name}.ipynb": notebook(merged(pieces), runs)} if jupyter else {}
-    if jupyter and unsolved != pieces:
+    files = {f"{name}.ipynb": notebook(merged(pieces), runs)} if v4 else {}
+    if v4 and unsolved != pieces:
         files[f"{name}-class.ipynb"] = notebook(merged(unsolved), runs)
     cells = [piece.cell for piece in pieces if piece.cell]
     files[f"{name}.py"] = script(cells, runs, page.title, address(f"{name}.md", page.name, site_url))
@@ -263,7 +263,7 @@ def _origin(check: ChapterCheck, page: Page, site_url: str) -> str:
 
 def notebook(pieces: list[Piece], runs: dict[str, CellRun]) -> str:
     """The text of an .ipynb file; a cell that did not run has no outputs."""
-    cells: list[NotebookNode] = []
+    cells: list[dict[str, Any]] = []
     taken: set[str] = set()
     for number, piece in enumerate(pieces, 1):
         identity = _free_id(piece.cell.slug if piece.cell else f"prose-{number}", taken)
@@ -272,12 +272,13 @@ def notebook(pieces: list[Piece], runs: dict[str, CellRun]) -> str:
             cells.append(_code_cell(piece.cell, runs.get(piece.cell.slug), identity))
         else:
             source = piece.text or _measured(piece.fence, runs)
-            cells.append(jupyter.new_markdown_cell(source, id=identity))
+            cells.append({"cell_type": "markdown", "id": identity, "metadata": {}, "source": source})
     metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    return jupyter.writes(jupyter.new_notebook(cells=cells, metadata=metadata)) + "\n"
+    form = {"nbformat": v4.nbformat, "nbformat_minor": v4.nbformat_minor}
+    return v4.writes(from_dict({**form, "metadata": metadata, "cells": cells})) + "\n"
 
 
 def _free_id(name: str, taken: set[str]) -> str:
@@ -287,33 +288,40 @@ def _free_id(name: str, taken: set[str]) -> str:
     return next(free for free in chain([short], others) if free not in taken)
 
 
-def _code_cell(cell: Cell, run: CellRun | None, identity: str) -> "NotebookNode":
+def _code_cell(cell: Cell, run: CellRun | None, identity: str) -> dict[str, Any]:
     may_raise = cell.must_raise or cell.tags & DEVICES.keys()  # where its device is not, Jupyter goes on all the same
     tags = sorted(cell.tags | ({"raises-exception"} if may_raise else set()))
     folded = {"source_hidden": {"hide-input", "solution"}, "outputs_hidden": {"hide-output"}}
     hidden = {part: True for part, by in folded.items() if cell.tags & by}
     metadata = {"name": cell.title} | ({"tags": tags} if tags else {}) | ({"jupyter": hidden} if hidden else {})
     outputs = [*map(_output, run.outputs), *map(_figure, run.figures)] if run else []
-    return jupyter.new_code_cell(cell.shown_source, id=identity, metadata=metadata, outputs=outputs)
+    code = {"cell_type": "code", "execution_count": None, "id": identity, "metadata": metadata}
+    return {**code, "source": cell.shown_source, "outputs": outputs}
 
 
-def _output(output: Output) -> "NotebookNode":
+def _output(output: Output) -> dict[str, Any]:
     """What a cell printed, warned, showed or raised, in Jupyter's own type."""
     kind, text = MARKS[output.mark].jupyter, output.text
     if kind == "error":
         name, _, message = text.partition(": ")
-        return jupyter.new_output(kind, ename=name, evalue=message, traceback=text.split("\n"))
+        return {"output_type": kind, "ename": name, "evalue": message, "traceback": text.split("\n")}
     if kind in ("stdout", "stderr"):
-        return jupyter.new_output("stream", name=kind, text=text)
+        return {"output_type": "stream", "name": kind, "text": text}
     form = {output.rich.kind: output.rich.data} if output.rich else {}
-    return jupyter.new_output(kind, {**form, "text/plain": text})
+    return _shown(kind, {**form, "text/plain": text})
 
 
-def _figure(figure: Figure) -> "NotebookNode":
+def _figure(figure: Figure) -> dict[str, Any]:
     """The picture on white, since no page's colours reach it, and what is plotted as text."""
     svg = slim(figure.svg)
     svg = svg.replace("<svg ", '<svg style="background: white; color: black; font-family: sans-serif" ', 1)
-    return jupyter.new_output("display_data", {"image/svg+xml": svg, "text/plain": "\n".join(figure.lines)})
+    return _shown("display_data", {"image/svg+xml": svg, "text/plain": "\n".join(figure.lines)})
+
+
+def _shown(kind: str, forms: dict[str, str]) -> dict[str, Any]:
+    """A value in its forms, by their types; what was executed has a number, which here none has."""
+    number = {"execution_count": None} if kind == "execute_result" else {}
+    return {"output_type": kind, "data": forms, "metadata": {}, **number}
 
 
 def _measured(fence: Fence, runs: dict[str, CellRun]) -> str:

@@ -110,8 +110,12 @@ def _line(cell: Cell, run: CellRun) -> str:
 def older(said: Said, root: Path) -> list[Wording]:
     """What older versions said in its place, as a file of the project tells."""
     file = root / WORDINGS
-    told = _wordings(file.read_text(encoding="utf-8")) if file.exists() else ()
-    return [old for old in told if is_title(old.now, said.message)]
+    return _older(said.message, _wordings(file.read_text(encoding="utf-8"))) if file.exists() else []
+
+
+@lru_cache(1000)  # while serving, each edit of them makes all anew
+def _older(message: str, told: tuple[Wording, ...]) -> list[Wording]:
+    return [old for old in told if is_title(old.now, message)]
 
 
 @lru_cache(1)

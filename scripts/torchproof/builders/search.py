@@ -108,15 +108,12 @@ def _raised(url: str, said: list[Said], root: Path) -> Iterator[Entry]:
 
 def names_in(cell: Cell) -> list[str]:
     """What a cell uses by name of others' code, each once: attributes with their dot, imports, keywords, classes."""
-    tree = ast.Module(cell.statements, [])
+    nodes = list(ast.walk(ast.Module(cell.statements, [])))
     imported = {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
+        alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
     }
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             found.append(f".{node.attr}")
         elif isinstance(node, ast.keyword) and node.arg:

@@ -21,7 +21,8 @@ __all__ = ["chapter_line", "chapters", "counts", "environment", "errors", "histo
 
 def chapter_line(check: ChapterCheck) -> str:
     """What was compared on a chapter's page, and with which versions."""
-    used = imported(node for cell in check.snippet.cells for part in cell.statements for node in ast.walk(part))
+    cells = (cell for cell in check.snippet.cells if "import" in cell.source)
+    used = imported(node for cell in cells for part in cell.statements for node in ast.walk(part))
     own = check.run.versions | distributions({*used} - check.run.versions.keys())
     versions = " · ".join(f"{name} {version}" for name, version in own.items() if name != "matplotlib")
     counts = f"{many(_outputs(check), 'output')} compared, {many(check.proofs, 'proof')} checked"

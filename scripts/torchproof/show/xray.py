@@ -69,7 +69,10 @@ class Rows:
             if other.home == cell.home:
                 self.starts[other.slug] = now
             if run is not None and other.home in ("cpu", cell.home):
-                now = _after(now, _events(other, run, now))
+                now = dict(now)
+                for event in list(_events(other, run, now)):
+                    now.pop(event.name, None)
+                    now |= {event.name: event.state} if event.state else {}
         return self.starts.get(cell.slug, {})
 
     def id_of(self, state: State) -> str:
@@ -117,8 +120,8 @@ def xray(
     own = [event.state for event in events if event.state and event.is_own]
     needed = {*own, *(before[state.fact.name] for state in own if state.fact.name in before)}
     for use in _uses(cell, {*before, *(event.name for event in events)}):
-        last = use.line - 1 if use.rebound else use.line
-        if state := _after(before, [event for event in events if event.line <= last]).get(use.name):
+        states = [event.state for event in events if event.name == use.name and event.line <= use.line - use.rebound]
+        if state := [before.get(use.name), *states][-1]:
             needed.add(state)
             attributes = f'class="xr" href="#{rows.id_of(state)}"'
             links.setdefault(use.line - _cut(cell) - 1, {})[use.column] = (use.name, attributes)
@@ -140,8 +143,10 @@ def _events(cell: Cell, run: CellRun, before: States) -> Iterator[_Event]:
                 now[name] = State(fact, texts.get(name, was.values if was else "") if is_known else "", cell, line)
             yield _Event(line, name, now.get(name))
         line = cell.line_of(statement, next(iter(facts), ""))
+        met = {mate for fact in facts.values() for mate in (*fact.same, *fact.shares)}
         for name, was in now.items() if facts else ():
-            if name not in facts and (fact := _shared(was.fact, facts)) != was.fact:
+            mates = facts.keys() & {*was.fact.same, *was.fact.shares}
+            if (mates or name in met) and name not in facts and (fact := _shared(was.fact, facts)) != was.fact:
                 now[name] = replace(was, fact=replace(fact, statement=0), cell=cell, line=line)
                 yield _Event(line, name, now[name], is_own=False)
 
@@ -157,16 +162,6 @@ def _shared(fact: Fact, facts: dict[str, Fact]) -> Fact:
             *(name for name in mates if name not in was),
         )
     return replace(fact, **now)
-
-
-def _after(states: States, events: Iterable[_Event]) -> States:
-    """The states after events, which are those of a cell or the first of them."""
-    now = dict(states)
-    for event in events:
-        now.pop(event.name, None)
-        if event.state:
-            now[event.name] = event.state
-    return now
 
 
 def _cut(cell: Cell) -> int:
