@@ -410,6 +410,16 @@ def test_what_a_proof_changes_draws_prints_or_ends_reaches_no_cell_below(zygote)
     assert lines_by_cell(claimed) == lines_by_cell(ended) == lines_by_cell(alone)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python forks, and draws a new seed for the copy")
+def test_a_proof_finds_random_as_the_cell_left_it_and_no_function_of_a_fork_is_called(zygote):
+    told = "told = []\nos.register_at_fork(before=lambda: told.append(1), after_in_child=lambda: told.append(2))"
+    proofs = ["random.random() == random.Random(0).random()", "told == []"]
+
+    run = play(zygote, f"import os, random\nrandom.seed(0)\n{told}", proofs={"cell-1": proofs})
+
+    assert problems(run.cells["cell-1"]) == ["", ""]
+
+
 def test_what_is_wrong_with_a_proof_is_said_with_both_sides(zygote):
     proofs = ["row.numel() == 4", "no_such_name", "not row.requires_grad", "row.numel() == 3"]
 

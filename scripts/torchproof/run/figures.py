@@ -77,11 +77,11 @@ def _svg(figure: Any) -> str:
     figure.draw = draw
     svg = _saved(figure, None)
     del figure.draw
-    box, (wide, high) = boxes[-1], figure.get_size_inches()
-    if box.x0 < 0 or box.y0 < 0 or box.x1 > wide or box.y1 > high:
-        svg = _saved(figure, "tight")
+    inside, (wide, high) = boxes[-1], figure.get_size_inches()
+    box = inside.padded(library("matplotlib").rcParams["savefig.pad_inches"])
+    if inside.x0 < 0 or inside.y0 < 0 or inside.x1 > wide or inside.y1 > high:
+        svg = _saved(figure, box)
     else:
-        box = box.padded(library("matplotlib").rcParams["savefig.pad_inches"])
         left, top, width, height = (f"{72 * inches:.6f}" for inches in (box.x0, high - box.y1, box.width, box.height))
         header = f'width="{width}pt" height="{height}pt" viewBox="{left} {top} {width} {height}"'
         svg = re.sub(r'width="[^"]+" height="[^"]+" viewBox="[^"]+"', header, svg, count=1)
@@ -89,7 +89,7 @@ def _svg(figure: Any) -> str:
     return re.sub(r"data:image/png;base64,([^\"]{2000,})", lambda match: _small_image(match[1]), svg)
 
 
-def _saved(figure: Any, bounds: str | None) -> str:
+def _saved(figure: Any, bounds: Any) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches=bounds, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
