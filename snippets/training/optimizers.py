@@ -219,8 +219,11 @@ import warnings
 
 optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
 scheduler = lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+quiet = lr_scheduler.CosineAnnealingWarmRestarts(torch.optim.SGD([torch.zeros(1)], lr=1.0), T_0=2)
 with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
     scheduler.step()
+    quiet.step()
 optimizer.step()
 print(str(caught[0].message).split(". ")[0])
 print(scheduler.get_last_lr())
@@ -303,14 +306,17 @@ def clip(parameters, max_norm):
 
 def check_clip(clip):
     matrix = [[3.0, 0.0], [0.0, 4.0]]
-    for gradients in ([[2.0], [4.0, 4.0]], [matrix], [[0.3], [0.0, 0.4]], [[0.0], [0.0, 0.0]], []):
-        mine, theirs = (nn.ParameterList(map(torch.tensor, [*gradients, [0.0]])) for _ in range(2))
+    short = [[0.3], [0.0, 0.4]], [[0.0], [0.0, 2.0]], [[0.0], [0.0, 0.0]], []
+    for gradients in ([[2.0], [4.0, 4.0]], [matrix], *short):
+        shapes = [torch.tensor(g).shape for g in [*gradients, [0.0]]]
+        mine, theirs = (nn.ParameterList(map(torch.zeros, shapes)) for _ in range(2))
         for a, b, g in zip(mine, theirs, gradients):  # the last one gets no gradient
             a.grad, b.grad = torch.tensor(g), torch.tensor(g)
         clip(mine.parameters(), 3.0)
         nn.utils.clip_grad_norm_(theirs.parameters(), 3.0)
         for a, b, g in zip(mine, theirs, gradients):
             assert torch.allclose(a.grad, b.grad), f"{gradients}: {a.grad}, not {b.grad}"
+        assert mine[-1].grad is None, "a gradient where none was"
 
 
 check_clip(clip)
@@ -386,6 +392,32 @@ def clip(parameters, max_norm):
             p.grad *= max_norm / norm.clamp(min=max_norm)
 
 
+# %% Wrong: the square against the limit tags=["wrong"]
+def clip(parameters, max_norm):
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    squared = sum(g.square().sum() for g in gradients)
+    if squared > max_norm:
+        for g in gradients:
+            g *= max_norm / squared**0.5
+
+
+# %% Wrong: the length of the weights tags=["wrong"]
+def clip(parameters, max_norm):
+    weights = list(parameters)
+    norm = sum(p.square().sum() for p in weights) ** 0.5
+    for p in weights:
+        if p.grad is not None and norm > max_norm:
+            p.grad *= max_norm / norm
+
+
+# %% Wrong: zeros for None tags=["wrong"]
+def clip(parameters, max_norm):
+    weights = list(parameters)
+    for p in weights:
+        p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+    nn.utils.clip_grad_norm_(weights, max_norm)
+
+
 # %% Exercise: decay for matrices only tags=["exercise"]
 def groups(model, weight_decay):
     """Two groups: weights with two axes or more decay, all others do not."""
@@ -396,6 +428,7 @@ def check_groups(groups):
     layers = nn.Embedding(7, 4), nn.Linear(4, 4, bias=False), nn.LayerNorm(4), nn.Conv1d(4, 2, 3)
     model = nn.Sequential(*layers)
     model.register_parameter("scale", nn.Parameter(torch.tensor(1.0)))
+    model.register_parameter("mixture", nn.Parameter(torch.ones(2, 2)))
     for weight_decay in (0.1, 0.3):
         decay = {}
         optimizer = torch.optim.AdamW(groups(model, weight_decay), lr=0.1)
@@ -457,6 +490,14 @@ def groups(model, weight_decay):
     return [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
 
 
+# %% Wrong: by kind of layer tags=["wrong"]
+def groups(model, weight_decay):
+    kinds = nn.Linear, nn.Embedding, nn.Conv1d
+    matrices = {layer.weight for layer in model.modules() if isinstance(layer, kinds)}
+    others = [p for p in model.parameters() if p not in matrices]
+    return [{"params": list(matrices), "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
 # %% Exercise: an optimizer of your own tags=["exercise"]
 class SignDescent(torch.optim.Optimizer):
     """Every weight moves by lr, against the sign of its gradient."""
@@ -479,6 +520,7 @@ def check_optimizer(optimizer_class):
     assert a.tolist() == [0.5, 1.5], f"a is {a.tolist()}"
     assert b.tolist() == [1.0, 0.75], f"b is {b.tolist()}"
     assert unused.tolist() == [1.0, 1.0]
+    assert a.grad[0] == 7, "the gradient has changed"
 
 
 check_optimizer(SignDescent)
@@ -537,3 +579,16 @@ class SignDescent(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is not None:
                     p -= group["lr"] * p.grad
+
+
+# %% Wrong: signs in place of the gradient tags=["wrong"]
+class SignDescent(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p -= group["lr"] * p.grad.sign_()
