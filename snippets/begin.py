@@ -108,8 +108,10 @@ def shares(table):
 
 
 for sample in [prices, torch.tensor([[1.0, 3.0], [4.0, -2.0], [9.0, 1.0]]), torch.ones(2, 2)]:
+    before = sample.clone()
     expected = torch.stack([line / line.sum() for line in sample])
     torch.testing.assert_close(shares(sample), expected)
+    assert sample.equal(before), "the table itself has changed"
 
 
 # %% Solution: shares of each row tags=["solution"]
@@ -129,6 +131,12 @@ def shares(table):
 # %% Wrong: a row where a column is meant tags=["wrong"]
 def shares(table):
     return table / table.sum(dim=1)
+
+
+# %% Wrong: in the caller's table tags=["wrong"]
+def shares(table):
+    table /= table.sum(dim=1)[:, None]
+    return table
 
 
 # %% Wrong: shares of the sizes tags=["wrong"]

@@ -55,6 +55,16 @@ with tempfile.TemporaryDirectory() as folder:
 print(done.returncode)
 
 
+# %% A folder called torch
+with tempfile.TemporaryDirectory() as folder:
+    Path(folder, "torch").mkdir()
+    code = "import torch; print(torch.__file__); torch.ones(2, 3)"
+    command = [sys.executable, "-S", "-c", code]  # -S: as if nothing were installed
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+print(done.stdout, end="")
+print(done.stderr.splitlines()[-1])
+
+
 # %% There is no package called pytorch tags=["raises-exception"]
 import pytorch
 
@@ -204,9 +214,10 @@ def slope_of_loss(slope, x, y):
 
 
 for value in [0.0, 1.5, 2.0, -3.0]:
-    guess = torch.tensor(value, requires_grad=True)
-    ((guess * x + 1 - y) ** 2).mean().backward()
-    torch.testing.assert_close(slope_of_loss(value, x, y), guess.grad)
+    for heights in [y, x**2]:
+        guess = torch.tensor(value, requires_grad=True)
+        ((guess * x + 1 - heights) ** 2).mean().backward()
+        torch.testing.assert_close(slope_of_loss(value, x, heights), guess.grad)
 
 
 # %% Solution: the slope of the loss tags=["solution"]
@@ -216,9 +227,10 @@ def slope_of_loss(slope, x, y):
 
 
 for value in [0.0, 1.5, 2.0, -3.0]:
-    guess = torch.tensor(value, requires_grad=True)
-    ((guess * x + 1 - y) ** 2).mean().backward()
-    torch.testing.assert_close(slope_of_loss(value, x, y), guess.grad)
+    for heights in [y, x**2]:
+        guess = torch.tensor(value, requires_grad=True)
+        ((guess * x + 1 - heights) ** 2).mean().backward()
+        torch.testing.assert_close(slope_of_loss(value, x, heights), guess.grad)
 
 
 # %% Wrong: without the inner slope tags=["wrong"]
@@ -229,6 +241,11 @@ def slope_of_loss(slope, x, y):
 # %% Wrong: without the 2 tags=["wrong"]
 def slope_of_loss(slope, x, y):
     return ((slope * x + 1 - y) * x).mean()
+
+
+# %% Wrong: the slope of these points tags=["wrong"]
+def slope_of_loss(slope, x, y):
+    return (2 * (slope - 2) * x * x).mean()
 
 
 # %% Wrong: a sum for the mean tags=["wrong"]

@@ -193,8 +193,8 @@ best
 # For these eleven points even the true line is worse (`((truth - length) ** 2).mean() > loss`{.proof}).
 # Training finds the line that suits the measurements, errors and all; it knows nothing else.
 #
-# With many more measurements it comes nearer to the truth, provided that their errors are zero on average, at light loads as at heavy ones.
-# Those of `randn` are.
+# With many more measurements, over the same loads, it usually comes nearer to the truth, provided that each error is drawn anew and is zero on average, at light loads as at heavy ones.
+# So it is with `randn`.
 # Many examples take `rand`, which has no negative numbers.
 
 # %% Errors that only push up
@@ -211,6 +211,7 @@ for measured in (both_ways, upward):
 # No training can repair that: `rand` is 0.5 on average, and what is always added looks like a part of the spring.
 # Nor is it enough that errors go both ways: 0.2 less, and the spring still seems too long (`torch.linalg.lstsq(many_columns, upward - 0.2).solution[1] > 12.2`{.proof}).
 # Nor that they cancel in all: too short for light loads and too long for heavy ones, and it seems softer (`torch.linalg.lstsq(many_columns, 12 + 3 * many + 0.1 * (many - many.mean())).solution[0] > 3.05`{.proof}).
+# Nor that each is zero on average, if they hang together: where each error is the one before and a little more or less, the spring seems too long on one day and too short on another (`min(rests := [torch.linalg.lstsq(many_columns, 12 + 3 * many + (0.05 * torch.randn(2001)).cumsum(0)).solution[1] for _ in range(100)]) < 11.5 and max(rests) > 12.5`{.proof}).
 #
 # ## Forgotten zeros
 #
