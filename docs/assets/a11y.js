@@ -46,7 +46,7 @@
   soon();
 
   let shown = location.pathname;
-  document$.subscribe(() => (shown = location.pathname));
+  window.document$?.subscribe(() => (shown = location.pathname));
   const replaceState = history.replaceState.bind(history);
   history.replaceState = (...entry) => location.pathname == shown && replaceState(...entry);
 })();
