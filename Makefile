@@ -48,8 +48,9 @@ bench: $(READY) ## Compare a check with its cells run plainly, and the speed of 
 	$(RUN) python benchmarks/build.py --book .
 	$(RUN) python benchmarks/build.py
 
-others: $(READY) ## Compare speed and strictness with other tools, which it installs into .cache
+others: $(READY) ## Compare with other tools, which it installs into .cache, and rewrite the page that says so
 	$(RUN) python benchmarks/others.py
+	$(RUN) torchproof accept -k verification/others
 
 lock: $(READY) ## Write requirements.lock anew, after a change of requirements.txt
 	$(PIP) uv==0.13.9

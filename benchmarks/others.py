@@ -7,7 +7,7 @@ The tools take turns, so that other work on the machine is spread over all of th
 Seconds of CPU time are those of a command and of all processes that it waited for.
 What a tool notices is its exit status: its book is run, a cell is edited while the stored outputs stay, and it is run
 again. `tools.py` says how each book is written and called.
-The result is `.cache/others.json`.
+The result is what the page *Other tools* shows: `snippets/verification/others.json`.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from torchproof.run.environment import cores
 __all__ = ["main"]
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / ".cache/others.json"
+RESULT = ROOT / "snippets/verification/others.json"
 
 CELLS = [
     """# %% A number is printed

@@ -12,7 +12,8 @@ from mkdocs.utils import yaml_load
 from torchproof.compare.transcript import parse
 
 CHAPTERS = list(SITE.snippets)
-LESSONS = [name for name in CHAPTERS if not SITE.snippets[name].is_walkthrough]
+LESSONS = [name for name in CHAPTERS if not SITE.snippets[name].is_walkthrough and not name.startswith("verification/")]
+"""What tells of the build itself teaches no torch."""
 TAUGHT = [name for name in LESSONS if not name.startswith("lookup/")]
 """What is looked up has no exercises."""
 PAGES = list(SITE.pages)
