@@ -397,8 +397,8 @@ class Server:
 
 
 def build_site(target: Path, **environment: str) -> None:
-    """Build the real project's site into a folder, as `make site` does."""
-    built = Project(ROOT).run("mkdocs", "build", "--quiet", "--strict", "--site-dir", str(target), **environment)
+    """Build the real project's site into a folder, as `make site` does: `--quiet` would hide warnings, and pass."""
+    built = Project(ROOT).run("mkdocs", "build", "--strict", "--site-dir", str(target), **environment)
     assert built.returncode == 0, built.stdout
 
 

@@ -77,7 +77,7 @@ class CellsExtension(Extension):
             if not is_ready:
                 is_ready.append(_register(md))
             try:
-                return looked_at(convert(source), md)
+                return _anchored(looked_at(convert(source), md), md)
             finally:
                 _let_go(md)
 
@@ -197,6 +197,16 @@ def looked_at(html: str, md: Markdown) -> str:
     if 'class="tp-' in html and not _has_plugin(md):
         html += _look_of_ours()
     return complaint(Drift(report(problems))) + html if problems else html
+
+
+def _anchored(html: str, md: Markdown) -> str:
+    """A finished page, after MkDocs was told its anchors: it reads what a page says itself, and no cell is in that."""
+    if "mkdocs_extract_anchors" in md.treeprocessors:
+        md.treeprocessors["mkdocs_extract_anchors"].present_anchor_ids.update(IDS.findall(html))
+    return html
+
+
+IDS = re.compile(r'<[^<>]*\sid="([^"]+)"')
 
 
 def _free(root: Element) -> None:
