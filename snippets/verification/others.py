@@ -22,9 +22,13 @@ used = {tool: cpu(tool, common) for tool in tools if (tool, common, "cold") in s
 # %% What each notices tags=["hide-input"]
 from grid import Grid, alike
 
-groups = alike(notices)
-changes = list(notices["torchproof"])
-Grid(["changed", *groups], [[change, *(answer[change] for answer in groups.values())] for change in changes])
+rows = []
+for names, answer in alike(notices).items():
+    noticed = [change if said == "yes" else f"{change} ({said})" for change, said in answer.items() if said != "no"]
+    missed = [change for change, said in answer.items() if said == "no"]
+    missed = missed if noticed else ["all of them"]
+    rows.append([names, ", ".join(noticed) or "nothing", ", ".join(missed) or "nothing"])
+Grid(["tool", "noticed", "not noticed"], rows)
 
 # %% Processor time for the same chapters tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -48,7 +52,7 @@ for (tool, chapters, state), one in speed.items():
         rows.append(
             [tool, state, f"{median(one['seconds']):.1f} s", spread, f"{median(one['cpu']):.1f} s", f"{times:.1f}"]
         )
-Grid(["tool", "", "waited", "from, to", "processor time", "times plain MkDocs"], rows)
+Grid(["tool", "run", "waited", "from, to", "processor time", "times plain MkDocs"], rows)
 
 # %% As a book grows tags=["hide-input"]
 rows = []
@@ -59,7 +63,7 @@ for (tool, chapters, state), one in sorted(speed.items(), key=lambda item: item[
 for one in measured["cluster"]:
     workers = f"torchproof, Dask workers: {one['workers']}"
     rows.append([str(one["chapters"]), workers, "cold", f"{median(one['seconds']):.1f} s", "not measured"])
-Grid(["chapters", "tool", "", "waited", "processor time for each chapter"], rows)
+Grid(["chapters", "tool", "run", "waited", "processor time for each chapter"], rows)
 
 # %% The book itself tags=["hide-input"]
 rows = [
