@@ -255,9 +255,18 @@ Five are not six.
 
 CELL = "a/b#sizes-that-never-meet\n"
 WRONG = {
-    "a cell that raises nothing": (CELL, "a/b#nothing-of-the-kind\n", "raises no error and no warning; name one"),
+    "a cell that raises nothing": (
+        CELL,
+        "a/b#nothing-of-the-kind\n",
+        "raises no error and no warning of its own; name one",
+    ),
     "no such cell": (CELL, "a/b#sizes-that-never-met\n", "did you mean 'sizes-that-never-meet'?"),
-    "no such row": ("five[9]\n", "five[8]\n", "raises no error and no warning; did you mean 'five[9]'?"),
+    "a row that repeats its cell": (
+        CELL,
+        f"{CELL}a/b#the-same-with-other-numbers: torch.ones(2, 7) + torch.ones(5)\n",
+        "raises no error and no warning of its own",
+    ),
+    "no such row": ("five[9]\n", "five[8]\n", "raises no error and no warning of its own; did you mean 'five[9]'?"),
     "one error twice": (
         "a/b#two-errors-in-a-table: five[9]\nThere is no ninth.\nthe last | five[-1]",
         "a/b#the-same-with-other-numbers\nThe same.\nadd one number | seven + 1",
@@ -311,7 +320,10 @@ def test_a_cell_that_no_longer_raises_fails_its_entry(tmp_path):
     built = project.run("mkdocs", "build", "-q")
 
     assert built.returncode == 1
-    assert "`a/b#sizes-that-never-meet` raises no error and no warning; name one that does, or delete" in built.stdout
+    assert (
+        "`a/b#sizes-that-never-meet` raises no error and no warning of its own; name one that does, or delete"
+        in built.stdout
+    )
 
 
 # --- the pages of this book -------------------------------------------------------------------------------------------
