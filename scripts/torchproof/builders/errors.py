@@ -167,7 +167,8 @@ def _about(fence: _Fence, cells: tuple[re.Match[str], ...], said: dict[tuple[str
             way_out = (
                 did_you_mean(cell["code"], codes) if codes and cell["code"] else "name one that does, or delete it"
             )
-            raise Drift(f"{fence.page.file}:{fence.line}: `{cell[0]}` raises no error and no warning of its own; {way_out}")
+            where = f"{fence.page.file}:{fence.line}"
+            raise Drift(f"{where}: `{cell[0]}` raises no error and no warning of its own; {way_out}")
         found += about
     if not found:
         raise Drift(f"{fence.page.file}:{fence.line}: an error fence begins with a cell, as `tensors/shapes#a-cell`")
