@@ -237,7 +237,8 @@ assert same_numbers(hole, hole.clone()), "two equal holes"
 assert not same_numbers(hole, torch.tensor([1.0, torch.nan])), "moved"
 assert not same_numbers(torch.ones(2), torch.ones(2, 1)), "another shape"
 assert not same_numbers(hole, torch.zeros(2)), "other numbers"
-assert not same_numbers(torch.tensor([torch.nan]), torch.zeros(1)), "NaN is not 0"
+for other in (0.0, -1.0, -999.0, torch.inf, -torch.inf):
+    assert not same_numbers(hole[:1], torch.tensor([other])), f"NaN is not {other}"
 assert not same_numbers(torch.ones(1), torch.ones(1) + 1e-6), "close is not equal"
 assert same_numbers(torch.tensor([-0.0]), torch.zeros(1)), "-0 is equal to 0"
 huge = torch.tensor([torch.finfo(torch.float32).max])
@@ -260,6 +261,11 @@ def same_numbers(a, b):
 # %% Wrong: NaN becomes some other number tags=["wrong"]
 def same_numbers(a, b):
     return torch.equal(a.nan_to_num(nan=-1234.5), b.nan_to_num(nan=-1234.5))
+
+
+# %% Wrong: NaN becomes infinity tags=["wrong"]
+def same_numbers(a, b):
+    return torch.equal(torch.where(a.isnan(), torch.inf, a), torch.where(b.isnan(), torch.inf, b))
 
 
 # %% Wrong: the same bits tags=["wrong"]
@@ -339,8 +345,8 @@ def school_round(values):
     return values.sign() * (values.abs() + 0.5).floor()
 
 
-marks = torch.tensor([0.5, 1.5, 2.5, -0.5, -2.5, 2.4, 0.49999997, 8388609.0])
-school = torch.tensor([1.0, 2.0, 3.0, -1.0, -3.0, 2.0, 0.0, 8388609.0])
+marks = torch.tensor([0.5, 1.5, 2.5, -0.5, -2.5, 2.4, -2.4, 0.49999997, 8388609.0])
+school = torch.tensor([1.0, 2.0, 3.0, -1.0, -3.0, 2.0, -2.0, 0.0, 8388609.0])
 wrong = school_round(marks) != school
 assert not wrong.any(), marks[wrong].tolist()
 
@@ -368,3 +374,8 @@ def school_round(values):
 # %% Wrong: halves always go up tags=["wrong"]
 def school_round(values):
     return (values + 0.5).floor()
+
+
+# %% Wrong: from a half on up, below it down tags=["wrong"]
+def school_round(values):
+    return torch.where(values.frac() >= 0.5, values.ceil(), values.floor())

@@ -127,6 +127,11 @@ torch.add(torch.ones(2, 3), torch.ones(6))
 # %% The example of the note tags=["raises-exception"]
 torch.ones(1, 3, 1).add_(torch.ones(3, 1, 7))
 
+# %% The warning that does not come
+torch.utils.backcompat.broadcast_warning.enabled = True
+print(torch.add(torch.ones(4, 1), torch.ones(4)).shape)
+torch.utils.backcompat.broadcast_warning.enabled = False
+
 
 # %% Puzzle: who may grow tags=["exercise"]
 def can_add_in_place(a, b):
@@ -184,6 +189,7 @@ def padding_mask(lengths, longest):
 lengths = torch.tensor([3, 1, 4, 0])
 for longest in (4, 6):
     assert torch.equal(padding_mask(lengths, longest), padding_mask_spec(lengths, longest)), longest
+    assert padding_mask(lengths, longest).dtype == torch.bool, "no mask"
 
 
 # %% Solution: padding mask tags=["solution"]
@@ -193,6 +199,7 @@ def padding_mask(lengths, longest):
 
 for longest in (4, 6):
     assert torch.equal(padding_mask(lengths, longest), padding_mask_spec(lengths, longest)), longest
+    assert padding_mask(lengths, longest).dtype == torch.bool, "no mask"
 print(padding_mask(lengths, 4).int())
 
 
@@ -204,6 +211,11 @@ def padding_mask(lengths, longest):
 # %% Wrong: one word too many tags=["wrong"]
 def padding_mask(lengths, longest):
     return torch.arange(longest) <= lengths[:, None]
+
+
+# %% Wrong: ones and zeros tags=["wrong"]
+def padding_mask(lengths, longest):
+    return (torch.arange(longest) < lengths[:, None]).long()
 
 
 # %% Puzzle: add it back up tags=["exercise"]

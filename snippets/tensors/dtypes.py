@@ -111,7 +111,8 @@ for dtype in dtypes:
 
 # %% The default can be moved
 torch.set_default_dtype(torch.float64)
-print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype, torch.tensor([3]).dtype)
+print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype)
+print((weights * 0.5).dtype, torch.tensor([3]).dtype)
 torch.set_default_dtype(torch.float32)
 print(torch.tensor([0.5]).dtype, (counts * 0.5).dtype)
 
@@ -129,7 +130,7 @@ print(counts + half)
 small = torch.tensor([100, 27, 5], dtype=torch.int8)
 print((small + 1).dtype)
 print((small + torch.tensor(1)).dtype)
-print((small + torch.tensor([1, 1, 1])).dtype)
+print((small + torch.tensor([1])).dtype)
 
 # %% A higher kind still wins
 print((small * 0.5).dtype)
@@ -368,11 +369,12 @@ def shares(counts):
     return counts / counts.sum()
 
 
+crowd = [2**24 + 1, 2**24]
 for dtype in (torch.uint8, torch.int32, torch.int64):
     part = shares(torch.tensor([10, 20, 250], dtype=dtype))
     assert part.dtype == torch.float64, part.dtype
     assert part.tolist() == [10 / 280, 20 / 280, 250 / 280], part
-assert shares(torch.tensor([2**24 + 1, 2**24 - 1]))[0] > 0.5, "a digit is lost"
+assert shares(torch.tensor(crowd)).tolist() == [n / sum(crowd) for n in crowd], "a digit is lost"
 
 
 # %% Solution: shares of a total tags=["solution"]
@@ -385,7 +387,7 @@ for dtype in (torch.uint8, torch.int32, torch.int64):
     part = shares(torch.tensor([10, 20, 250], dtype=dtype))
     assert part.dtype == torch.float64, part.dtype
     assert part.tolist() == [10 / 280, 20 / 280, 250 / 280], part
-assert shares(torch.tensor([2**24 + 1, 2**24 - 1]))[0] > 0.5, "a digit is lost"
+assert shares(torch.tensor(crowd)).tolist() == [n / sum(crowd) for n in crowd], "a digit is lost"
 
 
 # %% Wrong: the cast comes last tags=["wrong"]
@@ -405,4 +407,9 @@ def shares(counts):
 
 # %% Wrong: a float32 on the way tags=["wrong"]
 def shares(counts):
-    return counts.float().double() / counts.float().sum().double()
+    return counts.double() / counts.float().sum()
+
+
+# %% Wrong: a constant total tags=["wrong"]
+def shares(counts):
+    return counts.double() / 280

@@ -311,8 +311,8 @@ def topk_accuracy(votes, truth, k):
 
 
 # %% Exercise: a mean that skips padding tags=["exercise"]
-sentences = torch.tensor([[1.0, 9.0, 9.0, 9.0], [5.0, 0.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
-lengths = torch.tensor([2, 2, 0])
+sentences = torch.tensor([[1.0, 9.0, 2.0, 9.0], [5.0, 0.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
+lengths = torch.tensor([3, 2, 0])
 
 
 def masked_mean_spec(t, lengths):
@@ -327,16 +327,18 @@ def masked_mean(t, lengths):
 
 
 torch.testing.assert_close(masked_mean(sentences, lengths), masked_mean_spec(sentences, lengths))
+assert masked_mean(torch.tensor([[4.0, torch.nan]]), torch.tensor([1])) == 4, "padding counts"
 
 
 # %% Solution: a mean that skips padding tags=["solution"]
 def masked_mean(t, lengths):
     """The mean of the first lengths[i] numbers of row i; 0 for an empty row."""
     mask = torch.arange(t.size(1)) < lengths[:, None]
-    return (t * mask).sum(dim=1) / lengths.clamp(min=1)
+    return torch.where(mask, t, 0).sum(dim=1) / lengths.clamp(min=1)
 
 
 torch.testing.assert_close(masked_mean(sentences, lengths), masked_mean_spec(sentences, lengths))
+assert masked_mean(torch.tensor([[4.0, torch.nan]]), torch.tensor([1])) == 4, "padding counts"
 
 
 # %% Wrong: whatever looks like padding tags=["wrong"]
@@ -360,4 +362,16 @@ def masked_mean(t, lengths):
 # %% Wrong: one word too many tags=["wrong"]
 def masked_mean(t, lengths):
     mask = torch.arange(t.size(1)) <= lengths[:, None]
+    return (t * mask).sum(dim=1) / lengths.clamp(min=1)
+
+
+# %% Wrong: divided by the longest tags=["wrong"]
+def masked_mean(t, lengths):
+    mask = torch.arange(t.size(1)) < lengths[:, None]
+    return torch.where(mask, t, 0).sum(dim=1) / lengths.max()
+
+
+# %% Wrong: nan times zero tags=["wrong"]
+def masked_mean(t, lengths):
+    mask = torch.arange(t.size(1)) < lengths[:, None]
     return (t * mask).sum(dim=1) / lengths.clamp(min=1)
