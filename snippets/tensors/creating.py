@@ -187,7 +187,7 @@ def dtype_of(numbers):
     return dtypes.get(type(numbers[0]), torch.complex64)
 
 
-kinds = [True, 2, 3.0, 4j]
+kinds = [True, 4, 3.0, 2j]
 samples = [list(s) for n in (1, 2, 3) for s in product(kinds, repeat=n)] + [[]]
 for numbers in samples:
     assert dtype_of(numbers) == torch.tensor(numbers).dtype, numbers
@@ -213,6 +213,12 @@ def dtype_of(numbers):
     return dtypes[type(numbers[-1])] if numbers else torch.float32
 
 
+# %% Wrong: the largest number decides tags=["wrong"]
+def dtype_of(numbers):
+    dtypes = {bool: torch.bool, int: torch.int64, float: torch.float32, complex: torch.complex64}
+    return dtypes[type(max(numbers, key=abs))] if numbers else torch.float32
+
+
 # %% Wrong: a bool is an int tags=["wrong"]
 def dtype_of(numbers):
     if any(isinstance(number, complex) for number in numbers):
@@ -230,10 +236,11 @@ def pad(rows, filler):
     return torch.tensor(rows)
 
 
-ragged = [[3, 5], [4], [9, 6, 7], []]
+ragged = [[3, 5], [0], [9, 6, 7], []]
 tensors = [torch.tensor(numbers, dtype=torch.int64) for numbers in ragged]
 for filler in (-1, 0):
     assert torch.equal(pad(ragged, filler), pad_sequence(tensors, True, filler)), filler
+assert pad(ragged, 0).dtype == torch.int64, "whole numbers became floats"
 
 
 # %% Solution: rows of any length tags=["solution"]
@@ -247,6 +254,7 @@ def pad(rows, filler):
 
 for filler in (-1, 0):
     assert torch.equal(pad(ragged, filler), pad_sequence(tensors, True, filler)), filler
+assert pad(ragged, 0).dtype == torch.int64, "whole numbers became floats"
 
 
 # %% Wrong: cut to the shortest tags=["wrong"]
@@ -259,6 +267,22 @@ def pad(rows, filler):
 def pad(rows, filler):
     longest = max(map(len, rows))
     return torch.tensor([[filler] * (longest - len(row)) + row for row in rows])
+
+
+# %% Wrong: floats where there were integers tags=["wrong"]
+def pad(rows, filler):
+    out = torch.zeros(len(rows), max(map(len, rows))) + filler
+    for i, numbers in enumerate(rows):
+        out[i, : len(numbers)] = torch.tensor(numbers)
+    return out
+
+
+# %% Wrong: every zero becomes the filler tags=["wrong"]
+def pad(rows, filler):
+    longest = max(map(len, rows))
+    out = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    out[out == 0] = filler
+    return out
 
 
 # %% Wrong: always filled with zeros tags=["wrong"]

@@ -156,8 +156,8 @@ def bytes_held(tensors):
 
 assert bytes_held([line, grid, turned, window]) == 96
 assert bytes_held([first, kept]) == 7992 + 40
-assert bytes_held([line, line.detach()]) == 96
-assert bytes_held([repeated, upright]) == 192
+assert bytes_held([line, upright, window.detach()]) == 192
+assert bytes_held([repeated, weight]) == 96 + 48
 
 
 # %% Solution: bytes really held tags=["solution"]
@@ -168,8 +168,8 @@ def bytes_held(tensors):
 
 assert bytes_held([line, grid, turned, window]) == 96
 assert bytes_held([first, kept]) == 7992 + 40
-assert bytes_held([line, line.detach()]) == 96
-assert bytes_held([repeated, upright]) == 192
+assert bytes_held([line, upright, window.detach()]) == 192
+assert bytes_held([repeated, weight]) == 96 + 48
 
 
 # %% Wrong: each tensor its storage tags=["wrong"]
@@ -184,8 +184,14 @@ def bytes_held(tensors):
 
 # %% Wrong: told apart by their base tags=["wrong"]
 def bytes_held(tensors):
-    roots = {id(t if t._base is None else t._base): t for t in tensors}
+    roots = {(t if t._base is None else t._base).data_ptr(): t for t in tensors}
     return sum(t.untyped_storage().nbytes() for t in roots.values())
+
+
+# %% Wrong: eight bytes for every number tags=["wrong"]
+def bytes_held(tensors):
+    storages = {t.untyped_storage().data_ptr(): t for t in tensors}
+    return sum(8 * t.untyped_storage().nbytes() // t.itemsize for t in storages.values())
 
 
 # %% Exercise: a view or a copy tags=["exercise"]
@@ -244,7 +250,7 @@ def share_a_number(a, b):
 
 
 assert share_a_number(grid, turned)
-assert share_a_number(grid, window)
+assert share_a_number(grid[:, :2], grid[:, 1:3])
 assert not share_a_number(grid, grid.clone()), "equal numbers in other places"
 assert not share_a_number(grid[:, 0], grid[:, 1]), "one storage, other places"
 assert not share_a_number(board[:, 0], board[:, 1]), "and equal numbers"
@@ -263,6 +269,11 @@ def share_a_number(a, b):
 # %% Wrong: they begin together tags=["wrong"]
 def share_a_number(a, b):
     return a.data_ptr() == b.data_ptr()
+
+
+# %% Wrong: rows that begin together tags=["wrong"]
+def share_a_number(a, b):
+    return bool({row.data_ptr() for row in a} & {row.data_ptr() for row in b})
 
 
 # %% Wrong: equal numbers tags=["wrong"]

@@ -180,7 +180,7 @@ child.start()
 child.join()
 print(f"{child.exitcode = }")
 
-# %% A NumPy number is only a number
+# %% A NumPy float is only a number
 half_array = np.ones(2, dtype=np.float32) * np.float64(0.5)
 half_tensor = torch.ones(2) * np.float64(0.5)
 print(half_array.dtype, half_tensor.dtype)
@@ -259,7 +259,7 @@ def outliers(x):
     return (x - middle).abs() > spread
 
 
-sample = np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 6.0], [8.0, 7.0]])
+sample = np.array([[1.0, 1.0], [2.0, 4.0], [6.0, 8.0], [8.0, 9.0]])
 assert np.array_equal(outliers(torch.tensor(sample)), outliers_spec(sample)), outliers(torch.tensor(sample))
 
 
@@ -282,6 +282,12 @@ def outliers(x):
 # %% Wrong: the spread alone tags=["wrong"]
 def outliers(x):
     middle = x.median(dim=0, keepdim=True).values
+    return (x - middle).abs() > x.std(dim=0, keepdim=True, correction=0)
+
+
+# %% Wrong: the mean for the median tags=["wrong"]
+def outliers(x):
+    middle = x.mean(dim=0, keepdim=True)
     return (x - middle).abs() > x.std(dim=0, keepdim=True, correction=0)
 
 
