@@ -173,6 +173,9 @@ print(view.requires_grad, product.requires_grad)
 view.sum().backward()
 print(view.grad, speeds.grad)
 
+# %% Made inside, written outside tags=["raises-exception"]
+view += 1
+
 # %% Another thread records
 import threading
 
@@ -234,15 +237,20 @@ lower = nn.Sequential(first, nn.Dropout(0.5))
 judged = nn.Sequential(lower, nn.Linear(1, 1), last)
 first.eval()  # somebody froze this layer's statistics
 modes = [layer.training for layer in judged.modules()]
+recording = []
+last.register_forward_hook(lambda *_: recording.append(torch.is_grad_enabled()))
 rows = torch.arange(20.0)[:, None]
 
 answers = predict(judged, rows)
-assert not answers.requires_grad, "the answers were recorded"
+assert not any(recording), "the answers were recorded"
 assert torch.is_grad_enabled(), "autograd is off afterwards"
 in_use = copy.deepcopy(judged).eval()(rows)
 assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
 assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
+with torch.no_grad():
+    predict(judged, rows)
+    assert not torch.is_grad_enabled(), "autograd is on afterwards, where it was off"
 
 
 # %% Solution: a faithful judge tags=["solution"]
@@ -257,13 +265,17 @@ def predict(model, batch):
     return answers
 
 
+recording.clear()
 answers = predict(judged, rows)
-assert not answers.requires_grad, "the answers were recorded"
+assert not any(recording), "the answers were recorded"
 assert torch.is_grad_enabled(), "autograd is off afterwards"
 in_use = copy.deepcopy(judged).eval()(rows)
 assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
 assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
+with torch.no_grad():
+    predict(judged, rows)
+    assert not torch.is_grad_enabled(), "autograd is on afterwards, where it was off"
 judged.train()
 predict(judged, rows)
 assert all(layer.training for layer in judged.modules()), "a mode has changed"
@@ -296,7 +308,20 @@ def predict(model, batch):
 
 # %% Wrong: recorded, and cut off tags=["wrong"]
 def predict(model, batch):
-    return copy.deepcopy(model).train()(batch).detach()
+    before = {layer: layer.training for layer in model.modules()}
+    answers = model.eval()(batch).detach()
+    for layer, training in before.items():
+        layer.training = training
+    return answers
+
+
+# %% Wrong: frozen instead tags=["wrong"]
+def predict(model, batch):
+    before = {layer: layer.training for layer in model.modules()}
+    answers = model.eval().requires_grad_(False)(batch)
+    for layer, training in before.items():
+        layer.training = training
+    return answers
 
 
 # %% Wrong: the children, and not theirs tags=["wrong"]
@@ -315,6 +340,17 @@ def predict(model, batch):
     before = {layer: layer.training for layer in model.modules()}
     torch.set_grad_enabled(False)
     answers = model.eval()(batch)
+    for layer, training in before.items():
+        layer.training = training
+    return answers
+
+
+# %% Wrong: on for good tags=["wrong"]
+def predict(model, batch):
+    before = {layer: layer.training for layer in model.modules()}
+    torch.set_grad_enabled(False)
+    answers = model.eval()(batch)
+    torch.set_grad_enabled(True)
     for layer, training in before.items():
         layer.training = training
     return answers

@@ -196,15 +196,20 @@ def first_two(p):
     return lengths_and_sum(p)[:2]  # two outputs, three inputs
 
 
+def scaled(p):
+    return scale * lengths_and_sum(p)
+
+
+scale = torch.tensor(2.0, requires_grad=True)  # a leaf of somebody else
 spot = torch.tensor([2.0, 3.0, 5.0], requires_grad=True)
 spot.grad = torch.full((3,), 7.0)  # from some other calculation
 print(torch.func.jacrev(first_two)(spot.detach()))
-for f in [first_two, lengths_and_sum]:
+for f in [first_two, scaled]:
     expected = torch.func.jacrev(f)(spot.detach())
     for i in range(len(expected)):
         found = row_of_jacobian(f, spot, i)
         assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
-assert spot.grad.tolist() == [7, 7, 7], "somebody's gradient has changed"
+assert spot.grad.tolist() == [7, 7, 7] and scale.grad is None, "somebody's gradient has changed"
 
 
 # %% Solution: one row of a Jacobian tags=["solution"]
@@ -218,12 +223,12 @@ def row_of_jacobian(f, x, i):
 
 
 spot.grad = torch.full((3,), 7.0)
-for f in [first_two, lengths_and_sum]:
+for f in [first_two, scaled]:
     expected = torch.func.jacrev(f)(spot.detach())
     for i in range(len(expected)):
         found = row_of_jacobian(f, spot, i)
         assert torch.equal(found, expected[i]), f"row {i} is {found.tolist()}"
-assert spot.grad.tolist() == [7, 7, 7], "somebody's gradient has changed"
+assert spot.grad.tolist() == [7, 7, 7] and scale.grad is None, "somebody's gradient has changed"
 
 
 # %% Wrong: a column tags=["wrong"]
@@ -244,6 +249,14 @@ def row_of_jacobian(f, x, i):
     f(x)[i].backward()
     row = x.grad.clone()
     x.grad.zero_()
+    return row
+
+
+# %% Wrong: put away, and put back tags=["wrong"]
+def row_of_jacobian(f, x, i):
+    before, x.grad = x.grad, None
+    f(x)[i].backward()
+    row, x.grad = x.grad, before
     return row
 
 
