@@ -167,7 +167,10 @@ def _runner(root: Path) -> Runner:
     if files := os.environ.get("TORCHPROOF_RESULTS"):
         site = Site.read(root)
         return Merged(site, list(site.snippets), map(Path, files.split(os.pathsep)))
-    return Runner(root)
+    runner = Runner(root)
+    if is_serving():
+        runner.serve()
+    return runner
 
 
 def _follow(checker: Checker) -> None:

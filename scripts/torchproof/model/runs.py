@@ -19,6 +19,7 @@ __all__ = [
     "Measured",
     "Message",
     "Output",
+    "Paused",
     "Rehearsed",
     "Rich",
     "Run",
@@ -95,6 +96,8 @@ class Job:
     """CPU time that it may take; 0 for what the project allows."""
     beside: tuple[Beside, ...] = ()
     """What it finds in its working folder."""
+    pause: str = ""
+    """The cell before which it stands by, to run that and the rest in copies of itself, if it can; else none."""
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
@@ -361,6 +364,14 @@ class Running:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """The session stands by before the cell that its job names."""
+
+    files: tuple[str, ...]
+    """Files of the project that it has read, relative to the root."""
+
+
+@dataclass(frozen=True)
 class Rehearsed:
     """A cell of another device was read, and played on fake tensors."""
 
@@ -383,5 +394,5 @@ class Ended:
     """Exit status; below 0, the signal that killed it."""
 
 
-Message = Started | Running | CellRun | Rehearsed | Stopped | Run | Ended
+Message = Started | Running | CellRun | Rehearsed | Paused | Stopped | Run | Ended
 """A `Run` without its cells says that they have all run."""

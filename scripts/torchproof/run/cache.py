@@ -52,7 +52,7 @@ class Cache:
 
     def entry(self, key: str, run: Run) -> str:
         """What is kept of a run."""
-        body = json.dumps([distributions(run.modules), self._digests(run.files), wire.dump(run)])
+        body = json.dumps([distributions(run.modules), self.digests(run.files), wire.dump(run)])
         return f"{_hash(key + body)}\n{body}"
 
     def read(self, key: str, entry: str, name: str = "") -> Run | None:
@@ -70,7 +70,7 @@ class Cache:
             self.last[name] = last = digest, (packages, files, wire.load(run))
         packages, files, run = last[1]
         current = all(version_of(name) == version for name, version in packages.items())
-        return run if current and files == self._digests(files) else None
+        return run if current and files == self.digests(files) else None
 
     def _save(self, job: Job, run: Run) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,8 @@ class Cache:
         for path in sorted(self.folder.iterdir(), key=_age)[: -self.keep]:
             path.unlink(missing_ok=True)
 
-    def _digests(self, files: Iterable[str]) -> dict[str, str]:
+    def digests(self, files: Iterable[str]) -> dict[str, str]:
+        """The digest of what is in each file of the project now."""
         return {file: self._digest(file) for file in files}
 
     def _digest(self, file: str) -> str:

@@ -42,6 +42,13 @@ class Capture:
         self.files = {"|": _redirect(1), "!": _redirect(2)}
         sys.stdout, sys.stderr = Stream(self, "|", 1), Stream(self, "!", 2)
 
+    def renew(self) -> None:
+        """Capture what a copy of the session writes: it has the session's files, and would write where others read."""
+        self.pid = os.getpid()
+        for file in self.files.values():
+            os.close(file)
+        self.files = {"|": _redirect(1), "!": _redirect(2)}
+
     def begin(self) -> None:
         """A cell begins."""
         self.earlier = weakref.WeakSet({*threading.enumerate()} - {threading.main_thread()})

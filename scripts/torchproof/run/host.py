@@ -8,8 +8,10 @@ on the other, which no session has, the zygote says which process it is and, whe
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,12 +22,12 @@ from pathlib import Path
 
 from ..files import Temporary, fingerprints
 from ..model import wire
-from ..model.runs import CellRun, Died, Ended, Job, Message, Rehearsed, Run, Running, Started, Stopped
+from ..model.runs import CellRun, Died, Ended, Job, Message, Paused, Rehearsed, Run, Running, Started, Stopped
 from . import landlock
 from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN, cores
 from .processes import kill, stat_of
 
-__all__ = ["Zygote"]
+__all__ = ["INTERRUPTED", "Standing", "Zygote"]
 
 PATIENCE = 10
 """A session's limit is CPU time, which a busy machine does not use up; by the clock it may take so many times that."""
@@ -86,12 +88,45 @@ class Zygote:
 
     def _run(self, job: Job) -> Run:
         self.start()
-        before = fingerprints(self.root, rights=self.is_fenced)
-        with tempfile.TemporaryDirectory(
-            prefix="torchproof-", dir=self.folder.path, ignore_cleanup_errors=True
-        ) as folder:
-            seed, root = 1 if self.other else None, job.root or str(self.root)
-            heard = self._hear(replace(job, folder=folder, root=root, is_fenced=self.is_fenced, seed=seed))
+        with self._folder() as folder:
+            before = self._files()
+            return self._judged(job, self._hear(self._placed(job, folder)), before)
+
+    def stand(self, job: Job, cell: str) -> tuple[Run, "Standing | None"]:
+        """Run one job, in a session that stands by before a cell if it can, to be asked again."""
+        self.start()
+        folder, before = self._folder(), self._files()
+        heard = self._hear(self._placed(replace(job, pause=cell), folder.name))
+        if heard.control is None:
+            folder.cleanup()
+            return self._judged(job, heard, before), None
+        standing = Standing(heard, folder, job, _lies_in(folder.name))
+        return self.resume(standing, job), standing
+
+    def resume(self, standing: "Standing", job: Job) -> Run:
+        """Run the cells of a job from the one on before which a session stands by."""
+        before, done = self._files(), standing.done
+        rest = replace(self._placed(job, standing.folder.name), steps=job.steps[len(done) :])
+        heard = self._hear(rest, standing.heard.control)
+        standing.tidy()
+        if not heard.messages:
+            return Run(died=Died(LOST))
+        return self._judged(job, replace(heard, messages=[*done, *heard.messages]), before)
+
+    def _folder(self) -> tempfile.TemporaryDirectory:
+        """A working folder."""
+        return tempfile.TemporaryDirectory(prefix="torchproof-", dir=self.folder.path, ignore_cleanup_errors=True)
+
+    def _placed(self, job: Job, folder: str) -> Job:
+        """A job as it runs here."""
+        seed, root = 1 if self.other else None, job.root or str(self.root)
+        return replace(job, folder=folder, root=root, is_fenced=self.is_fenced, seed=seed)
+
+    def _files(self) -> dict[str, tuple[int, ...]]:
+        return fingerprints(self.root, rights=self.is_fenced)
+
+    def _judged(self, job: Job, heard: "_Heard", before: dict[str, tuple[int, ...]]) -> Run:
+        """What came of a job, by what was heard, and by whether the project's files are as they were before."""
         after = fingerprints(self.root, rights=self.is_fenced)
         files = before.keys() & after if self.is_fenced else before.keys() | after
         if changed := sorted(file for file in files if before.get(file) != after.get(file)):
@@ -119,15 +154,18 @@ class Zygote:
                 self.folder.close()
             self.process = self.control = self.folder = None
 
-    def _hear(self, job: Job) -> "_Heard":
-        """Hand a job to a new session, and listen until its process has ended."""
+    def _hear(self, job: Job, control: socket.socket | None = None) -> "_Heard":
+        """Hand a job to a new session, and listen until its process has ended, or stands by.
+
+        It is a fork of what listens at `control`: the zygote, or a session that stands by.
+        """
         token = secrets.token_hex(TOKEN // 2).encode()
         ours, theirs = socket.socketpair()
         status, their_status = socket.socketpair()
         with ours, status, status.makefile("rb") as told:
             with theirs, their_status, self.lock, contextlib.suppress(OSError):
                 heard = _Heard(self.process, job.seconds or self.seconds)
-                socket.send_fds(self.control, [token], [theirs.fileno(), their_status.fileno()])
+                socket.send_fds(control or self.control, [token], [theirs.fileno(), their_status.fileno()])
             try:
                 self._note(heard, told.readline())
                 self.sessions[job.root] = heard.pid
@@ -135,6 +173,9 @@ class Zygote:
                     ours.sendall(wire.dump(job).encode() + b"\n")
                     for line in iter(lambda: stream.readline(LONGEST), b""):
                         self._note(heard, line, token)
+                        if isinstance(heard.messages[-1], Paused):
+                            heard.control = ours.dup()
+                            return heard
                 self._note(heard, told.readline())
             finally:
                 self.sessions.pop(job.root, None)
@@ -222,6 +263,8 @@ class _Heard:
     """CPU time that it may take."""
     messages: list[Message] = field(default_factory=list)
     pid: int = 0
+    control: socket.socket | None = None
+    """Where one that stands by is asked for copies."""
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -233,6 +276,54 @@ class _Heard:
 
     def last(self, kind: type[Message]) -> Message | None:
         return next((message for message in reversed(self.messages) if isinstance(message, kind)), None)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A session that stands by."""
+
+    heard: _Heard
+    folder: tempfile.TemporaryDirectory
+    job: Job
+    """What it was asked."""
+    left: dict[str, tuple[int, int]]
+    """What lay in its folder."""
+
+    @property
+    def done(self) -> list[CellRun]:
+        """The cells that it has run."""
+        return [message for message in self.heard.messages if isinstance(message, CellRun)]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files of the project that it has read, relative to the root."""
+        return self.heard.last(Paused).files
+
+    def tidy(self) -> None:
+        """Take away what a copy of it has left in the folder."""
+        for path in _lies_in(self.folder.name).keys() - self.left.keys():
+            with contextlib.suppress(OSError):  # it went with its folder
+                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+
+    def is_tidy(self) -> bool:
+        """Whether its folder holds what it held when it began to stand by, and nobody has written to that."""
+        return _lies_in(self.folder.name) == self.left
+
+    def close(self) -> None:
+        """Let it end."""
+        self.heard.control.close()
+        self.folder.cleanup()
+
+
+def _lies_in(folder: str) -> dict[str, tuple[int, int]]:
+    """What lies below a folder, and what changes with a file that is written."""
+    found = {}
+    for path, folders, files in os.walk(folder):
+        for below in (os.path.join(path, name) for name in (*folders, *files)):
+            with contextlib.suppress(OSError):  # taken away meanwhile
+                status = os.lstat(below)
+                found[below] = status.st_ino, 0 if stat.S_ISDIR(status.st_mode) else status.st_ctime_ns
+    return found
 
 
 def _cause(heard: _Heard) -> Died | None:

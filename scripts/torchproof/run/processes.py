@@ -1,11 +1,14 @@
 """What the system says of processes, where it has /proc; and their end."""
 
 import contextlib
+import ctypes
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
-__all__ = ["children", "kill", "stat_of"]
+__all__ = ["adopt_orphans", "children", "kill", "lead", "stat_of", "sweep"]
 
 
 def stat_of(pid: int) -> list[str]:
@@ -29,3 +32,38 @@ def kill(pid: int) -> None:
     """Kill a session with everything in its process group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def sweep(spared: set[int]) -> None:
+    """Kill every child but those to spare: what an ended session left behind, daemons too."""
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        left = [pid for pid in children() if pid not in spared]
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def lead() -> None:
+    """Make this process, a fork, a session of its own, which ends with its parent."""
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    adopt_orphans()
+    _prctl(DIE_WITH_PARENT, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Be the parent of what a descendant leaves behind, where the system can."""
+    _prctl(ADOPT_ORPHANS, 1)
+
+
+ADOPT_ORPHANS, DIE_WITH_PARENT = 36, 1
+"""Linux's PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG."""
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

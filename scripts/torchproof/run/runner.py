@@ -6,6 +6,7 @@ from types import TracebackType
 
 from ..files import settings, sweep
 from ..model.runs import Job, Run
+from .again import Again
 from .cache import Cache, key_of
 from .cluster import Cluster
 from .host import Zygote
@@ -35,6 +36,8 @@ class Runner:
         address, limits = scheduler or os.environ.get("TORCHPROOF_SCHEDULER"), (root, settings(root).time_limit)
         self.zygote = Cluster(address, *limits, other=other) if address else Zygote(*limits, other=other)
         """Where sessions run."""
+        self.again: Again | None = None
+        """What runs edited cells again, on a server."""
 
     def run(self, job: Job) -> Run:
         """Run a job, or answer from the cache; what a device does is never answered from it."""
@@ -46,11 +49,18 @@ class Runner:
     def _run(self, job: Job) -> Run:
         is_cpu = job.device == "cpu"
         if self.reads and is_cpu and (run := self.cache.load(job)):
+            if self.again:
+                self.again.note(job)
             return run
-        run = self.zygote.run(job)
+        run = (self.again or self.zygote).run(job)
         if self.writes and is_cpu and not run.died and not _surprising(job, run):
             self.cache.save(job, run)
         return run
+
+    def serve(self) -> None:
+        """Expect the same chapters again and again, with edits, where sessions run here."""
+        if isinstance(self.zygote, Zygote):
+            self.again = Again(self.zygote, self.cache)
 
     def provenance(self, device: str) -> dict[str, str]:
         """Where sessions of a device run.
@@ -71,6 +81,8 @@ class Runner:
 
     def close(self) -> None:
         """Stop every session, and the zygote."""
+        if self.again:
+            self.again.close()
         self.zygote.close()
 
 

@@ -34,7 +34,7 @@ from ..model import wire
 from ..model.devices import DEVICES
 from ..model.drawings import measure
 from ..model.raw import copied, library
-from ..model.runs import CellRun, Claim, Job, Measured, Message, Run, Running, Step, Stopped
+from ..model.runs import CellRun, Claim, Job, Measured, Message, Paused, Run, Running, Step, Stopped
 from ..model.text import clean, error_text, visible
 from . import figures, landlock, workers
 from .capture import Capture, out_of_reach
@@ -45,6 +45,7 @@ from .names import Namer
 from .rehearsal import Rehearsal
 from .rich import PICTURE, shown
 from .shapes import Shapes
+from .standby import Standby
 
 __all__ = ["run_job"]
 
@@ -71,12 +72,8 @@ class Session:
     """The state that the cells of one snippet share."""
 
     def __init__(self, connection: socket.socket, token: bytes) -> None:
-        self.token = token
-        self.pid = os.getpid()
-        self.send_all = socket.socket(fileno=out_of_reach(connection.detach())).sendall
-        with self.send_all.__self__.makefile("rb") as stream:
-            job: Job = wire.load(stream.readline())
-        self.steps, self.file = job.steps, job.file
+        job = self._connect(connection, token)
+        self.file, self.pause = job.file, job.pause
         self.device = DEVICES[job.device]
         self.flags = 0
         self.opened: set[str] = set()
@@ -96,7 +93,6 @@ class Session:
         self.namer = Namer(self.namespace, self.file)
         self.shapes = Shapes(job.asked, job.text)
         self.rehearsal = Rehearsal(self.namespace, self.file, job.steps)
-        linecache.cache[self.file] = (len(job.text), None, job.text.splitlines(keepends=True), self.file)
         self._set_limits(job.memory)
         if job.is_fenced:
             landlock.restrict_writes([job.folder])
@@ -111,10 +107,16 @@ class Session:
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() is where a reader looks
         _prepare_workers(job.folder)
         sys.addaudithook(_guard(job, self.opened, self.modules))
+        self.standby = Standby()
 
     def run_all(self) -> None:
         """Run the cells, as far as the first that raises and must not."""
         for step in self.steps:
+            if step.slug == self.pause and self.standby.is_possible():
+                self.send(Paused(tuple(sorted(self.opened))))
+                self._go_on(*self.standby.copied(self.send_all.__self__))
+                self.run_all()
+                return
             if step.is_waiting:
                 self.rehearse(step)
                 continue
@@ -169,6 +171,25 @@ class Session:
         """Say what is certain to go wrong with a cell that only another device runs; it leaves no trace here."""
         if self.device.forks:
             self.send(self.rehearsal.run(step, self.flags))
+
+    def _connect(self, connection: socket.socket, token: bytes) -> Job:
+        """Take a connection out of the cells' reach, and read the job that comes over it."""
+        self.token = token
+        self.pid = os.getpid()
+        self.send_all = socket.socket(fileno=out_of_reach(connection.detach())).sendall
+        with self.send_all.__self__.makefile("rb") as stream:
+            job: Job = wire.load(stream.readline())
+        self.steps = job.steps
+        linecache.cache[job.file] = (len(job.text), None, job.text.splitlines(keepends=True), job.file)
+        return job
+
+    def _go_on(self, connection: socket.socket, token: bytes) -> None:
+        """Become a session of its own, in a copy: with a job that begins with the next cell of the one so far."""
+        job = self._connect(connection, token)
+        self.pause = ""
+        self.shapes.lines = frozenset(job.asked)
+        self.capture.renew()
+        self.children = Children()
 
     def send(self, message: Message) -> None:
         """Tell the host; a line begins with what no cell knows, so that what cells write is no message."""

@@ -19,7 +19,7 @@ from typing import IO
 
 from .processes import stat_of
 
-__all__ = ["forked", "threads"]
+__all__ = ["fork", "forked", "let_go", "threads"]
 
 PATIENCE = 4
 """Seconds that a fork may sleep without any work, where the session has threads that it lacks."""
@@ -30,9 +30,9 @@ HARD = 2
 
 def forked(work: Callable[[IO[str]], None]) -> tuple[str, int]:
     """What `work` writes in a copy of this process, and, where that hung, how many threads it lacked; else 0."""
-    alive = _release()
+    alive = let_go()
     reader, writer = os.pipe()
-    pid = _fork(alive)
+    pid = fork(alive)
     if pid == 0:
         with open(writer, "w", encoding="utf-8") as pipe:
             work(pipe)
@@ -42,7 +42,7 @@ def forked(work: Callable[[IO[str]], None]) -> tuple[str, int]:
     return text, alive - 1 if is_hung else 0
 
 
-def _fork(alive: int) -> int:
+def fork(alive: int) -> int:
     """Fork, on Linux beside no other thread by C's function alone: no lock is held that Python would have to free.
 
     Nor are functions called that cells and libraries registered, which take a third of the time of a fork, and
@@ -59,7 +59,7 @@ _fork_alone = ctypes.PyDLL(None).fork
 """It keeps the interpreter's lock, so that the copy has it too."""
 
 
-def _release() -> int:
+def let_go() -> int:
     """Let OpenMP's threads go; returns how many threads this process has then."""
     if threads() > 1:
         for library in _libraries():

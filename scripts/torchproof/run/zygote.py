@@ -16,7 +16,6 @@ import shutil
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +26,7 @@ from ..model.raw import copied, library
 from ..model.runs import Ended, Started
 from . import landlock, rounding, workers
 from .environment import TOKEN
-from .processes import children, kill
+from .processes import adopt_orphans, kill, lead, sweep
 
 __all__ = ["serve"]
 
@@ -39,7 +38,7 @@ def serve(control: socket.socket) -> None:
     """Import, then fork a session for every socket that comes, until the host goes away."""
     _preload()
     _gather_pages()
-    _prctl(ADOPT_ORPHANS, 1)
+    adopt_orphans()
     if (threads := workers.threads()) > 1:
         sys.exit(f"the zygote has {threads} threads after its imports, and a fork of it could hang")
     woken, wake = os.pipe()
@@ -80,10 +79,7 @@ def serve(control: socket.socket) -> None:
 def _become_session(connection: socket.socket, token: bytes) -> None:
     from . import session
 
-    os.setsid()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _prctl(ADOPT_ORPHANS, 1)
-    _prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    lead()
     session.run_job(connection, token)
 
 
@@ -91,7 +87,7 @@ def _end(sessions: Iterable[int]) -> NoReturn:
     """The host is gone, perhaps killed: take everything along."""
     for pid in sessions:
         kill(pid)
-    _sweep(set())
+    sweep(set())
     shutil.rmtree(Path.cwd(), ignore_errors=True)
     os._exit(0)
 
@@ -119,22 +115,9 @@ def _reap(sessions: dict[int, socket.socket]) -> None:
         if connection is None:
             continue  # an orphan of a session that has ended
         kill(pid)
-        _sweep(set(sessions))
+        sweep(set(sessions))
         _tell(connection, Ended(os.waitstatus_to_exitcode(status)))
         connection.close()
-
-
-def _sweep(sessions: set[int]) -> None:
-    """Kill every child that is no session: what an ended session left behind, daemons too."""
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:
-        left = [pid for pid in children() if pid not in sessions]
-        if not left:
-            return
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
 
 
 def _preload() -> None:
@@ -191,14 +174,6 @@ HUGE = 2 << 20
 """Bytes of a huge page."""
 
 MADV_COLLAPSE = 25
-
-ADOPT_ORPHANS, DIE_WITH_PARENT = 36, 1
-"""Linux's PR_SET_CHILD_SUBREAPER: be the parent of what a descendant leaves behind; and PR_SET_PDEATHSIG."""
-
-
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":
