@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import dask
 import distributed
 import pytest
 from conftest import BIN, ROOT, Project, environment_of_commands, wait_for, write_small_site
@@ -235,7 +236,8 @@ def test_a_session_whose_scheduler_goes_away_says_so(project, monkeypatch):
         brief.sync(brief.scheduler.close)
         thread.join(60)
         marker.touch()
-    brief.close()
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):  # its end tells the scheduler, which is gone
+        brief.close()
 
     assert runs[0].died.what == "the session was lost"
     assert brief.scheduler_address in str(runs[0].died)
