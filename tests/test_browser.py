@@ -296,7 +296,9 @@ def search(page, text):
 def test_a_search_leads_to_a_heading(visit, width):
     page = visit("", width=WIDTHS[width])
 
-    search(page, "stride").first.click()
+    results = search(page, "stride")
+    assert re.search(r"\d+ matching documents", page.locator(".md-search-result__meta").inner_text())
+    results.first.click()
 
     page.locator("mark[data-md-highlight]").first.wait_for()
 
@@ -313,7 +315,9 @@ def test_a_search_finds_prose_and_not_outputs(visit):
 
 def test_the_scheme_can_be_changed_and_stays(visit):
     page = visit("")
+    bar = page.locator("meta[name=theme-color]").get_attribute("content")
     page.locator("#scheme").click()
+    assert page.locator("meta[name=theme-color]").get_attribute("content") != bar
     page.goto(page.url + CHAPTER)
 
     assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
