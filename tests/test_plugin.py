@@ -7,11 +7,13 @@ import re
 import uuid
 from xml.etree import ElementTree
 
+import html5lib
 import pytest
 from conftest import Project, Server, commit_transcripts, parse_html, write_small_site
 from PIL import Image
 from torchproof.builders.build import Build
 from torchproof.builders.cards import card
+from torchproof.builders.lighter import lighter
 from torchproof.read.pages import scan
 
 SNIPPET = """\
@@ -111,6 +113,27 @@ def test_markup_in_the_text_of_a_page_stays(pictures, tmp_path):
 
     assert "A" * 600 in site.read("p/q/index.html")
     assert len(list(site.root.glob("assets/pictures/*"))) == 3
+
+
+PLAIN = """\
+<section class="tp-cell" data-search-exclude>
+<table class="xr-rows"><thead><tr><th>name</th><th>shape</th></tr></thead><tbody><tr id="x0"><th>a</th><td></td></tr><tr id="x1"><th>b</th><td>(2,)</td></tr></tbody></table>
+</section><pre>&#10;one&#10;two</pre><p title="a&#10;b">of &lt;p data-search-exclude></p><table><tr><td>1</td></tr></table>
+"""
+
+
+def test_a_lighter_page_reads_the_same():
+    light = lighter(PLAIN, "a/", lambda path, data: path)
+
+    assert len(light) < len(PLAIN) - 60
+    assert as_browsers_read(light) == as_browsers_read(PLAIN)
+
+
+def as_browsers_read(html):
+    tree = html5lib.parseFragment(html, namespaceHTMLElements=False)
+    for element in tree.iter():
+        element.attrib.pop("data-search-exclude", None)
+    return ElementTree.tostring(tree)
 
 
 def test_the_search_finds_the_text_it_finds_without_the_plugin(pictures, tmp_path):

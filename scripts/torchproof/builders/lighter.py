@@ -1,4 +1,4 @@
-"""Makes a page light: figures, pictures and the values of its X-ray become files.
+"""Makes a page light: figures, pictures and the values of its X-ray become files, and what HTML can do without goes.
 
 So a page weighs what its words and its code weigh, and a browser shows them before the figures have come.
 """
@@ -39,7 +39,9 @@ def lighter(html: str, url: str, write: Callable[[str, bytes], str]) -> str:
         path = write(f"assets/xray/{url.strip('/').removesuffix('.html') or 'index'}.js", _script(values))
         path = f"{get_relative_url(path, url)}?{hashlib.sha256(html.encode()).hexdigest()[:12]}"
         html = html.replace('<table class="xr-rows"', f'<table class="xr-rows" data-file="{path}"', 1)
-    return PICTURE.sub(picture, FIGURE.sub(figure, html))
+    html = UNSEARCHED.sub(r"\1", html)
+    html = ROWS.sub(lambda table: re.sub("</t[dhr]>", "", table[0]), html)
+    return PICTURE.sub(picture, FIGURE.sub(figure, html.replace("&#10;", "\n")))
 
 
 def address(folder: str, kind: str, content: bytes) -> str:
@@ -56,6 +58,12 @@ def _script(values: dict[str, str]) -> bytes:
     data = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
     return f"(self.tpValues??={{}})[document.currentScript.src.split('/').pop()]={data}".encode()
 
+
+ROWS = re.compile(r'<table class="xr-rows".*?</table>')
+"""An X-ray: half of it would be the ends of its fields, which HTML need not say."""
+
+UNSEARCHED = re.compile('(<[a-z]+ [^<>]*?) data-search-exclude(?:="")?(?=[ >])')
+"""The search has read the page."""
 
 VALUES = re.compile(r'(?P<before><tr id="(?P<id>x\d+)") data-values="(?P<text>[^"]*)"')
 
