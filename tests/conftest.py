@@ -309,12 +309,16 @@ class _Builder(HTMLParser):
     EMPTY = frozenset(
         ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
     )
+    FIELDS = frozenset(["td", "th"])
+    """Their end tags, and those of rows, are left out: the next one ends them."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.open = [Element("", {})]
 
     def handle_starttag(self, tag, attrs):
+        while tag in {"tr", *self.FIELDS} and self.open[-1].tag in {tag, *self.FIELDS}:
+            self.open.pop()
         element = Element(tag, dict(attrs))
         self.open[-1].children.append(element)
         if tag not in self.EMPTY:

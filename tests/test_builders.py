@@ -47,10 +47,14 @@ def test_a_failing_cell_fails_every_build(failing, build):
     assert "docs/a/b.md:3" in built.stdout
 
 
+FIGURE = re.compile('<img src="([^"]+)"[^>]*><img src="[^"]+-dark.svg"[^>]*>')
+"""A figure that lies in files, the first of which is for light ground."""
+
+
 def shown(site, page):
     """The text of a page's cells, proofs and drawings, but for links to the page of versions, which a part lacks."""
     file = site / ("" if page == "index" else page) / "index.html"
-    tree = parse_html(file.read_text(encoding="utf-8"))
+    tree = parse_html(FIGURE.sub(lambda found: (file.parent / found[1]).read_text(), file.read_text(encoding="utf-8")))
     found = [*tree.all("section.tp-cell"), *tree.all("code.proof"), *tree.all("figure.tp-drawing")]
     return [re.sub(r"Prints otherwise in torch [\d., ]+", "", " ".join(element.text.split())) for element in found]
 

@@ -242,7 +242,6 @@ def test_a_name_in_a_cell_leads_to_its_entry_and_the_code_reads_as_before(built)
         "stack": "../../lookup/names/torch/#stack",
         "sum": "../../lookup/names/tensor/#Tensor.sum",
     }
-    assert {link["tabindex"] for link in links.values()} == {"-1"}
 
 
 def test_without_an_index_no_name_is_a_link(small_site):

@@ -1,31 +1,40 @@
-"""The MkDocs plugin: pictures are files beside the pages, and pages are whole without it."""
+"""The MkDocs plugin: pictures and figures are files beside the pages, and pages are whole without it."""
 
 import base64
 import io
 import json
 import re
 import uuid
+from xml.etree import ElementTree
 
+import html5lib
 import pytest
-from conftest import Project, Server, commit_transcripts, write_small_site
+from conftest import Project, Server, commit_transcripts, parse_html, write_small_site
 from PIL import Image
 from torchproof.builders.build import Build
 from torchproof.builders.cards import card
+from torchproof.builders.lighter import lighter
 from torchproof.read.pages import scan
 
 SNIPPET = """\
 # %% A photo
-import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
-plt.imshow(np.random.default_rng(0).integers(0, 255, (40, 40, 3)))
+Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 20, 3), dtype=np.uint8))
 
 # %% A dot
-plt.imshow([[[0.0, 0.5, 1.0]]], interpolation="none")
+Image.new("RGB", (1, 1), "red")
+
+# %% A line & its ends
+import matplotlib.pyplot as plt
+
+plt.plot([1, 4], marker="o")
 """
 TEXT = f'<img src="data:image/png;base64,{"A" * 600}">'
 """Markup that a page speaks about."""
-PAGE = f"# Pictures\n\n```cell\np/q#a-photo\n```\n\n```cell\np/q#a-dot\n```\n\nIn words: `{TEXT}`.\n"
+CELLS = "".join(f"```cell\np/q#{slug}\n```\n\n" for slug in ("a-photo", "a-dot", "a-line-its-ends"))
+PAGE = f"# Pictures\n\n{CELLS}In words: `{TEXT}`.\n"
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +62,22 @@ def build(project, tmp_path, **changed):
 
 
 def pictures_of(page):
-    return re.findall(r'<image [^>]*href="([^"]+)"', page)
+    return re.findall(r'<div class="tp-rich"><img src="([^"]+)"', page)
 
 
-@pytest.mark.parametrize(
+PLACES = pytest.mark.parametrize(
     ("directories", "file"), [("true", "p/q/index.html"), ("false", "p/q.html")], ids=["on a server", "from a folder"]
 )
-def test_a_picture_is_a_file_that_the_page_finds(pictures, tmp_path, directories, file):
-    whole = build(pictures, tmp_path / "whole", plugins="[search]").read("p/q/index.html")
 
+
+@pytest.fixture(scope="module")
+def whole(pictures, tmp_path_factory):
+    """The page where the plugin takes nothing out of it."""
+    return build(pictures, tmp_path_factory.mktemp("whole"), plugins="[search]").read("p/q/index.html")
+
+
+@PLACES
+def test_a_picture_is_a_file_that_the_page_finds(pictures, whole, tmp_path, directories, file):
     site = build(pictures, tmp_path, use_directory_urls=directories)
 
     photo, dot = pictures_of(site.read(file))
@@ -71,11 +87,53 @@ def test_a_picture_is_a_file_that_the_page_finds(pictures, tmp_path, directories
     assert len(site.read(file)) < len(whole) - len(data[0])
 
 
+@PLACES
+def test_a_figure_is_a_file_for_light_ground_and_one_for_dark(pictures, whole, tmp_path, directories, file):
+    site = build(pictures, tmp_path, use_directory_urls=directories)
+
+    figure = parse_html(site.read(file)).one("figure.tp-figure")
+    drawn = parse_html(whole).one("figure.tp-figure").one("svg")
+    light, dark = figure.all("img")
+    assert (
+        {light.attributes["alt"], dark.attributes["alt"]} == {"A line & its ends"} == {drawn.attributes["aria-label"]}
+    )
+    files = [((site.root / file).parent / image.attributes["src"]).read_text() for image in (light, dark)]
+    shown = [ElementTree.fromstring(text) for text in files]
+    assert len({svg.attrib.pop("color") for svg in shown}) == 2
+    assert ElementTree.tostring(shown[0]) == ElementTree.tostring(shown[1])
+    assert drawn.all("path")[0].attributes["d"] in files[0]
+    assert "currentColor" in files[0]
+    width, height = (float(light.attributes[side]) for side in ("width", "height"))
+    box = [float(number) for number in shown[0].attrib["viewBox"].split()]
+    assert width / height == pytest.approx(box[2] / box[3], rel=1e-3), "the page moves when the picture comes"
+
+
 def test_markup_in_the_text_of_a_page_stays(pictures, tmp_path):
     site = build(pictures, tmp_path)
 
     assert "A" * 600 in site.read("p/q/index.html")
-    assert len(list(site.root.glob("assets/pictures/*"))) == 1
+    assert len(list(site.root.glob("assets/pictures/*"))) == 3
+
+
+PLAIN = """\
+<section class="tp-cell" data-search-exclude>
+<table class="xr-rows"><thead><tr><th>name</th><th>shape</th></tr></thead><tbody><tr id="x0"><th>a</th><td></td></tr><tr id="x1"><th>b</th><td>(2,)</td></tr></tbody></table>
+</section><pre>&#10;one&#10;two</pre><p title="a&#10;b">of &lt;p data-search-exclude></p><table><tr><td>1</td></tr></table>
+"""
+
+
+def test_a_lighter_page_reads_the_same():
+    light = lighter(PLAIN, "a/", lambda path, data: path)
+
+    assert len(light) < len(PLAIN) - 60
+    assert as_browsers_read(light) == as_browsers_read(PLAIN)
+
+
+def as_browsers_read(html):
+    tree = html5lib.parseFragment(html, namespaceHTMLElements=False)
+    for element in tree.iter():
+        element.attrib.pop("data-search-exclude", None)
+    return ElementTree.tostring(tree)
 
 
 def test_the_search_finds_the_text_it_finds_without_the_plugin(pictures, tmp_path):
@@ -85,7 +143,7 @@ def test_the_search_finds_the_text_it_finds_without_the_plugin(pictures, tmp_pat
 
     assert texts(site) == texts(without)
     assert "In words" in site.read("search/search_index.json")
-    assert site.read("p/q/index.html").count('<section class="tp-cell"') == 2
+    assert site.read("p/q/index.html").count('<section class="tp-cell"') == 3
 
 
 def texts(site):

@@ -153,16 +153,15 @@ def test_the_sitemap_lists_every_page(site_folder, pages):
     assert sorted(listed) == sorted(HOME + name.removesuffix("index.html") for name in pages if name != "404.html")
 
 
-LIMITS = {"walkthroughs/": 31_500, "lookup/": 26_000}
-"""Bytes of what is one story, and of what is looked through for one line."""
+LIMIT = 25_000
+"""Bytes of a page, as servers compress it."""
 
 
 def test_a_page_is_small(pages):
     """What a phone waits for before it shows a word; a chapter that has grown past this wants to be two."""
-    weights = {name: len(gzip.compress(text.encode(), 9)) for name, text in pages.items()}
-    limits = {name: next((most for part, most in LIMITS.items() if name.startswith(part)), 25_000) for name in pages}
+    weights = {name: len(gzip.compress(text.encode(), 6)) for name, text in pages.items()}
 
-    assert {name: weight for name, weight in weights.items() if weight > limits[name]} == {}
+    assert {name: weight for name, weight in weights.items() if weight > LIMIT} == {}
 
 
 WAY = {

@@ -1,6 +1,7 @@
 /* What Material's script leaves to the mouse: whatever scrolls can be reached and scrolled by the keyboard, and the
    header's icons are buttons.
    The copy buttons: Material adds one after the other, and measures the page after each.
+   The button for light and dark, which partials/javascripts/palette.html shows.
    And anchors: Material notes where a page is scrolled a moment later; where a link was clicked meanwhile, and the next
    page is still on its way, the note lands in that page's entry, which then counts as visited and is left at its top. */
 (() => {
@@ -8,6 +9,21 @@
   const BOXES = "article :is(pre, pre > code, .md-typeset__scrollwrap, .xr-s, .tp-drawing, .tp-table)";
   const CODE = "article pre > code:not(.md-code__nav + *)";
   const each = (selector, mend) => d.querySelectorAll(selector).forEach(mend);
+
+  const button = d.getElementById("scheme");
+  const bar = d.head.appendChild(d.createElement("meta"));
+  bar.name = "theme-color"; // of a phone's browser around the page
+  const paintBar = () => (bar.content = getComputedStyle(button.closest("header")).backgroundColor);
+  button.onclick = () => {
+    const dark = d.body.dataset.mdColorScheme == "default";
+    __md_set("__palette", { index: +dark });
+    d.body.dataset.mdColorSwitching = ""; // colours do not fade: a page half in the dark cannot be read
+    d.documentElement.style.colorScheme = dark ? "dark" : "light";
+    d.body.dataset.mdColorScheme = dark ? "slate" : "default";
+    paintBar();
+    setTimeout(() => delete d.body.dataset.mdColorSwitching);
+  };
+  requestAnimationFrame(paintBar);
 
   let copies = 0;
   const addCopy = (code) => {

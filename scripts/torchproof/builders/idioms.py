@@ -127,10 +127,10 @@ def _row(idiom: Idiom, why: str, source: Mapping[str, str] | None) -> Iterator[s
 
 def _said(text: str) -> str:
     """A message, folded where it is more than a line."""
-    head = escape(shorten(text, 90, placeholder=" …"))
-    if head == escape(text):
+    head, whole = (escape(part, quote=False) for part in (shorten(text, 90, placeholder=" …"), text))
+    if head == whole:
         return f"<p class=tp-said><samp>{head}</samp></p>"
-    whole = escape(text).replace("\n", "&#10;")
+    whole = whole.replace("\n", "&#10;")
     return f"<details class=tp-said><summary>{head}</summary><pre><samp>{whole}</samp></pre></details>"
 
 

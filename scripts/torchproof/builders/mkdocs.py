@@ -3,11 +3,8 @@
 Chapters are whole without it, as other builders show them: pictures, style and script then stand within their page.
 """
 
-import base64
 import gc
 import gzip
-import hashlib
-import json
 import logging
 import posixpath
 import re
@@ -27,7 +24,7 @@ from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
-from mkdocs.utils import get_build_date, get_relative_url
+from mkdocs.utils import get_build_date
 
 from ..files import Temporary
 from ..model.devices import DEVICES
@@ -37,6 +34,7 @@ from .cards import card
 from .jupyter import Walkthrough, use_templates
 from .kept import Kept
 from .kept import write as write_all
+from .lighter import address, lighter
 from .markdown import Stop, stops
 from .names import addresses
 from .notebooks import colab, downloads, take_along, write
@@ -222,7 +220,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         if self.config.cards and config.site_url and not is_serving() and page.title:
             title = unescape(re.sub("<[^>]*>", "", page.title))
             data = card(title, self.config.cards)
-            page.torchproof_card = self._write(page, config, _address("cards", "png", data), data)
+            page.torchproof_card = self._write(page, config, address("cards", "png", data), data)
         self.whole = page.content
         self.found = len(_entries(config))
         known = page.torchproof_kept
@@ -249,7 +247,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     @event_priority(100)  # before others make the page smaller
     @stops
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
-        """Write the pictures and the values that a page holds into files, and drop the blank lines of the template."""
+        """Write what of a page lies in files, and drop the blank lines of the template."""
         if self.kept and output == self.kept.html(page):
             return output
         read = _build(config).current().site.pages.get(_name(page))
@@ -258,18 +256,8 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
             complaint(Drift(f"{read.file}:1: {message}"))
             read = None
 
-        def stored(picture: re.Match[str]) -> str:
-            data = base64.b64decode(picture["data"])
-            path = self._write(page, config, _address("pictures", picture["kind"], data), data)
-            return picture["before"] + get_relative_url(path, page.url) + '"'
-
-        if values := {row["id"]: unescape(row["text"]) for row in VALUES.finditer(output)}:
-            output = VALUES.sub(lambda row: row["before"], output)
-            path = f"assets/xray/{page.url.strip('/').removesuffix('.html') or 'index'}.js"
-            self._write(page, config, path, _script(values))
-            path = f"{get_relative_url(path, page.url)}?{hashlib.sha256(output.encode()).hexdigest()[:12]}"
-            output = output.replace('<table class="xr-rows"', f'<table class="xr-rows" data-file="{path}"', 1)
-        output = BLANKS.sub(lambda found: found["kept"] or "\n", PICTURE.sub(stored, output))
+        output = lighter(output, page.url, lambda path, data: self._write(page, config, path, data))
+        output = BLANKS.sub(lambda found: found["kept"] or "\n", output)
         if self.kept and read:
             self.kept.wrote(page, output)
         return output
@@ -389,29 +377,7 @@ OTHERWISE = re.compile(r'(<a class="tp-otherwise" href=")([^"]*)')
 VERIFIED = re.compile(r'<p class="tp-verified"[^>]*>.*?</p>', re.S)
 
 
-def _address(folder: str, kind: str, content: bytes) -> str:
-    """Where within the site a file lies whose name says what is in it."""
-    return f"assets/{folder}/{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
-
-
-def _script(values: dict[str, str]) -> bytes:
-    """The values of a page's X-ray as a script that `torchproof.js` loads.
-
-    A script and no JSON: a page that was opened from a folder may load one. It has the page's name, and no page holds
-    a hash of it: what stands in memory that nobody wrote, or was drawn without a seed, is another in each build.
-    """
-    data = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    return f"(self.tpValues??={{}})[document.currentScript.src.split('/').pop()]={data}".encode()
-
-
-VALUES = re.compile(r'(?P<before><tr id="(?P<id>x\d+)") data-values="(?P<text>[^"]*)"')
-
 CELL = re.compile(r'<section class="tp-(?:cell|error)"[^>]* data-search-exclude>.*?</section>', re.S)
-
-PICTURE = re.compile(
-    r'(?P<before><(?:image|img)\s[^>]*?(?:href|src)=")data:image/(?P<kind>\w+);base64,(?P<data>[^"]{500,})"'
-)
-"""A picture in a page; a smaller one weighs less than the request for a file would."""
 
 BLANKS = re.compile(r"(?P<kept><article.*</article>|<script.*?</script>)|\s*\n\s*", re.S)
 """What lies around the lines of a template: a tenth of a page's bytes. What the page itself says stays as it is."""

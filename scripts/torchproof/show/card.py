@@ -134,7 +134,7 @@ def _tabs(cell: Cell, tabs: list[tuple[str, str]]) -> str:
 
 def _output(output: Output, rich: Callable[[Rich, str], str] | None) -> str:
     mark = MARKS[output.mark]
-    text = escape(output.text.removesuffix("\n"))
+    text = escape(output.text.removesuffix("\n"), quote=False)
     shown = f"<pre><samp>{text}</samp></pre>"
     if rich and output.rich:
         shown = f'<div class="tp-rich">{rich(output.rich, output.text)}</div>'

@@ -16,7 +16,7 @@ __all__ = ["highlighted"]
 @lru_cache(10_000)  # while serving, each edit of a cell is another one
 def highlighted(source: str) -> str:
     """The HTML of Python code, in the markup that Material styles."""
-    return highlight(source, *_tools()).strip()
+    return highlight(source, *_tools()).strip().replace("<pre><span></span>", "<pre>", 1)
 
 
 COLOURS = {

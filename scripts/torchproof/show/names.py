@@ -1,6 +1,6 @@
 """The names of torch in the code of a cell, and their links to where the site explains them.
 
-They are no stops of the Tab key: in `assets/torchproof.js` the arrows go on to them from the tensors of a cell.
+`assets/torchproof.js` makes them no stops of the Tab key: the arrows go on to them from the tensors of a cell.
 """
 
 import ast
@@ -57,6 +57,5 @@ def links(cell: Cell, uses: tuple[Use, ...], address: Callable[[str], str]) -> d
         name, line = use.name.rpartition(".")[2], lines[use.line - 1]
         start = len(line.encode()[: use.column].decode()) - len(name)
         if line[start:].startswith(name):  # what is imported `as` another word has none
-            attributes = f'href="{escape(address(use.name))}" tabindex="-1"'
-            found.setdefault(use.line - cut - 1, {})[start] = (name, attributes)
+            found.setdefault(use.line - cut - 1, {})[start] = (name, f'href="{escape(address(use.name))}"')
     return found
