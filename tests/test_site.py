@@ -153,8 +153,8 @@ def test_the_sitemap_lists_every_page(site_folder, pages):
     assert sorted(listed) == sorted(HOME + name.removesuffix("index.html") for name in pages if name != "404.html")
 
 
-LIMIT = 25_000
-"""Bytes of a page, as servers compress it."""
+LIMIT = 25_500
+"""Bytes of a page, as servers compress it: 25,000 by the zlib that Debian has, and a fiftieth for others."""
 
 
 def test_a_page_is_small(pages):
