@@ -289,6 +289,22 @@ try:
 except RuntimeError as error:
     print(str(error).splitlines()[0])
 
+
+# %% Three of six, and no error
+class Lines(Dataset):
+    def __init__(self):
+        self.lines = iter(["a", "b", "c"])
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return next(self.lines)
+
+
+for workers in (0, 1):
+    print(list(DataLoader(Lines(), num_workers=workers)))
+
 # %% A script without a guard tags=["raises-exception"]
 import subprocess
 import sys
@@ -352,7 +368,7 @@ for workers in (1, 2, 3, 4):
     parts = [list(share("abcdefghij", worker, workers)) for worker in range(workers)]
     assert sorted(sum(parts, [])) == list("abcdefghij"), f"{workers} workers: {parts}"
     assert max(map(len, parts)) - min(map(len, parts)) <= 1, f"{workers} workers: {parts}"
-assert next(iter(share(patient_stream(), 1, 2))) == 1
+assert next(iter(share(patient_stream(), 3, 5))) == 3
 
 
 # %% Solution: a fair share of the stream tags=["solution"]
@@ -365,7 +381,7 @@ for workers in (1, 2, 3, 4):
     parts = [list(share("abcdefghij", worker, workers)) for worker in range(workers)]
     assert sorted(sum(parts, [])) == list("abcdefghij"), f"{workers} workers: {parts}"
     assert max(map(len, parts)) - min(map(len, parts)) <= 1, f"{workers} workers: {parts}"
-assert next(iter(share(patient_stream(), 1, 2))) == 1
+assert next(iter(share(patient_stream(), 3, 5))) == 3
 print(parts)
 
 
@@ -383,6 +399,13 @@ def share(stream, worker, workers):
 # %% Wrong: a list first tags=["wrong"]
 def share(stream, worker, workers):
     return list(stream)[worker::workers]
+
+
+# %% Wrong: a round ahead tags=["wrong"]
+def share(stream, worker, workers):
+    stream = iter(stream)
+    while together := list(islice(stream, workers)):
+        yield from together[worker : worker + 1]
 
 
 # %% Wrong: the first for each tags=["wrong"]

@@ -139,6 +139,10 @@ pack_padded_sequence(vectors, torch.tensor([1, 3, 2]), batch_first=True)
 # %% A sentence without words tags=["raises-exception"]
 pack_padded_sequence(vectors, torch.tensor([3, 0, 2]), True, False)
 
+# %% Four words in three steps tags=["raises-exception"]
+beyond = pack_padded_sequence(vectors, torch.tensor([4, 1, 2]), **options)
+gru(beyond)
+
 # %% Lengths stay on the CPU tags=["raises-exception"]
 pack_padded_sequence(vectors, lengths.to("meta"), batch_first=True)
 

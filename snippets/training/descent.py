@@ -324,7 +324,7 @@ def fit(x, target, rate=0.3, steps=100):
 
 
 torch.manual_seed(0)
-hours = torch.linspace(-1, 1, 30)
+hours = torch.linspace(-1, 2, 30)
 grades = 3 * hours + 1 + 0.3 * torch.randn(30)
 columns = torch.stack([hours, torch.ones(30)], dim=1)
 best = torch.linalg.lstsq(columns, grades[:, None]).solution.flatten()
@@ -374,6 +374,11 @@ def fit(x, target, rate=0.3, steps=100):
 # %% Wrong: the line without its noise tags=["wrong"]
 def fit(x, target, rate=0.3, steps=100):
     return 3.0, 1.0
+
+
+# %% Wrong: the slope without b tags=["wrong"]
+def fit(x, target, rate=0.3, steps=100):
+    return ((x * target).mean() / (x * x).mean()).item(), target.mean().item()
 
 
 # %% Wrong: through the ends tags=["wrong"]
