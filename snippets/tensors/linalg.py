@@ -332,8 +332,8 @@ for a in (baskets, design, doubled, design.T, 1e-8 * baskets):
 def pseudo_inverse(a):
     """torch.linalg.pinv(a), from the singular value decomposition."""
     U, sigma, Vh = torch.linalg.svd(a, full_matrices=False)
-    kept = sigma > 1e-6 * sigma[0]
-    return Vh[kept].T / sigma[kept] @ U[:, kept].T
+    kept = sigma > max(a.shape) * torch.finfo(a.dtype).eps * sigma[0]
+    return Vh[kept].mH / sigma[kept] @ U[:, kept].mH
 
 
 for a in (baskets, design, doubled, design.T, 1e-8 * baskets):
