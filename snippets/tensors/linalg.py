@@ -190,7 +190,7 @@ print(torch.linalg.norm(low, 2))
 # %% Exercise: cosine similarity tags=["exercise"]
 from itertools import product
 
-songs = torch.tensor([[3.0, 4.0, 0.0], [6.0, 8.0, 0.0], [0.0, 0.0, 2.0], [0.0, 5.0, 0.0]])
+songs = torch.tensor([[3.0, 4.0, 0.0], [6.0, 8.0, 0.0], [0.0, 0.0, 2.0], [0.0, -5.0, 0.0]])
 
 
 def similarity_spec(a):
@@ -228,6 +228,12 @@ def similarity(a):
 def similarity(a):
     unit = a / torch.linalg.norm(a)
     return unit @ unit.T
+
+
+# %% Wrong: opposite ways are alike tags=["wrong"]
+def similarity(a):
+    unit = a / torch.linalg.vector_norm(a, dim=1, keepdim=True)
+    return (unit @ unit.T).abs()
 
 
 # %% Wrong: each column of length 1 tags=["wrong"]
