@@ -74,6 +74,10 @@ print(torch.zeros(3).scatter_reduce(0, customer, -amount, "amax"))
 print(torch.zeros(3).scatter_reduce(0, customer, -amount, "amax", include_self=False))
 
 
+# %% Past the end, and back at the start
+print(logits.take_along_dim(labels[:, None] + 1, dim=1).squeeze(1))
+
+
 # %% Gather needs the axis tags=["raises-exception"]
 logits.gather(1, labels)
 

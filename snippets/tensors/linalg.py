@@ -190,7 +190,7 @@ print(torch.linalg.norm(low, 2))
 # %% Exercise: cosine similarity tags=["exercise"]
 from itertools import product
 
-songs = torch.tensor([[3.0, 4.0, 0.0], [6.0, 8.0, 0.0], [0.0, 0.0, 2.0], [0.0, 5.0, 0.0]])
+songs = torch.tensor([[3.0, 4.0, 0.0], [6.0, 8.0, 0.0], [0.0, 0.0, 2.0], [0.0, -5.0, 0.0]])
 
 
 def similarity_spec(a):
@@ -228,6 +228,12 @@ def similarity(a):
 def similarity(a):
     unit = a / torch.linalg.norm(a)
     return unit @ unit.T
+
+
+# %% Wrong: opposite ways are alike tags=["wrong"]
+def similarity(a):
+    unit = a / torch.linalg.vector_norm(a, dim=1, keepdim=True)
+    return (unit @ unit.T).abs()
 
 
 # %% Wrong: each column of length 1 tags=["wrong"]
@@ -332,8 +338,8 @@ for a in (baskets, design, doubled, design.T, 1e-8 * baskets):
 def pseudo_inverse(a):
     """torch.linalg.pinv(a), from the singular value decomposition."""
     U, sigma, Vh = torch.linalg.svd(a, full_matrices=False)
-    kept = sigma > 1e-6 * sigma[0]
-    return Vh[kept].T / sigma[kept] @ U[:, kept].T
+    kept = sigma > max(a.shape) * torch.finfo(a.dtype).eps * sigma[0]
+    return Vh[kept].mH / sigma[kept] @ U[:, kept].mH
 
 
 for a in (baskets, design, doubled, design.T, 1e-8 * baskets):
