@@ -221,14 +221,15 @@ def fingerprints(root: Path, *, rights: bool = False) -> dict[str, tuple[int, ..
     With `rights`, what changes when it becomes another's, or others may do other things with it.
     """
     parts = (os.walk(root / part) for part in settings(root).folders)
-    folders = chain([(root, (), os.listdir(root))], *parts)
-    found = {}
-    for path in (os.path.join(folder, file) for folder, _, files in folders for file in files if "." in file):
-        with contextlib.suppress(OSError):  # taken away meanwhile
+    folders = chain([(str(root), (), os.listdir(root))], *parts)
+    found, top = {}, len(f"{root}{os.sep}")
+    for path in (f"{folder}{os.sep}{file}" for folder, _, files in folders for file in files if "." in file):
+        try:
             s = os.lstat(path)
-            if path not in WRITTEN and not stat.S_ISDIR(s.st_mode):
-                told = (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
-                found[path.removeprefix(f"{root}{os.sep}")] = (s.st_mode, s.st_uid, s.st_gid) if rights else told
+        except OSError:  # taken away meanwhile
+            continue
+        if path not in WRITTEN and not stat.S_ISDIR(s.st_mode):
+            found[path[top:]] = s[:1] + s[4:6] if rights else (*s[:2], s.st_size, s.st_mtime_ns, s.st_ctime_ns)
     return found
 
 

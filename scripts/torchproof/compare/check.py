@@ -134,7 +134,7 @@ def check_chapter(site: Site, runner: Runner, name: str, device: str = "cpu") ->
 
 def _wrong_titles(site: Site, check: ChapterCheck) -> Iterator[Problem]:
     """The titles of boxes of errors that no cell inside raises, word for word."""
-    for page in site.pages.values():
+    for page in site.pages_about(check.snippet.name):
         for failure in page.failures:
             errors = check.errors(failure)
             if errors and not any(error is None or is_title(failure.title, error) for error in errors.values()):
@@ -271,7 +271,7 @@ class Comparison:
 
     def false_claims(self) -> Iterator[Problem]:
         """Proofs that are not true, and what could not be measured, of every page that shows the chapter."""
-        for page in self.site.pages.values():
+        for page in self.site.pages_about(self.snippet.name):
             for claim in page.claims:
                 if (cell := self._evaluated(claim)) and (problem := self._problem_of(claim)):
                     yield self._false_claim(page, claim, cell, problem)
@@ -288,7 +288,7 @@ class Comparison:
                         f"the cell '{slug}' waits for {DEVICES[cell.home].run}, and would fail there: {slip.message}"
                     )
                     yield self.about(cell, message, line=slip.line)
-                for page in self.site.pages.values() if slip.claim else ():
+                for page in self.site.pages_about(self.snippet.name) if slip.claim else ():
                     at = (self.snippet.name, slug, slip.claim)
                     for claim in page.claims:
                         if claim.after and (claim.after.chapter, claim.after.slug, claim.source) == at:

@@ -186,8 +186,20 @@ class Site:
 
     def place(self, chapter: str, slug: str) -> str:
         """Where a reader sees a cell: on its own page first."""
-        pages = sorted(self.pages.values(), key=lambda page: page.name != chapter)
+        pages = sorted(self.pages_about(chapter), key=lambda page: page.name != chapter)
         return next((place for page in pages if (place := page.place(chapter, slug))), "")
+
+    def pages_about(self, chapter: str) -> tuple[Page, ...]:
+        """The pages that hold a fence about a cell of a chapter; what they claim stands below one."""
+        return tuple(self._pages_about.get(chapter, ()))
+
+    @cached_property
+    def _pages_about(self) -> dict[str, list[Page]]:
+        found: dict[str, list[Page]] = {}
+        for page in self.pages.values():
+            for chapter in {embed.chapter for embed in page.embeds}:
+                found.setdefault(chapter, []).append(page)
+        return found
 
     def about(self, snippet: Snippet, cell: Cell, message: str, *, line: int = 0, **fields: Any) -> Problem:
         """A problem of a cell: at its title, or at `line` of it."""

@@ -6,6 +6,7 @@ of any is seen, also where a library opens it past Python. A module is a Python 
 
 import ast
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -29,9 +30,8 @@ def beside(root: Path, file: str, top: str, cells: Iterable[Cell]) -> tuple[Besi
     left = [cell.source for cell in cells]
     while left:
         said, left = frozenset().union(*map(_said, left)), []
-        for entry in (entry for folder in folders for entry in sorted(folder.iterdir())):
-            if not {entry.name, entry.name.removesuffix(".py")} & said:
-                continue
+        names = said.union(f"{word}.py" for word in said)
+        for entry in (folder / name for folder in folders for name in sorted(names & set(os.listdir(folder)))):
             for path in [entry, *sorted(entry.rglob("*"))] if entry.is_dir() else [entry]:
                 name = path.relative_to(entry.parent).as_posix()
                 if name not in found and path.is_file() and _is_foreign(path, name):

@@ -8,6 +8,7 @@ imported, and is no answer once one of them has changed. A torn or foreign entry
 import contextlib
 import hashlib
 import json
+import os
 import platform
 import sys
 from collections.abc import Iterable
@@ -76,8 +77,9 @@ class Cache:
         self.folder.mkdir(parents=True, exist_ok=True)
         key = key_of(job)
         write_whole(self.folder / key, self.entry(key, run))
-        for path in sorted(self.folder.iterdir(), key=_age)[: -self.keep]:
-            path.unlink(missing_ok=True)
+        if len(os.listdir(self.folder)) > self.keep:
+            for path in sorted(self.folder.iterdir(), key=_age)[: -self.keep]:
+                path.unlink(missing_ok=True)
 
     def digests(self, files: Iterable[str]) -> dict[str, str]:
         """The digest of what is in each file of the project now."""
