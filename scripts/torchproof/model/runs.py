@@ -274,6 +274,7 @@ class CellRun:
     """Line of the cell that raised, counted from 1; 0 when none did. For messages: no transcript holds it."""
     measured: tuple[Measured, ...] = ()
     seconds: float = 0.0
+    """Of CPU time."""
     values: tuple[Values, ...] = ()
 
     @property

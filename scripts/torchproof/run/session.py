@@ -27,7 +27,6 @@ import types
 import warnings
 from functools import reduce
 from operator import or_
-from time import perf_counter
 from typing import Any
 
 from ..model import wire
@@ -131,7 +130,7 @@ class Session:
 
     def run(self, step: Step) -> CellRun:
         """Run one cell and then evaluate what pages claim under it."""
-        start = perf_counter()
+        start = _used()
         self.send(Running(step.slug))
         self.children.begin()
         self.capture.begin()
@@ -163,7 +162,7 @@ class Session:
             number if raised else 0,
             raised,
             (*tried, *self._measure_claims(step.claims if not raised or step.must_raise else ())),
-            perf_counter() - start,
+            _used() - start,
             self.tracker.take(),
         )
 
@@ -382,6 +381,12 @@ def _truth(value: Any) -> bool | None:
     if not hasattr(value, "all"):
         return bool(value)
     return bool(value.all()) if value.size != 0 and 0 not in value.shape else None
+
+
+def _used() -> float:
+    """Seconds of CPU time that this process has used, with its children that have ended: the same on a busy machine."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _line_of(error: BaseException, file: str, first: int) -> int:
