@@ -40,8 +40,8 @@ def length(x):
 
 sizes = [(torch.float32, 1), (torch.float32, 1e20), (torch.float32, 1e-30), (torch.float32, 0), (torch.float64, 1e200)]
 for dtype, size in sizes:
-    x = torch.tensor([-3.0, -4.0], dtype=dtype) * size
-    torch.testing.assert_close(length(x), torch.tensor(5.0, dtype=dtype) * size, rtol=1e-5, atol=0)
+    x = torch.tensor([-2.0, -3.0, -6.0], dtype=dtype) * size
+    torch.testing.assert_close(length(x), torch.tensor(7.0, dtype=dtype) * size, rtol=1e-5, atol=0)
 
 
 # %% Solution: a length that fits tags=["solution"]
@@ -54,8 +54,8 @@ def length(x):
 
 
 for dtype, size in sizes:
-    x = torch.tensor([-3.0, -4.0], dtype=dtype) * size
-    torch.testing.assert_close(length(x), torch.tensor(5.0, dtype=dtype) * size, rtol=1e-5, atol=0)
+    x = torch.tensor([-2.0, -3.0, -6.0], dtype=dtype) * size
+    torch.testing.assert_close(length(x), torch.tensor(7.0, dtype=dtype) * size, rtol=1e-5, atol=0)
 
 
 # %% Wrong: a wider dtype tags=["wrong"]
@@ -86,6 +86,11 @@ def length(x):
 # %% Wrong: the sum of the absolute values tags=["wrong"]
 def length(x):
     return x.abs().sum()
+
+
+# %% Wrong: of two numbers alone tags=["wrong"]
+def length(x):
+    return torch.hypot(x[0], x[1])
 
 
 # %% Exercise: small groups first tags=["exercise"]
