@@ -114,7 +114,8 @@ torch.testing.assert_close(result.std(), torch.tensor(1.0))
 torch.testing.assert_close(result * before.std() + before.mean(), before)
 assert heights._version == 0, f"{heights._version} writes"
 assert torch.equal(heights, before)
-ages = torch.tensor([1.0, 2.0, 6.0]).expand(2, 3)  # one memory for both rows: in place, arithmetic raises
+ages = torch.tensor([1.0, 2.0, 6.0], dtype=torch.bfloat16)  # a dtype that NumPy does not know
+ages = ages.expand(2, 3)  # one memory for both rows: in place, arithmetic raises
 torch.testing.assert_close(standardised(ages) * ages.std() + ages.mean(), ages)
 
 
@@ -149,6 +150,16 @@ def standardised(t):
     mean, std = t.mean(), t.std()
     result = t.data.sub_(mean) / std
     t.data.add_(mean)
+    return result
+
+
+# %% Wrong: past the counter with NumPy, and put back tags=["wrong"]
+def standardised(t):
+    mean, std = t.mean().item(), t.std().item()
+    numbers = t.numpy()
+    numbers -= mean
+    result = torch.from_numpy(numbers / std)
+    numbers += mean
     return result
 
 
