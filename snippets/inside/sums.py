@@ -102,7 +102,7 @@ def sum_in_pairs(x):
 for n in (1, 2, 3, 1000, 99_999):
     some = torch.linspace(0, 1, n)
     assert (sum_in_pairs(some) - some.double().sum()).abs() < 0.01, n
-assert sum_in_pairs(torch.tensor([1e8, 1.0, -1e8, 1.0])) == 0, "in pairs, each 1 meets a fortune"
+assert sum_in_pairs(torch.tensor([1e8, 0, 1, 0, -1e8, 0, 1, 0])) == 0, "in pairs, each 1 meets a fortune"
 
 
 # %% Solution: small groups first tags=["solution"]
@@ -126,6 +126,13 @@ def sum_in_pairs(x):
         x = x[: len(x) // 2 * 2]
         x = x[0::2] + x[1::2]
     return x[0]
+
+
+# %% Wrong: pairs once, then the sum of PyTorch tags=["wrong"]
+def sum_in_pairs(x):
+    if len(x) % 2:
+        x = torch.cat([x, x.new_zeros(1)])
+    return (x[0::2] + x[1::2]).sum()
 
 
 # %% Wrong: the sum of PyTorch tags=["wrong"]
