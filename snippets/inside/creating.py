@@ -39,7 +39,7 @@ plan.nonzero()
 # %% A model too big to build
 with torch.device("meta"):
     layer = torch.nn.Linear(10**6, 10**6)
-    stay = [torch.zeros_like(torch.ones(2)), torch.Tensor(2), torch.from_numpy(np.ones(2))]
+    stay = [torch.zeros_like(torch.ones(2)), torch.Tensor(2), torch.from_numpy(np.ones(2)), torch.normal(0, 1, (2,))]
 print([t.device.type for t in stay])
 print(f"{layer.weight.nbytes = :,}")
 
@@ -120,6 +120,7 @@ def length(start, end, step):
 cases = [(0, 5, 1), (2, 11, 3), (5, 0, -1), (1, 1.3, 0.1), (0, 1, 0.3), (0, 1, 1 / 49), (4, 4, 1)]
 for case in cases:
     assert length(*case) == len(torch.arange(*case)), case
+assert length(0, 10**12, 1) == 10**12
 
 
 # %% Solution: how many will there be tags=["solution"]
@@ -130,6 +131,7 @@ def length(start, end, step):
 
 for case in cases:
     assert length(*case) == len(torch.arange(*case)), case
+assert length(0, 10**12, 1) == 10**12
 
 
 # %% Wrong: rounded to the nearest tags=["wrong"]
@@ -140,6 +142,11 @@ def length(start, end, step):
 # %% Wrong: as a fence has posts tags=["wrong"]
 def length(start, end, step):
     return int((end - start) / step) + 1
+
+
+# %% Wrong: made and counted tags=["wrong"]
+def length(start, end, step):
+    return len(torch.arange(start, end, step))
 
 
 # %% Exercise: meshgrid by hand tags=["exercise"]

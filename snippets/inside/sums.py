@@ -40,8 +40,8 @@ def length(x):
 
 sizes = [(torch.float32, 1), (torch.float32, 1e20), (torch.float32, 1e-30), (torch.float32, 0), (torch.float64, 1e200)]
 for dtype, size in sizes:
-    x = torch.tensor([-3.0, -4.0], dtype=dtype) * size
-    torch.testing.assert_close(length(x), torch.tensor(5.0, dtype=dtype) * size, rtol=1e-5, atol=0)
+    x = torch.tensor([-2.0, -3.0, -6.0], dtype=dtype) * size
+    torch.testing.assert_close(length(x), torch.tensor(7.0, dtype=dtype) * size, rtol=1e-5, atol=0)
 
 
 # %% Solution: a length that fits tags=["solution"]
@@ -54,8 +54,8 @@ def length(x):
 
 
 for dtype, size in sizes:
-    x = torch.tensor([-3.0, -4.0], dtype=dtype) * size
-    torch.testing.assert_close(length(x), torch.tensor(5.0, dtype=dtype) * size, rtol=1e-5, atol=0)
+    x = torch.tensor([-2.0, -3.0, -6.0], dtype=dtype) * size
+    torch.testing.assert_close(length(x), torch.tensor(7.0, dtype=dtype) * size, rtol=1e-5, atol=0)
 
 
 # %% Wrong: a wider dtype tags=["wrong"]
@@ -88,6 +88,11 @@ def length(x):
     return x.abs().sum()
 
 
+# %% Wrong: of two numbers alone tags=["wrong"]
+def length(x):
+    return torch.hypot(x[0], x[1])
+
+
 # %% Exercise: small groups first tags=["exercise"]
 def sum_in_pairs(x):
     """The sum of all numbers of x, by adding neighbours, then their sums, and so on."""
@@ -97,7 +102,7 @@ def sum_in_pairs(x):
 for n in (1, 2, 3, 1000, 99_999):
     some = torch.linspace(0, 1, n)
     assert (sum_in_pairs(some) - some.double().sum()).abs() < 0.01, n
-assert sum_in_pairs(torch.tensor([1e8, 1.0, -1e8, 1.0])) == 0, "in pairs, each 1 meets a fortune"
+assert sum_in_pairs(torch.tensor([1e8, 0, 1, 0, -1e8, 0, 1, 0])) == 0, "in pairs, each 1 meets a fortune"
 
 
 # %% Solution: small groups first tags=["solution"]
@@ -121,6 +126,13 @@ def sum_in_pairs(x):
         x = x[: len(x) // 2 * 2]
         x = x[0::2] + x[1::2]
     return x[0]
+
+
+# %% Wrong: pairs once, then the sum of PyTorch tags=["wrong"]
+def sum_in_pairs(x):
+    if len(x) % 2:
+        x = torch.cat([x, x.new_zeros(1)])
+    return (x[0::2] + x[1::2]).sum()
 
 
 # %% Wrong: the sum of PyTorch tags=["wrong"]

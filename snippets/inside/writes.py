@@ -114,7 +114,8 @@ torch.testing.assert_close(result.std(), torch.tensor(1.0))
 torch.testing.assert_close(result * before.std() + before.mean(), before)
 assert heights._version == 0, f"{heights._version} writes"
 assert torch.equal(heights, before)
-ages = torch.tensor([1.0, 2.0, 6.0]).expand(2, 3)  # one memory for both rows: in place, arithmetic raises
+ages = torch.tensor([1.0, 2.0, 6.0], dtype=torch.bfloat16)  # a dtype that NumPy does not know
+ages = ages.expand(2, 3)  # one memory for both rows: in place, arithmetic raises
 torch.testing.assert_close(standardised(ages) * ages.std() + ages.mean(), ages)
 
 
@@ -152,6 +153,16 @@ def standardised(t):
     return result
 
 
+# %% Wrong: past the counter with NumPy, and put back tags=["wrong"]
+def standardised(t):
+    mean, std = t.mean().item(), t.std().item()
+    numbers = t.numpy()
+    numbers -= mean
+    result = torch.from_numpy(numbers / std)
+    numbers += mean
+    return result
+
+
 # %% Wrong: the numbers of these heights tags=["wrong"]
 def standardised(t):
     return (t - 165) / before.std()
@@ -181,6 +192,7 @@ def count_runs(first, second, last_printed):
 adds, muls = count_runs(first, second, last_printed)
 replayed = (first + adds * second) * 3**muls
 assert torch.allclose(replayed, last_printed), replayed
+assert count_runs(first, second, (first + second) * 9) == (1, 2)
 
 
 # %% Solution: how often was it run tags=["solution"]
@@ -212,6 +224,11 @@ def count_runs(first, second, last_printed):
                 return adds, muls
 
 
+# %% Wrong: the counts of this notebook tags=["wrong"]
+def count_runs(first, second, last_printed):
+    return 2, 3
+
+
 # %% Wrong: once each tags=["wrong"]
 def count_runs(first, second, last_printed):
     return 1, 1
@@ -223,9 +240,9 @@ def divide_rows(t):
     return t.div_(t[:, :1])
 
 
-table = torch.tensor([[2.0, 4.0, 8.0], [3.0, 9.0, 6.0]])
+table = torch.tensor([[2.0, 4.0, 8.0], [6.0, 9.0, 3.0]])
 same_table, last_row = table, table[1]
-expected = torch.tensor([[1.0, 2.0, 4.0], [1.0, 3.0, 2.0]])
+expected = torch.tensor([[1.0, 2.0, 4.0], [1.0, 1.5, 0.5]])
 assert divide_rows(table) is same_table, "not the same tensor"
 assert torch.equal(same_table, expected), same_table.tolist()
 assert torch.equal(last_row, expected[1]), "not the same memory"
@@ -238,7 +255,7 @@ def divide_rows(t):
     return t.div_(t[:, :1].clone())
 
 
-print(divide_rows(torch.tensor([[2.0, 4.0, 8.0], [3.0, 9.0, 6.0]])))
+print(divide_rows(torch.tensor([[2.0, 4.0, 8.0], [6.0, 9.0, 3.0]])))
 
 
 # %% Wrong: a new tensor tags=["wrong"]
@@ -249,6 +266,11 @@ def divide_rows(t):
 # %% Wrong: the first number of all tags=["wrong"]
 def divide_rows(t):
     return t.div_(t[0, 0].clone())
+
+
+# %% Wrong: the least of each row tags=["wrong"]
+def divide_rows(t):
+    return t.div_(t.amin(dim=1, keepdim=True))
 
 
 # %% Wrong: the name, not the tensor tags=["wrong"]
@@ -265,4 +287,4 @@ def divide_rows(t):
 
 # %% Wrong: the divisors of this table tags=["wrong"]
 def divide_rows(t):
-    return t.div_(torch.tensor([[2.0], [3.0]]))
+    return t.div_(torch.tensor([[2.0], [6.0]]))
