@@ -3,8 +3,8 @@
 #
 # A photograph comes out of its file as rows of pixels, three bytes each.
 # A network wants it as channels of rows, in a batch, as floats around zero, and best of all mirrored, cropped and a little too dark.
-# On the way some steps move every byte, and others only change the order in which the bytes are read.
-# You will ask each step which of the two it was, for the answer decides how much memory you pay, and which of your pictures change when you write to one.
+# On the way some steps move every byte, others only change the order in which they are read.
+# Ask each step which it was: that decides what memory you pay, and which pictures change when you write to one.
 #
 # [Memory](../tensors/memory.md) explains storage and strides, [Shapes](../tensors/shapes.md) `view` and `permute`, [Memory formats](../tensors/memory_format.md) the two orders of a batch; here they meet one real picture.
 # [Images](../data/images.md) makes a dataset of a whole folder of such files.
