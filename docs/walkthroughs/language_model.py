@@ -370,6 +370,7 @@ plt.show()
 
 # %% [markdown]
 # On the lines it never saw, the loss falls too (`min(unseen) < nothing - 0.5`{.proof}), but turns before step 100 (`unseen.index(min(unseen)) < 5`{.proof}), and in the end it is above the line of those who know nothing (`unseen[-1] > nothing`{.proof}).
+# (The dotted line is of the lines trained on. In those held back stand pairs that the table never saw, and gave no chance: there its loss is infinite, `loss_of(pair_chances[held[:-1], held[1:]]) == torch.inf`{.proof}.)
 # The model has become sure, and about new lines it is sure and wrong; [overfitting](line_to_network.py#too-much-of-a-good-thing) again.
 # No wonder, with `sum(p.numel() for p in model.parameters()):,`{.value} numbers for `len(train)`{.value} characters.
 #
