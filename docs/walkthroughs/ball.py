@@ -58,7 +58,7 @@ print(f"{guess:.4f} s, {height(guess):.4f} m")
 
 # %% [markdown]
 # At the top the speed is zero, which is at $12 / 9.81$ seconds: `torch.isclose(guess, torch.tensor(12 / 9.81))`{.proof}.
-# The step has to be marked as no part of the calculation, or autograd refuses it.
+# `+=` writes into `guess` itself: mark that as no part of the calculation, or autograd refuses it.
 
 # %% A step that autograd would record tags=["raises-exception"]
 guess += 0.05 * slope

@@ -2,7 +2,7 @@
 # # A small language model
 #
 # A **language model** is a function that looks at a text and says how likely each next character is, or each next piece of a word.
-# Yours will be a small **transformer**, a network in which places of the text look at each other, here each at those before it, with 17 thousand numbers to learn.
+# Yours will be a small **transformer**, a network in which places of the text look at each other, here each at itself and those before it, with 17 thousand numbers to learn.
 # It trains for a few seconds on a text that you can read whole, so you can see what it has learned, and what it has only learned by heart.
 #
 # The layers are written by hand first and compared with PyTorch's.
@@ -10,7 +10,7 @@
 #
 # ## The text
 #
-# A poem about programming ships with Python and prints itself when imported.
+# A poem about programming ships with Python and prints itself when first imported.
 
 # %% The whole text
 import this
@@ -79,7 +79,7 @@ print(f"single characters {loss_of(singles[after]):.2f}")
 print(f"pairs of characters {counted:.2f}")
 
 # %% [markdown]
-# The table of pairs knows, for each character, what followed it.
+# The table of pairs knows, for each character of these lines, what followed it.
 
 # %% What follows a letter
 for letter in "bht":
@@ -275,7 +275,7 @@ print(cases, "comparisons passed")
 # %% [markdown]
 # ## The model
 #
-# Attention takes a mean, and a mean has [no order](../models/sequences.md#nnmultiheadattention-by-hand): shuffle what stands before a place, and its answer is the same (`torch.allclose(block(x)[:, -1], block(torch.cat([x[:, :-1].flip(1), x[:, -1:]], dim=1))[:, -1], atol=1e-5)`{.proof}).
+# Attention takes a mean, and a mean has [no order](../models/sequences.md#nnmultiheadattention-by-hand): shuffle what stands before a place, and one block's answer there is the same (`torch.allclose(block(x)[:, -1], block(torch.cat([x[:, :-1].flip(1), x[:, -1:]], dim=1))[:, -1], atol=1e-5)`{.proof}).
 # So each place gets a vector of its own, added to that of its character.
 
 
@@ -370,6 +370,7 @@ plt.show()
 
 # %% [markdown]
 # On the lines it never saw, the loss falls too (`min(unseen) < nothing - 0.5`{.proof}), but turns before step 100 (`unseen.index(min(unseen)) < 5`{.proof}), and in the end it is above the line of those who know nothing (`unseen[-1] > nothing`{.proof}).
+# (The dotted line is of the lines trained on. In those held back stand pairs that the table never saw, and gave no chance: there its loss is infinite, `loss_of(pair_chances[held[:-1], held[1:]]) == torch.inf`{.proof}.)
 # The model has become sure, and about new lines it is sure and wrong; [overfitting](line_to_network.py#too-much-of-a-good-thing) again.
 # No wonder, with `sum(p.numel() for p in model.parameters()):,`{.value} numbers for `len(train)`{.value} characters.
 #
@@ -465,4 +466,4 @@ for temperature in (0.25, 0.5, 1.0, 2.0):
 # More text, so that reciting no longer pays; pieces of words instead of characters; many blocks where you have one.
 # The loss, the mask and the loop can stay those of this page; in place of `attention` you would call the library's, which you have compared with yours.
 #
-# Try it: put a longer text into `zen`, your own letters or a book, and watch when the two curves part.
+# Try it: put a longer text into `zen`, your own letters or a book, with its own count of characters for each 45 and another `start`, and watch when the two curves part.

@@ -3,8 +3,8 @@
 #
 # A photograph comes out of its file as rows of pixels, three bytes each.
 # A network wants it as channels of rows, in a batch, as floats around zero, and best of all mirrored, cropped and a little too dark.
-# On the way some steps move every byte, and others only change the order in which the bytes are read.
-# You will ask each step which of the two it was, for the answer decides how much memory you pay, and which of your pictures change when you write to one.
+# On the way some steps move every byte, others only change the order in which they are read.
+# Ask each step which it was: that decides what memory you pay, and which pictures change when you write to one.
 #
 # [Memory](../tensors/memory.md) explains storage and strides, [Shapes](../tensors/shapes.md) `view` and `permute`, [Memory formats](../tensors/memory_format.md) the two orders of a batch; here they meet one real picture.
 # [Images](../data/images.md) makes a dataset of a whole folder of such files.
@@ -82,7 +82,7 @@ print(array[100, 450])
 # ## Channels first
 #
 # Layers want the channel axis before row and column.
-# `permute` puts it there, and one comparison tells whether a byte was moved: do both tensors read the same storage?
+# `permute` puts it there, and one comparison tells whether it copied: do both tensors read the same storage?
 
 
 # %% Channels first, no byte moved
@@ -122,7 +122,7 @@ print(planes.flatten()[:6].tolist(), photo.flatten()[:6].tolist())
 # %% [markdown]
 # The same photograph, once more, for 921600 bytes (`torch.equal(planes, first)`{.proof}).
 # Six neighbours in `planes` are six reds; in `photo` they are two pixels.
-# Nothing in this walk-through will need `planes`: hold a copy back until something asks for it.
+# No picture below is made from `planes`: hold a copy back until something asks for it.
 #
 # ## From bytes to floats
 #
@@ -274,7 +274,7 @@ kernel = torch.full((5, 3, 3, 3), 1 / 27)
 # layout(packed.flatten(1).view_as(packed))
 # ```
 #
-# Here arithmetic, convolution, pooling, enlarging, padding and mirroring pass it on, and the first operand of a sum decides.
+# Here arithmetic, convolution, pooling, enlarging, padding with zeros and mirroring pass it on, and of two equal shapes the first operand decides.
 # Stacking, `softmax` and flattening go back to the usual order.
 # A quarter turn swaps the strides of row and column, which fits neither.
 # None of these says so, and no number is wrong; what is gone is the order that you paid a copy for.
@@ -389,7 +389,7 @@ print(eight.mean(dim=(1, 2, 3)))
 
 # %% [markdown]
 # Contrast pulls every number away from the mean or towards it, brightness multiplies, both by 0.5 to 1.5, and `clamp` cuts off what left the range.
-# `picture` itself is unharmed, because the arithmetic made something new (`torch.equal(small, F.avg_pool2d(before, 4))`{.proof}); with `mul_` on a crop, which is a view, you would have darkened the original.
+# `picture` itself is unharmed, because the arithmetic made something new (`torch.equal(small, F.avg_pool2d(before, 4))`{.proof}); with `mul_` on a crop, which is a view, you would have changed the original.
 # Seed another generator with 7, and the first picture comes again: `torch.equal(augment(picture, torch.Generator().manual_seed(7)), eight[0])`{.proof}.
 #
 # To see them at once, lay them out as one picture of two rows and four columns.
@@ -552,4 +552,5 @@ for name, stop in stops.items():
 
 # %% [markdown]
 # On this journey `permute`, the batch axis, cropping and cutting into patches copied nothing; changing the dtype, stacking, flipping and reordering took a copy each.
-# Whenever you are in doubt, you know whom to ask: `shares(patches, small)`{.proof}.
+# When you doubt a step, you know whom to ask: `shares(patches, small)`{.proof}.
+# Two slices of an array become two storages, though: there ask NumPy (`not shares(torch.from_numpy(array[1:]), photo) and np.shares_memory(array[1:], array)`{.proof}).

@@ -81,6 +81,9 @@ torch.cat([morning, torch.tensor([7, 8, 9])])
 losses = [torch.tensor(0.5), torch.tensor(0.25)]
 torch.cat(losses)
 
+# %% A list of tensors is no list of numbers tags=["raises-exception"]
+torch.tensor([morning / 2, evening / 2])
+
 # %% One list, not two arguments tags=["raises-exception"]
 torch.cat(morning, evening)
 

@@ -21,7 +21,7 @@ from ..show.highlight import highlighted
 __all__ = ["Idiom", "idioms", "idioms_in_short", "pairs"]
 
 STATUSES = {
-    "removed": "removed: what it names is gone",
+    "removed": "removed: what it names is gone, or left to say so",
     "raises": "raises: the call is refused",
     "warns": "warns, and still runs",
     "works": "works, without a word",
