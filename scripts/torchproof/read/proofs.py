@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-from collections.abc import Iterator
 
 __all__ = ["hollow", "names_in"]
 
@@ -17,28 +16,27 @@ def hollow(source: str) -> str:
     for part in parts:
         if not names_in(part) - KNOWN:
             return f"names nothing of its session or of torch in `{ast.unparse(part)}`, {ARITHMETIC}"
-        if not names_in(part, docstrings=False) - KNOWN:
+        if any(word in source for word in DOCSTRINGS) and not names_in(part, docstrings=False) - KNOWN:
             return DOCSTRING
     return ""
 
 
 def names_in(node: ast.AST, *, docstrings: bool = True) -> set[str]:
     """The names that an expression takes from outside; without those that only docstrings are asked of, if so told."""
-    own = {use.id for use in ast.walk(node) if isinstance(use, ast.Name) and isinstance(use.ctx, ast.Store)}
-    own |= {argument.arg for argument in ast.walk(node) if isinstance(argument, ast.arg)}
-    return set(_names(node, docstrings=docstrings)) - own
+    nodes = list(ast.walk(node))
+    own = {use.id for use in nodes if isinstance(use, ast.Name) and isinstance(use.ctx, ast.Store)}
+    own |= {argument.arg for argument in nodes if isinstance(argument, ast.arg)}
+    asked = set() if docstrings else {part for each in nodes if _asks_docstring(each) for part in ast.walk(each)}
+    return {use.id for use in nodes if isinstance(use, ast.Name) and use not in asked} - own
 
 
-def _names(node: ast.AST, *, docstrings: bool) -> Iterator[str]:
+def _asks_docstring(node: ast.AST) -> bool:
     called = node.func if isinstance(node, ast.Call) else None
-    word = getattr(called, "attr", getattr(called, "id", getattr(node, "attr", "")))
-    if word in ("__doc__", "getdoc", "help") and not docstrings:
-        return
-    if isinstance(node, ast.Name):
-        yield node.id
-    for child in ast.iter_child_nodes(node):
-        yield from _names(child, docstrings=docstrings)
+    return getattr(called, "attr", getattr(called, "id", getattr(node, "attr", ""))) in DOCSTRINGS
 
+
+DOCSTRINGS = "__doc__", "getdoc", "help"
+"""How a docstring is asked for."""
 
 KNOWN = {*dir(builtins), "inspect", "math", "re"}
 """Names that no cell and no torch makes."""
