@@ -191,6 +191,13 @@ batch = torch.tensor([[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]])
 batch[:, 1:] = batch[:, :-1]
 print(batch)
 
+# %% Nine come out right, by luck
+for length in (8, 9, 100):
+    longer = torch.arange(2 * length).view(2, length)
+    wanted = longer[:, :-1].clone()
+    longer[:, 1:] = longer[:, :-1]
+    print(f"{length} in a row: {(longer[:, 1:] != wanted).sum()} wrong")
+
 # %% Clone before you shift
 shifted = torch.tensor([[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]])
 shifted[:, 1:] = shifted[:, :-1].clone()
@@ -348,7 +355,9 @@ def fill_gaps(table):
 
 
 gappy = torch.tensor([[1.0, float("nan"), 5.0], [3.0, 4.0, 6.0], [float("nan"), 8.0, 7.0]])
+taller = torch.cat([gappy, torch.tensor([[8.0, float("nan"), 3.0]])])
 assert torch.allclose(fill_gaps(gappy), fill_gaps_spec(gappy))
+assert torch.allclose(fill_gaps(taller), fill_gaps_spec(taller)), "two gaps in a column"
 assert gappy.isnan().sum() == 2, "the argument was changed"
 
 
@@ -358,6 +367,7 @@ def fill_gaps(table):
 
 
 assert torch.allclose(fill_gaps(gappy), fill_gaps_spec(gappy))
+assert torch.allclose(fill_gaps(taller), fill_gaps_spec(taller)), "two gaps in a column"
 assert gappy.isnan().sum() == 2, "the argument was changed"
 print(fill_gaps(gappy))
 
@@ -370,6 +380,17 @@ def fill_gaps(table):
 # %% Wrong: gaps count as zeros tags=["wrong"]
 def fill_gaps(table):
     return torch.where(table.isnan(), table.nan_to_num().mean(dim=0), table)
+
+
+# %% Wrong: one gap in each column tags=["wrong"]
+def fill_gaps(table):
+    return torch.where(table.isnan(), table.nansum(dim=0) / (len(table) - 1), table)
+
+
+# %% Wrong: the middle of smallest and largest tags=["wrong"]
+def fill_gaps(table):
+    smallest, largest = table.nan_to_num(torch.inf).amin(dim=0), table.nan_to_num(-torch.inf).amax(dim=0)
+    return torch.where(table.isnan(), (smallest + largest) / 2, table)
 
 
 # %% Wrong: the mean of the row tags=["wrong"]

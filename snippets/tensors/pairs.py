@@ -85,6 +85,10 @@ with warnings.catch_warnings(record=True) as caught:
     print(len(caught))
     loss_of(guess[:2], target[:2])
     print(len(caught))
+    with warnings.catch_warnings():
+        pass  # as in many a library
+    loss_of(guess, target)
+    print(len(caught))
 
 
 # %% Who warns, who does not tags=["hide-input"]
@@ -266,7 +270,9 @@ def ranks(values):
 
 
 marks = torch.tensor([30, 10, 20, 10, 50])
+close = torch.tensor([0.2, 0.1, 0.1, 0.1])
 assert torch.equal(ranks(marks), ranks_spec(marks)), ranks(marks)
+assert torch.equal(ranks(close), ranks_spec(close)), ranks(close)
 
 
 # %% Solution: ranks without sorting tags=["solution"]
@@ -278,6 +284,7 @@ def ranks(values):
 
 
 assert torch.equal(ranks(marks), ranks_spec(marks)), ranks(marks)
+assert torch.equal(ranks(close), ranks_spec(close)), ranks(close)
 assert torch.equal(ranks(marks), marks.argsort(stable=True).argsort())
 print(ranks(marks))
 
@@ -290,6 +297,19 @@ def ranks(values):
 # %% Wrong: equals share the last place tags=["wrong"]
 def ranks(values):
     return (values <= values[:, None]).sum(dim=1) - 1
+
+
+# %% Wrong: one place more for all equals but the first tags=["wrong"]
+def ranks(values):
+    place = torch.arange(len(values))
+    seen = (values == values[:, None]) & (place < place[:, None])
+    return (values < values[:, None]).sum(dim=1) + seen.any(dim=1)
+
+
+# %% Wrong: a little more for those behind tags=["wrong"]
+def ranks(values):
+    apart = values + torch.arange(len(values)) / len(values)
+    return (apart < apart[:, None]).sum(dim=1)
 
 
 # %% Wrong: the largest first tags=["wrong"]
