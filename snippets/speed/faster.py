@@ -340,7 +340,7 @@ def limited(x, top):
 
 
 def check_limited(limited):
-    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-8.0, -5.0], [-8.0, 1.0], [0.0, 0.0], [-2.0, 5.0]):
+    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-8.0, -5.0], [-8.0, 1.0], [0.0, 0.0], [[1.0, 5.0], [2.0, 8.0]]):
         x = torch.tensor(x)
         right = x * (4.0 / x.max()) if x.max() > 4.0 else x
         found = limited(x, 4.0)
@@ -385,6 +385,12 @@ def limited(x, top):
 # %% Wrong: its largest value without a sign tags=["wrong"]
 def limited(x, top):
     return x * (top / x.max().abs()).clamp(max=1)
+
+
+# %% Wrong: each row for itself tags=["wrong"]
+def limited(x, top):
+    largest = x.amax(dim=-1, keepdim=True)
+    return torch.where(largest > top, x * (top / largest), x)
 
 
 # %% Exercise: scale, clip, step tags=["exercise"]
