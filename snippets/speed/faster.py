@@ -125,17 +125,17 @@ def dtype_of(operation):
 grid = torch.rand(8, 8)
 half = grid.bfloat16()
 
-# %% After the block, the dtypes do not fit tags=["raises-exception"]
-layer = nn.Linear(8, 3)
-with torch.autocast("cpu", dtype=torch.bfloat16):
-    features = layer(grid)
-nn.Linear(3, 2)(features)
-
 # %% On CUDA, more stays in float32 tags=["cuda"]
 with torch.autocast("cuda", dtype=torch.bfloat16):
     product = half.to("cuda") @ half.to("cuda")
     for result in (product, product.softmax(1), product.sum(), product.exp()):
         print(result.dtype)
+
+# %% After the block, the dtypes do not fit tags=["raises-exception"]
+layer = nn.Linear(8, 3)
+with torch.autocast("cpu", dtype=torch.bfloat16):
+    features = layer(grid)
+nn.Linear(3, 2)(features)
 
 
 # %% Small gradients are 0 in float16
