@@ -276,8 +276,7 @@ def to_pixels(image, mean, std):
 
 too_bright = torch.full((3, 2, 2), 99.0)
 every = torch.arange(256).byte()
-three_orders = [every, every.flip(0), every.roll(7)]
-bytes_of_all = torch.stack(three_orders, dim=1).reshape(16, 16, 3)
+bytes_of_all = torch.stack([every, every.flip(0), every.roll(7)], dim=1).reshape(16, 16, 3)
 shown = (bytes_of_all.permute(2, 0, 1) / 255 - mean[:, None, None]) / std[:, None, None]
 lost = (to_pixels(shown, mean, std) != bytes_of_all).sum().item()
 assert lost == 0, "some bytes have changed"
@@ -440,8 +439,7 @@ for i in (0, 150, 299):
 assert len(flags) == 2 and flags.classes == ["a", "b"], "a before b, and no .DS_Store"
 assert [flags[0][1], flags[1][1]] == [0, 1], "labels in the order of the classes"
 assert torch.equal(flags[0][0], image), "other stripes than those in the zip"
-held = [type(value) for value in vars(zipped).values()]
-assert zipfile.ZipFile not in held, "an open archive would be shared by all workers"
+assert zipfile.ZipFile not in map(type, vars(zipped).values()), "all workers would share an open archive"
 assert set(Path().rglob("*")) == on_disk, "something was unpacked"
 
 
