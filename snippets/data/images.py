@@ -276,13 +276,14 @@ def to_pixels(image, mean, std):
 
 too_bright = torch.full((3, 2, 2), 99.0)
 every = torch.arange(256).byte()
-three_orders = [every, every.flip(0), every.roll(7)]
-bytes_of_all = torch.stack(three_orders, dim=1).reshape(16, 16, 3)
+bytes_of_all = torch.stack([every, every.flip(0), every.roll(7)], 1).view(16, 16, 3)
 shown = (bytes_of_all.permute(2, 0, 1) / 255 - mean[:, None, None]) / std[:, None, None]
 lost = (to_pixels(shown, mean, std) != bytes_of_all).sum().item()
 assert lost == 0, "some bytes have changed"
 assert (to_pixels(too_bright, mean, std) == 255).all(), "too bright is white"
 assert (to_pixels(-too_bright, mean, std) == 0).all(), "too dark is black"
+assert to_pixels(shown, mean, std).dtype == torch.uint8, "no bytes"
+assert (too_bright == 99).all(), "the picture that came in has changed"
 
 
 # %% Solution: back to a picture tags=["solution"]
@@ -323,6 +324,19 @@ def to_pixels(image, mean, std):
     return (image * 255).round().clamp(0, 255).byte().reshape(*image.shape[1:], 3)
 
 
+# %% Wrong: floats with the values of bytes tags=["wrong"]
+def to_pixels(image, mean, std):
+    image = image * std[:, None, None] + mean[:, None, None]
+    return (image * 255).round().clamp(0, 255).permute(1, 2, 0)
+
+
+# %% Wrong: in place tags=["wrong"]
+def to_pixels(image, mean, std):
+    image *= std[:, None, None]
+    image += mean[:, None, None]
+    return (image * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
+
+
 # %% Exercise: a picture and its mask tags=["exercise"]
 def maybe_mirror(image):
     return image.flip(-1) if torch.rand(()) < 0.5 else image
@@ -334,13 +348,14 @@ def mirror_both(image, mask):
 
 
 corner = torch.zeros(3, 4, 4)
-corner[:, :2, :2] = 1.0  # bright at the top left
+corner[:, :2, :1] = 1.0  # bright at the top left
 mask = corner[0] == 1
 
 sides = set()
 for _ in range(20):
     mirrored, where = mirror_both(corner, mask)
     assert torch.equal(mirrored[0] == 1, where), "the mask is on another side"
+    assert where.dtype == mask.dtype, "the mask has another dtype"
     sides.add("left" if where[0, 0] else "right" if where[0, 3] else "below")
 assert sides == {"left", "right"}, "sometimes mirrored, sometimes not"
 
@@ -379,6 +394,19 @@ def mirror_both(image, mask):
     return image, mask
 
 
+# %% Wrong: joined, and the mask made of floats tags=["wrong"]
+def mirror_both(image, mask):
+    both = maybe_mirror(torch.cat([image, mask[None]]))
+    return both[:3], both[3]
+
+
+# %% Wrong: moved, and not mirrored tags=["wrong"]
+def mirror_both(image, mask):
+    if torch.rand(()) < 0.5:
+        return image.roll(2, -1), mask.roll(2, -1)
+    return image, mask
+
+
 # %% Wrong: two coins tags=["wrong"]
 def mirror_both(image, mask):
     return maybe_mirror(image), maybe_mirror(mask)
@@ -397,11 +425,13 @@ class Zipped(Pictures):
         raise NotImplementedError("Image.open also takes an open file")
 
 
+picture.convert("P").save("palette.png")
 with zipfile.ZipFile("flags.zip", "w") as archive:  # nowhere on the disk
     archive.write("stripes.png", "flags/b/0.png")
-    archive.write("stripes.png", "flags/a/0.png")
+    archive.write("palette.png", "flags/a/0.png")
     archive.writestr("flags/a/.DS_Store", b"Bud1")
 
+on_disk = set(Path().rglob("*"))
 zipped, flags = Zipped("download.zip"), Zipped("flags.zip")
 assert len(zipped) == len(raw) and zipped.classes == raw.classes, f"{len(zipped)} files"
 for i in (0, 150, 299):
@@ -409,8 +439,8 @@ for i in (0, 150, 299):
 assert len(flags) == 2 and flags.classes == ["a", "b"], "a before b, and no .DS_Store"
 assert [flags[0][1], flags[1][1]] == [0, 1], "labels in the order of the classes"
 assert torch.equal(flags[0][0], image), "other stripes than those in the zip"
-held = [type(value) for value in vars(zipped).values()]
-assert zipfile.ZipFile not in held, "an open archive would be shared by all workers"
+assert zipfile.ZipFile not in map(type, vars(zipped).values()), "it stays open"
+assert set(Path().rglob("*")) == on_disk, "something was unpacked"
 
 
 # %% Solution: read from the zip tags=["solution"]
@@ -454,6 +484,30 @@ class Zipped(Pictures):
         with self.archive.open(name) as file:
             pixels = torch.from_numpy(np.array(Image.open(file).convert("RGB")))
         return pixels.permute(2, 0, 1) / 255, self.classes.index(Path(name).parent.name)
+
+
+# %% Wrong: every picture taken for RGB tags=["wrong"]
+class Zipped(Pictures):
+    def __init__(self, archive):
+        self.archive = archive
+        with zipfile.ZipFile(archive) as opened:
+            self.files = sorted(name for name in opened.namelist() if name.endswith(".png"))
+        self.classes = sorted({Path(name).parent.name for name in self.files})
+
+    def __getitem__(self, i):
+        name = self.files[i]
+        with zipfile.ZipFile(self.archive) as opened, opened.open(name) as file:
+            pixels = torch.from_numpy(np.array(Image.open(file)))
+        return pixels.permute(2, 0, 1) / 255, self.classes.index(Path(name).parent.name)
+
+
+# %% Wrong: unpacked after all tags=["wrong"]
+class Zipped(Pictures):
+    def __init__(self, archive):
+        self.archive = archive
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(f"from {archive}")
+        super().__init__(next(Path(f"from {archive}").iterdir()))
 
 
 # %% Wrong: in the order of the archive tags=["wrong"]

@@ -265,10 +265,10 @@ def to_device(batch, device):
 
 
 def describe(batch):
-    """A batch in words: its containers, the devices of its tensors, and the rest."""
+    """A batch in words: its containers, the dtypes and devices of its tensors, and the rest."""
     kind = type(batch).__name__
     if isinstance(batch, torch.Tensor):
-        return batch.device.type
+        return batch.dtype, batch.device.type
     if isinstance(batch, dict):
         return kind, [(key, describe(value)) for key, value in batch.items()]
     if isinstance(batch, (list, tuple)):
@@ -279,7 +279,7 @@ def describe(batch):
 Boxes = namedtuple("Boxes", "corners sizes")
 batch = {
     "pictures": torch.arange(6.0).view(2, 3),
-    "boxes": Boxes([torch.zeros(1, 4), torch.zeros(5, 4)], (torch.zeros(2), 3)),
+    "boxes": Boxes([torch.zeros(1, 4), torch.zeros(5, 4)], (torch.tensor([1, 5]), 3)),
     "scales": OrderedDict(x=torch.ones(1), y={}),
     "file": "cat.jpg",
 }
@@ -358,6 +358,18 @@ def to_device(batch, device):
     return batch
 
 
+# %% Wrong: floats, whatever they were tags=["wrong"]
+def to_device(batch, device):
+    if isinstance(batch, torch.Tensor):
+        return batch.float().to(device)
+    if isinstance(batch, dict):
+        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+    if isinstance(batch, (list, tuple)):
+        parts = [to_device(part, device) for part in batch]
+        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+    return batch
+
+
 # %% Exercise: who stayed behind tags=["exercise"]
 def stragglers(module, device):
     """Names of all tensors in a module that are on another device."""
@@ -365,10 +377,11 @@ def stragglers(module, device):
     return [name for name, value in named if value.device.type != device]
 
 
-house = torch.nn.Sequential(Scaled(), torch.nn.Linear(3, 2), Scaled())
-assert len(stragglers(house, "meta")) == 8, stragglers(house, "meta")
+house = torch.nn.Sequential(Scaled(), torch.nn.Sequential(torch.nn.Linear(3, 2)), Scaled())
+house.register_buffer("seen", torch.zeros(1), persistent=False)
+assert len(stragglers(house, "meta")) == 9, stragglers(house, "meta")
 assert stragglers(house.to("meta"), "meta") == ["0.shift", "2.shift"]
-assert len(stragglers(house, "cpu")) == 6, stragglers(house, "cpu")
+assert len(stragglers(house, "cpu")) == 7, stragglers(house, "cpu")
 assert stragglers(Scaled().to("meta"), "meta") == ["shift"]
 
 
@@ -384,10 +397,11 @@ def stragglers(module, device):
     return found
 
 
-house = torch.nn.Sequential(Scaled(), torch.nn.Linear(3, 2), Scaled())
-assert len(stragglers(house, "meta")) == 8, stragglers(house, "meta")
+house = torch.nn.Sequential(Scaled(), torch.nn.Sequential(torch.nn.Linear(3, 2)), Scaled())
+house.register_buffer("seen", torch.zeros(1), persistent=False)
+assert len(stragglers(house, "meta")) == 9, stragglers(house, "meta")
 assert stragglers(house.to("meta"), "meta") == ["0.shift", "2.shift"]
-assert len(stragglers(house, "cpu")) == 6, stragglers(house, "cpu")
+assert len(stragglers(house, "cpu")) == 7, stragglers(house, "cpu")
 assert stragglers(Scaled().to("meta"), "meta") == ["shift"]
 
 
@@ -395,6 +409,27 @@ assert stragglers(Scaled().to("meta"), "meta") == ["shift"]
 def stragglers(module, device):
     saved = module.state_dict().items()
     return [name for name, value in saved if value.device.type != device]
+
+
+# %% Wrong: what would be saved, and plain attributes tags=["wrong"]
+def stragglers(module, device):
+    found = [name for name, value in module.state_dict().items() if value.device.type != device]
+    for path, part in module.named_modules():
+        for name, value in vars(part).items():
+            if isinstance(value, torch.Tensor) and value.device.type != device:
+                found.append(f"{path}.{name}".lstrip("."))
+    return found
+
+
+# %% Wrong: one level deep tags=["wrong"]
+def stragglers(module, device):
+    found = []
+    for path, part in [("", module), *module.named_children()]:
+        own = part._parameters | part._buffers | vars(part)
+        for name, value in own.items():
+            if isinstance(value, torch.Tensor) and value.device.type != device:
+                found.append(f"{path}.{name}".lstrip("."))
+    return found
 
 
 # %% Wrong: without their path tags=["wrong"]

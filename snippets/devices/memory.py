@@ -171,16 +171,19 @@ print(all(torch.equal(a, b) for a, b in zip(plain_gradients, thrifty_gradients))
 
 
 # %% A generator of your own is not put back
-own, drawn = torch.Generator().manual_seed(0), []
+import random
+
+own, drawn, rolled = torch.Generator().manual_seed(0), [], []
 
 
 def shake(x):
     drawn.append(torch.rand(9, generator=own))
+    rolled.append(random.random())
     return (x * drawn[-1]).sin()
 
 
 checkpoint(shake, torch.ones(9, requires_grad=True), use_reentrant=False).sum().backward()
-print(len(drawn), torch.equal(drawn[0], drawn[1]))
+print(len(drawn), torch.equal(drawn[0], drawn[1]), rolled[0] == rolled[1])
 
 # %% Lower, and longer tags=["hide-input"]
 show_curves({"plain": plain.curve, "checkpointed": thrifty.curve}, "Forward and backward, eight blocks")
@@ -220,6 +223,16 @@ for name, make in {
     chosen.step()
     remembered = [t for t in chosen.state[matrix].values() if t is not None]
     print(f"{name:13} {sum(t.nbytes for t in remembered) / matrix.nbytes:.2f}")
+
+# %% A step takes room, too
+for option in ({"foreach": False}, {"foreach": True}, {"fused": True}):
+    adam = optim.Adam(model.parameters(), **option)
+    model(batch).square().mean().backward()
+    adam.step()
+    held = [adam.param_groups, [p.grad for p in model.parameters()], *adam.state.values()]
+    with Meter(held) as meter:
+        adam.step()
+    print(f"{(meter.peak - meter.curve[0]) / weights:.2f} {option}")
 
 # %% Every loss in the list keeps a graph
 with Meter(*model.parameters(), batch) as meter:
@@ -319,6 +332,7 @@ assert training_bytes(nn.Linear(4, 4)) == 20 * 16
 assert training_bytes(nn.Linear(4, 4).double()) == 20 * 32, "float64"
 assert training_bytes(shared) == 40 * 16, "one weight, two names"
 assert training_bytes(frozen) == 20 * 4 + 10 * 16, "a frozen layer"
+assert training_bytes(nn.BatchNorm1d(4)) == 8 * 16, "buffers are neither trained nor averaged"
 
 
 # %% Solution: the bytes of training tags=["solution"]
@@ -344,6 +358,11 @@ def training_bytes(model):
 def training_bytes(model):
     named = model.state_dict(keep_vars=True).values()
     return sum((4 if p.requires_grad else 1) * p.nbytes for p in named if isinstance(p, nn.Parameter))
+
+
+# %% Wrong: buffers too tags=["wrong"]
+def training_bytes(model):
+    return sum(t.nbytes * (4 if t.requires_grad else 1) for t in [*model.parameters(), *model.buffers()])
 
 
 # %% Wrong: the frozen ones not at all tags=["wrong"]

@@ -125,17 +125,17 @@ def dtype_of(operation):
 grid = torch.rand(8, 8)
 half = grid.bfloat16()
 
-# %% After the block, the dtypes do not fit tags=["raises-exception"]
-layer = nn.Linear(8, 3)
-with torch.autocast("cpu", dtype=torch.bfloat16):
-    features = layer(grid)
-nn.Linear(3, 2)(features)
-
 # %% On CUDA, more stays in float32 tags=["cuda"]
 with torch.autocast("cuda", dtype=torch.bfloat16):
     product = half.to("cuda") @ half.to("cuda")
     for result in (product, product.softmax(1), product.sum(), product.exp()):
         print(result.dtype)
+
+# %% After the block, the dtypes do not fit tags=["raises-exception"]
+layer = nn.Linear(8, 3)
+with torch.autocast("cpu", dtype=torch.bfloat16):
+    features = layer(grid)
+nn.Linear(3, 2)(features)
 
 
 # %% Small gradients are 0 in float16
@@ -340,7 +340,7 @@ def limited(x, top):
 
 
 def check_limited(limited):
-    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-8.0, -5.0], [-8.0, 1.0], [0.0, 0.0], [-2.0, 5.0]):
+    for x in ([1.0, 2.0, 8.0], [1.0, 2.0, 3.0], [-8.0, -5.0], [-8.0, 1.0], [0.0, 0.0], [[1.0, 5.0], [2.0, 8.0]]):
         x = torch.tensor(x)
         right = x * (4.0 / x.max()) if x.max() > 4.0 else x
         found = limited(x, 4.0)
@@ -385,6 +385,12 @@ def limited(x, top):
 # %% Wrong: its largest value without a sign tags=["wrong"]
 def limited(x, top):
     return x * (top / x.max().abs()).clamp(max=1)
+
+
+# %% Wrong: each row for itself tags=["wrong"]
+def limited(x, top):
+    largest = x.amax(dim=-1, keepdim=True)
+    return torch.where(largest > top, x * (top / largest), x)
 
 
 # %% Exercise: scale, clip, step tags=["exercise"]
