@@ -284,10 +284,10 @@ def slopes_for(f, v):
     return v.grad
 
 
-for mark in (False, True):
+for mark, f, slopes in ((False, torch.prod, [3, 2]), (True, torch.sum, [1, 1])):
     photo = torch.tensor([2.0, 3.0], requires_grad=mark)
     photo.grad = torch.tensor([7.0, 7.0])  # from some other calculation
-    assert slopes_for(torch.prod, photo).tolist() == [3, 2], "other slopes"
+    assert slopes_for(f, photo).tolist() == slopes, "other slopes"
     assert photo.grad.tolist() == [7, 7], "its gradient has changed"
     assert photo.requires_grad == mark, "it was marked, or lost its mark"
 
@@ -320,6 +320,16 @@ def slopes_for(f, v):
     slopes = torch.autograd.grad(f(v.requires_grad_()), v)[0]
     v.requires_grad_(False)
     return slopes
+
+
+# %% Wrong: the numbers of the example tags=["wrong"]
+def slopes_for(f, v):
+    return torch.tensor([3.0, 2.0])
+
+
+# %% Wrong: a share of the height tags=["wrong"]
+def slopes_for(f, v):
+    return (f(v) / v).detach()
 
 
 # %% Exercise: a distance without nan tags=["exercise"]

@@ -241,6 +241,7 @@ def standardize(t, dim):
 
 torch.testing.assert_close(standardize(table, 0), standardize_spec(table))
 torch.testing.assert_close(standardize(table, 1), standardize_spec(table.T).T)
+torch.testing.assert_close(standardize(table[None], 2)[0], standardize_spec(table.T).T)
 
 
 # %% Solution: standardize each column tags=["solution"]
@@ -268,6 +269,12 @@ def standardize(t, dim):
     return (t - t.mean(dim)[:, None]) / t.std(dim)[:, None]
 
 
+# %% Wrong: two axes and no more tags=["wrong"]
+def standardize(t, dim):
+    mean, std = t.mean(dim), t.std(dim)
+    return (t - mean[:, None]) / std[:, None] if dim else (t - mean) / std
+
+
 # %% Exercise: was it among the first k? tags=["exercise"]
 votes = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]])
 truth = torch.tensor([2, 0, 2, 2])
@@ -280,6 +287,7 @@ def topk_accuracy(votes, truth, k):
 
 for k, share in ((1, 0.5), (2, 0.75), (3, 1)):
     assert topk_accuracy(votes, truth, k) == share, k
+assert topk_accuracy(votes, votes.argmax(dim=1), 1) == 1
 
 
 # %% Solution: was it among the first k? tags=["solution"]
@@ -310,6 +318,11 @@ def topk_accuracy(votes, truth, k):
     return hits.any(dim=2).any(dim=1).float().mean()
 
 
+# %% Wrong: a share for each k tags=["wrong"]
+def topk_accuracy(votes, truth, k):
+    return (k + 1) / 4
+
+
 # %% Exercise: a mean that skips padding tags=["exercise"]
 sentences = torch.tensor([[1.0, 9.0, 2.0, 9.0], [5.0, 0.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]])
 lengths = torch.tensor([3, 2, 0])
@@ -328,6 +341,7 @@ def masked_mean(t, lengths):
 
 torch.testing.assert_close(masked_mean(sentences, lengths), masked_mean_spec(sentences, lengths))
 assert masked_mean(torch.tensor([[4.0, torch.nan]]), torch.tensor([1])) == 4, "padding counts"
+assert masked_mean(torch.tensor([[torch.nan, 4.0]]), torch.tensor([1])).isnan(), "a word is lost"
 
 
 # %% Solution: a mean that skips padding tags=["solution"]
@@ -375,3 +389,15 @@ def masked_mean(t, lengths):
 def masked_mean(t, lengths):
     mask = torch.arange(t.size(1)) < lengths[:, None]
     return (t * mask).sum(dim=1) / lengths.clamp(min=1)
+
+
+# %% Wrong: no nan anywhere tags=["wrong"]
+def masked_mean(t, lengths):
+    mask = torch.arange(t.size(1)) < lengths[:, None]
+    return (t * mask).nansum(dim=1) / lengths.clamp(min=1)
+
+
+# %% Wrong: no nan in the end tags=["wrong"]
+def masked_mean(t, lengths):
+    mask = torch.arange(t.size(1)) < lengths[:, None]
+    return (torch.where(mask, t, 0).sum(dim=1) / lengths).nan_to_num()

@@ -276,14 +276,14 @@ def sentences(logits, tags):
 def check_sentences(sentences):
     torch.manual_seed(0)
     logits = torch.randn(2, 5, 3, requires_grad=True)  # (sentence, word, class)
-    tags = torch.tensor([[0, 2, 1, 1, 0], [2, 2, -100, -100, -100]])
-    losses = []
-    for i, t in [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 1)]:
-        losses.append(F.cross_entropy(logits[i, t], tags[i, t]))
-    mean = sum(losses) / 7
-    loss = sentences(logits, tags)
-    assert loss.isclose(mean), f"{loss:.4f}, not {mean:.4f}"
-    assert loss.requires_grad, "nothing can be learned from this loss"
+    tags = torch.tensor([[0, 2, 1, 1, 0], [2, 2, 0, 1, 1]])
+    for words in (4, 2):  # in the second sentence; the rest is padding
+        tags[1, words:] = -100
+        places = [(0, t) for t in range(5)] + [(1, t) for t in range(words)]
+        mean = sum(F.cross_entropy(logits[i, t], tags[i, t]) for i, t in places) / len(places)
+        loss = sentences(logits, tags)
+        assert loss.isclose(mean), f"{loss:.4f}, not {mean:.4f}"
+        torch.testing.assert_close(torch.autograd.grad(loss, logits), torch.autograd.grad(mean, logits))
 
 
 check_sentences(sentences)
@@ -318,6 +318,16 @@ def sentences(logits, tags):
     return F.cross_entropy(logits.transpose(1, 2), tags).detach()
 
 
+# %% Wrong: a number that is only marked tags=["wrong"]
+def sentences(logits, tags):
+    return torch.tensor(F.cross_entropy(logits.transpose(1, 2), tags).item(), requires_grad=True)
+
+
+# %% Wrong: always nine words tags=["wrong"]
+def sentences(logits, tags):
+    return F.cross_entropy(logits.transpose(1, 2), tags, reduction="sum") / 9
+
+
 # %% Exercise: a mean of unequal batches tags=["exercise"]
 def whole_loss(batches):
     """The mean loss of all examples that count, from batches of different sizes."""
@@ -329,9 +339,10 @@ def check_whole_loss(whole_loss):
     torch.manual_seed(0)
     logits = torch.randn(10, 3)
     target = torch.tensor([0, 1, 2, 0, -100, 1, 2, 0, -100, -100])
-    mean = F.cross_entropy(logits, target)
-    loss = whole_loss(list(zip(logits.split(4), target.split(4))))
-    assert loss.isclose(mean), f"{loss:.4f}, not {mean:.4f}"
+    for n in (10, 6):
+        mean = F.cross_entropy(logits[:n], target[:n])
+        loss = whole_loss(list(zip(logits[:n].split(4), target[:n].split(4))))
+        assert loss.isclose(mean), f"{loss:.4f}, not {mean:.4f}"
 
 
 check_whole_loss(whole_loss)
@@ -355,3 +366,8 @@ def whole_loss(batches):
 # %% Wrong: the ignored counted tags=["wrong"]
 def whole_loss(batches):
     return sum(F.cross_entropy(logits, target, reduction="sum") for logits, target in batches) / 10
+
+
+# %% Wrong: always seven that count tags=["wrong"]
+def whole_loss(batches):
+    return sum(F.cross_entropy(logits, target, reduction="sum") for logits, target in batches) / 7

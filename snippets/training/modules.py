@@ -461,6 +461,7 @@ def check_output_of(function):
         raise AssertionError("the error belongs to the caller")
     hooks = [module._forward_hooks or module._forward_pre_hooks for module in nested.modules()]
     assert not any(hooks), "a hook was left behind"
+    assert not any("forward" in vars(module) for module in nested.modules()), "a forward was replaced"
 
 
 check_output_of(output_of)
@@ -530,4 +531,14 @@ def output_of(model, name, x):
     handle = model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
     model(x)
     handle.remove()
+    return seen[0]
+
+
+# %% Wrong: another forward tags=["wrong"]
+def output_of(model, name, x):
+    seen = []
+    layer = model.get_submodule(name)
+    forward = layer.forward
+    layer.forward = lambda y: (seen.append(forward(y)), seen[-1].clone())[1]
+    model(x)
     return seen[0]
