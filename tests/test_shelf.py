@@ -79,7 +79,7 @@ def test_a_build_renders_the_pages_that_changed_and_gives_the_rest(project):
 
     assert len(pages) == 11
     assert after_an_edit == pages - {"numbers/"}
-    assert after_another == pages - {"numbers/", "other/", "errors/", "walkthroughs/walk/"}
+    assert after_another == pages - {"numbers/", "other/"}
     assert lies(project) == set()
 
 
