@@ -88,6 +88,7 @@ def test_an_entry_that_is_torn_foreign_or_older_is_a_miss(project, tmp_path):
         lambda path, told: path.write_bytes(b""),
         lambda path, told: path.write_bytes(b"\xff\xfe"),
         lambda path, told: path.write_bytes(path.read_bytes()[:-9]),
+        lambda path, told: path.write_bytes(path.read_bytes().replace(b"<h1", b"<h2")),
         lambda path, told: rewrite(path, [told]),
         lambda path, told: rewrite(path, told | {"key": told["key"][::-1], "page": told["page"] | {"html": "a lie"}}),
         lambda path, told: rewrite(path, told | {"page": {"html": "a lie", "asked": [], "unheard_of": 1}}),

@@ -1,4 +1,4 @@
-"""What a server keeps of each page: a save renders what it changed, and gives the rest again as it was.
+"""What is kept of each page: a save, or the next build, renders what changed, and gives the rest again as it was.
 
 A page is given again when all that it was made of is as it was: its text, what came of the chapters that it shows,
 what its fences print and look up now, and everything else that a page can see: the site's configuration, which files
