@@ -248,6 +248,7 @@ in_use = copy.deepcopy(judged).eval()(rows)
 assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
 assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
+assert all(p.requires_grad for p in judged.parameters()), "a weight is frozen afterwards"
 with torch.no_grad():
     predict(judged, rows)
     assert not torch.is_grad_enabled(), "autograd is on afterwards, where it was off"
@@ -273,6 +274,7 @@ in_use = copy.deepcopy(judged).eval()(rows)
 assert torch.equal(answers, in_use), "not the answers of the model in use"
 assert torch.equal(answers, predict(judged, rows)), "two answers to one question"
 assert [layer.training for layer in judged.modules()] == modes, "a mode has changed"
+assert all(p.requires_grad for p in judged.parameters()), "a weight is frozen afterwards"
 with torch.no_grad():
     predict(judged, rows)
     assert not torch.is_grad_enabled(), "autograd is on afterwards, where it was off"
@@ -316,6 +318,16 @@ def predict(model, batch):
 
 
 # %% Wrong: frozen instead tags=["wrong"]
+def predict(model, batch):
+    before = {layer: layer.training for layer in model.modules()}
+    answers = model.eval().requires_grad_(False)(batch)
+    for layer, training in before.items():
+        layer.training = training
+    return answers
+
+
+# %% Wrong: frozen as well tags=["wrong"]
+@torch.no_grad()
 def predict(model, batch):
     before = {layer: layer.training for layer in model.modules()}
     answers = model.eval().requires_grad_(False)(batch)

@@ -400,7 +400,7 @@ def check_measure(measure):
     x, y = points[:40], labels[:40]
     loss, accuracy = measure(model, zip(x.split(32), y.split(32)))
     assert not torch.is_tensor(loss) or not loss.requires_grad, "it keeps the graph"
-    assert torch.is_grad_enabled(), "gradients stay off"
+    assert torch.is_grad_enabled() and model[0].weight.requires_grad, "gradients stay off"
     scores = model[1](model[0](x))
     assert abs(float(loss) - F.cross_entropy(scores, y).item()) < 1e-5, "another loss"
     assert abs(float(accuracy) - (scores.argmax(dim=1) == y).float().mean().item()) < 1e-5, "another accuracy"
@@ -460,6 +460,18 @@ def measure(model, batches):
     losses = [F.cross_entropy(scores, y).item() for scores, y in pairs]
     rights = [(scores.argmax(1) == y).float().mean().item() for scores, y in pairs]
     return sum(losses) / len(losses), sum(rights) / len(rights)
+
+
+# %% Wrong: frozen for good tags=["wrong"]
+@torch.no_grad()
+def measure(model, batches):
+    modes = {module: module.training for module in model.modules()}
+    model.eval().requires_grad_(False)
+    pairs = [(model(x), y) for x, y in batches]
+    for module, training in modes.items():
+        module.training = training
+    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
+    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
 
 
 # %% Wrong: gradients off for good tags=["wrong"]
