@@ -102,12 +102,15 @@ def test_an_entry_that_is_torn_foreign_or_older_is_a_miss(project, tmp_path):
 
 
 def test_what_is_wrong_with_a_page_is_said_each_time(project):
-    project.write("docs/picture.md", project.read("docs/picture.md") + "\n[nowhere](numbers.md#nowhere)\n")
+    project.write(
+        "docs/picture.md", project.read("docs/picture.md") + "\n[nowhere](numbers.md#nowhere) [gone](gone.md)\n"
+    )
 
     once, again = built(project), built(project)
 
     assert once[0] == again[0] == 1
     assert "'#nowhere'" in once[1]
+    assert "'gone.md'" in once[1]
     assert once[1] == again[1]
 
 
