@@ -1,4 +1,4 @@
-"""What a server keeps of each page: a save renders what it changed, and gives the rest again as it was.
+"""What is kept of each page: a save, or the next build, renders what changed, and gives the rest again as it was.
 
 A page is given again when all that it was made of is as it was: its text, what came of the chapters that it shows,
 what its fences print and look up now, and everything else that a page can see: the site's configuration, which files
@@ -14,7 +14,6 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,47 +25,10 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_build_date
 
-from ..compare.check import ChapterCheck
-from ..model import pages
-from ..model.problems import Problem
-from .build import Asked, Build
+from .build import Build, is_serving
+from .shelf import Rendered, Shelf, Sources
 
 __all__ = ["Kept", "write"]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What a page is made of, but for what its fences ask of all others."""
-
-    page: pages.Page
-    problems: tuple[Problem, ...]
-    """What is wrong with it and the chapters that it shows."""
-    chapters: tuple[ChapterCheck | None, ...]
-
-
-@dataclass
-class Rendered:
-    """A page as it was rendered."""
-
-    sources: Sources
-    asked: Asked
-    """What its fences asked of the whole build, and what they got."""
-    said: list[tuple[str, int, str]] = field(default_factory=list)
-    """What was logged of it meanwhile: by whom, how grave, what."""
-    of_page: dict[str, Any] = field(default_factory=dict)
-    """What rendering left in MkDocs' page."""
-    links: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Its links to anchors, by the file that they lead to."""
-    content: str = ""
-    description: str | None = None
-    files: dict[str, bytes] = field(default_factory=dict)
-    """What it wrote, by path within the site."""
-    entries: list[dict[str, Any]] | None = None
-    """What the search found on it."""
-    around: object = None
-    """What stood around it in its template, see `Kept.around`."""
-    html: str = ""
-    """The whole page, as it is written."""
 
 
 PARTS = ("title", "toc", "_title_from_render", "present_anchor_ids")
@@ -74,9 +36,11 @@ PARTS = ("title", "toc", "_title_from_render", "present_anchor_ids")
 
 
 class Kept:
-    """The pages of one server."""
+    """The pages of one server, or of one build."""
 
     def __init__(self) -> None:
+        self.shelf: Shelf | None = None
+        """Where the pages of former builds and servers are; none in CI."""
         self.pages: dict[str, Rendered] = {}
         self.state: object = None
         self.around: object = None
@@ -96,6 +60,7 @@ class Kept:
         if state is None or state != self.state:
             self.pages.clear()
         self.state = state
+        self.shelf = Shelf(build, state) if state and not os.environ.get("CI") else None
 
     def surround(self, nav: Navigation, files: Files, config: MkDocsConfig) -> None:
         """Every page has been read: note what the templates of others say of them."""
@@ -109,9 +74,10 @@ class Kept:
         self.ear.close()
         name = page.file.src_uri
         now = _sources(build, name) if self.state is not None else None
-        known = self.pages.pop(name, None)
         if now is None:
+            self.pages.pop(name, None)
             return None
+        known = self.pages.pop(name, None) or (self.shelf and self.shelf.load(name, now))
         if known and known.sources == now and all(map(_holds, known.asked, known.asked.values())):
             known.sources = now  # the same, and shared with other pages
             self.pages[name] = known
@@ -170,6 +136,15 @@ class Kept:
         """A page is whole: keep it, if its content is kept."""
         if made := self.pages.get(page.file.src_uri):
             made.html, made.around = html, self.around
+            if self.shelf:
+                self.shelf.save(page.file.src_uri, made)
+        self.let_go(page)
+
+    def let_go(self, page: Page) -> None:
+        """A page is done: a build needs no more of it."""
+        if not is_serving():
+            self.pages.pop(page.file.src_uri, None)
+            page.torchproof_kept = None
 
 
 def _sources(build: Build, file: str) -> Sources | None:

@@ -6,6 +6,7 @@ Chapters are whole without it, as other builders show them: pictures, style and 
 import gc
 import gzip
 import logging
+import os
 import posixpath
 import re
 import sys
@@ -65,7 +66,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         gc.set_threshold(50_000)  # a build holds what it makes to its end: looking for garbage took a tenth
         self.temporary = Temporary()
         self.folder = Path(self.temporary.path)
-        self.kept = Kept() if is_serving() and not dirty else None
+        self.kept = Kept() if not dirty and (is_serving() or not os.environ.get("CI")) else None
 
     def on_shutdown(self) -> None:
         self.temporary.close()
@@ -146,6 +147,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
             path = self._notebook(page.file)
             page.file.abs_src_path = str(path)  # once more: mkdocs-jupyter has wrapped the file
             if page.torchproof_kept:
+                write(path.parent, {path.name: ""})  # MkDocs reads it
                 return
             use_templates(ours=True)
             view = build.view(site.pages[_name(page)])
@@ -218,9 +220,11 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         And draw what a link to the page shows, where a link can be shared.
         """
         if self.config.cards and config.site_url and not is_serving() and page.title:
-            title = unescape(re.sub("<[^>]*>", "", page.title))
-            data = card(title, self.config.cards)
-            page.torchproof_card = self._write(page, config, address("cards", "png", data), data)
+            drawn = (path for path in page.torchproof_files if path.startswith("assets/cards/"))
+            if not (path := next(drawn, "")):
+                data = card(unescape(re.sub("<[^>]*>", "", page.title)), self.config.cards)
+                path = self._write(page, config, address("cards", "png", data), data)
+            page.torchproof_card = path
         self.whole = page.content
         self.found = len(_entries(config))
         known = page.torchproof_kept
@@ -249,6 +253,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         """Write what of a page lies in files, and drop the blank lines of the template."""
         if self.kept and output == self.kept.html(page):
+            self.kept.let_go(page)
             return output
         read = _build(config).current().site.pages.get(_name(page))
         if read and read.embeds and (page.content or "").strip() not in output:
