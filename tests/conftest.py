@@ -63,6 +63,7 @@ LONGEST = [
     "cluster",
     "recordings",
     "isolation",
+    "shelf",
     "hostile",
     "builders",
     "mutations",
