@@ -13,6 +13,7 @@ import logging
 import os
 import posixpath
 import re
+import zlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -130,12 +131,12 @@ class Kept:
     def html(self, page: Page) -> str:
         """A page as it was written; empty where it was not, or something around it is another now."""
         known: Rendered | None = page.torchproof_kept
-        return known.html if known and known.around == self.around else ""
+        return zlib.decompress(known.html).decode() if known and known.html and known.around == self.around else ""
 
     def wrote(self, page: Page, html: str) -> None:
         """A page is whole: keep it, if its content is kept."""
         if made := self.pages.get(page.file.src_uri):
-            made.html, made.around = html, self.around
+            made.html, made.around = zlib.compress(html.encode(), 1), self.around
             if self.shelf:
                 self.shelf.save(page.file.src_uri, made)
         self.let_go(page)
@@ -252,8 +253,9 @@ def _modules(told: object) -> Iterable[str]:
 
 
 def _own(config: MkDocsConfig) -> object:
-    """The configuration as it was read; a version of MkDocs that does not tell has another each time."""
-    return repr(vars(config).get("_Config__user_configs", object())), config.site_url
+    """The configuration as it was read, but for where the site goes; another each time where MkDocs does not tell."""
+    told = vars(config).get("_Config__user_configs", [{"": object()}])
+    return [{name: repr(value) for name, value in part.items() if name != "site_dir"} for part in told], config.site_url
 
 
 def _listing(files: Files) -> list[tuple[Any, ...]]:

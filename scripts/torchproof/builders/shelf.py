@@ -57,8 +57,8 @@ class Rendered:
     """What the search found on it."""
     around: object = None
     """What stood around it in its template, see `Kept.around`."""
-    html: str = ""
-    """The whole page, as it is written."""
+    html: bytes = b""
+    """The whole page, as it is written; compressed, for a build holds all that it gives again."""
 
 
 class Shelf:
@@ -119,6 +119,7 @@ class Shelf:
             made.asked[getattr(sys.modules[module], name), *known] = _tuple(got)
         made.said, made.around = list(map(tuple, made.said)), _tuple(made.around)
         made.files = {path: base64.b64decode(data) for path, data in made.files.items()}
+        made.html = base64.b64decode(made.html)
         for part, back in (("toc", lambda told: TableOfContents(_links(told))), ("present_anchor_ids", set)):
             if made.of_page.get(part) is not None:
                 made.of_page[part] = back(made.of_page[part])
