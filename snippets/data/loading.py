@@ -283,11 +283,26 @@ for workers in (0, 2):
     stream = DataLoader(SharedStream(), batch_size=3, num_workers=workers)
     print([batch.tolist() for batch in stream])
 
+# %% A stream has no order to shuffle tags=["raises-exception"]
+DataLoader(Stream(), shuffle=True)
+
 # %% A worker's error arrives in your loop
 try:
     list(DataLoader([b"\xff"], collate_fn=lambda batch: batch[0].decode(), num_workers=1))
 except RuntimeError as error:
     print(str(error).splitlines()[0])
+
+# %% What pickle refuses does not arrive tags=["raises-exception"]
+import os
+import sys
+
+
+def unnamed(batch):
+    sys.stderr = open(os.devnull, "w")  # what the worker prints names folders
+    return lambda: batch
+
+
+list(DataLoader([0], collate_fn=unnamed, num_workers=1, timeout=0.5))
 
 
 # %% Three of six, and no error
@@ -307,7 +322,6 @@ for workers in (0, 1):
 
 # %% A script without a guard tags=["raises-exception"]
 import subprocess
-import sys
 from pathlib import Path
 
 start = 'multiprocessing.get_context("spawn").Process(target=print).start()\n'
@@ -320,7 +334,6 @@ said = done.stderr.partition("RuntimeError:")[2].strip()
 raise RuntimeError(said.partition("\n\n")[0])
 
 # %% A worker dies tags=["raises-exception"]
-import os
 import re
 import signal
 import time
@@ -414,7 +427,7 @@ def share(stream, worker, workers):
 
 
 # %% Exercise: pad and mark tags=["exercise"]
-measured = [[0.0, -3.0], [2.0, 0.0, 5.0, 0.0], [0.0]]
+measured = [[0.0, -1.0], [-999.0, 0.0, torch.inf, 0.0], [0.0]]
 temperatures = [torch.tensor(row) for row in measured]
 
 
@@ -453,6 +466,18 @@ def pad_and_mark(samples):
     return table, table != 0
 
 
+# %% Wrong: minus one as padding tags=["wrong"]
+def pad_and_mark(samples):
+    table = pad_sequence(samples, batch_first=True, padding_value=-1)
+    return table.clamp(min=0).where(table == -1, table), table != -1
+
+
+# %% Wrong: nan, and then zeros tags=["wrong"]
+def pad_and_mark(samples):
+    table = pad_sequence(samples, batch_first=True, padding_value=torch.nan)
+    return table.nan_to_num(0), ~table.isnan()
+
+
 # %% Wrong: nan as padding tags=["wrong"]
 def pad_and_mark(samples):
     table = pad_sequence(samples, batch_first=True, padding_value=torch.nan)
@@ -473,7 +498,7 @@ def pad_and_mark(samples):
 
 
 # %% Exercise: batches of equal lengths tags=["exercise"]
-words = [torch.ones(n) for n in (9, 2, 9, 1, 9, 1, 2)]
+words = tuple(torch.zeros(n) for n in (9, 2, 9, 1, 9, 1, 2))
 
 
 def batches_by_length(samples, batch_size):
@@ -511,6 +536,19 @@ for size in (2, 3, 4):
 # %% Wrong: in their order tags=["wrong"]
 def batches_by_length(samples, batch_size):
     order = list(range(len(samples)))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+# %% Wrong: the caller's samples sorted tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    samples.sort(key=len)
+    order = list(range(len(samples)))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+# %% Wrong: by what is in them tags=["wrong"]
+def batches_by_length(samples, batch_size):
+    order = sorted(range(len(samples)), key=lambda i: samples[i].sum())
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 

@@ -190,8 +190,10 @@ def pad(rows):
 
 
 sentences = [torch.tensor([5]), torch.tensor([4, 7, 1, 8]), torch.tensor([2, 9])]
-assert torch.equal(pad(sentences), pad_spec(sentences))
-assert pad(sentences).dtype == torch.int64, "no integers any more"
+measured = [torch.tensor([0.5, 2.5]), torch.tensor([1.5])]
+for rows in [sentences, measured]:
+    assert torch.equal(pad(rows), pad_spec(rows)), pad(rows)
+    assert pad(rows).dtype == rows[0].dtype, f"{rows[0].dtype} no more"
 
 
 # %% Solution: pad a batch tags=["solution"]
@@ -201,8 +203,9 @@ def pad(rows):
     return torch.stack([torch.cat([row, row.new_zeros(longest - len(row))]) for row in rows])
 
 
-assert torch.equal(pad(sentences), pad_spec(sentences))
-assert pad(sentences).dtype == torch.int64, "no integers any more"
+for rows in [sentences, measured]:
+    assert torch.equal(pad(rows), pad_spec(rows)), pad(rows)
+    assert pad(rows).dtype == rows[0].dtype, f"{rows[0].dtype} no more"
 assert torch.equal(pad(sentences), torch.nn.utils.rnn.pad_sequence(sentences, batch_first=True))
 print(pad(sentences))
 
@@ -213,9 +216,17 @@ def pad(rows):
     return torch.stack([torch.cat([row, torch.zeros(longest - len(row))]) for row in rows])
 
 
-# %% Wrong: as long as the first tags=["wrong"]
+# %% Wrong: a table of integers tags=["wrong"]
 def pad(rows):
-    longest = len(rows[0])
+    table = torch.zeros(len(rows), max(len(row) for row in rows), dtype=torch.int64)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
+
+
+# %% Wrong: as long as the second tags=["wrong"]
+def pad(rows):
+    longest = len(rows[1])
     return torch.stack([torch.nn.functional.pad(row, (0, longest - len(row))) for row in rows])
 
 
@@ -256,8 +267,8 @@ def patches(image, size):
     raise NotImplementedError("split two axes, reorder, join")
 
 
-for size in [1, 2]:
-    assert torch.equal(patches(picture, size), patches_spec(picture, size)), size
+for image, size in [(picture, 1), (picture, 2), (picture[:1], 2)]:
+    assert torch.equal(patches(image, size), patches_spec(image, size)), (image.shape, size)
 
 
 # %% Solution: cut into patches tags=["solution"]
@@ -268,13 +279,19 @@ def patches(image, size):
     return blocks.permute(1, 3, 0, 2, 4).flatten(2).flatten(0, 1)
 
 
-for size in [1, 2]:
-    assert torch.equal(patches(picture, size), patches_spec(picture, size)), size
+for image, size in [(picture, 1), (picture, 2), (picture[:1], 2)]:
+    assert torch.equal(patches(image, size), patches_spec(image, size)), (image.shape, size)
 
 
 # %% Wrong: size and count exchanged tags=["wrong"]
 def patches(image, size):
     blocks = image.unflatten(1, (size, -1)).unflatten(3, (-1, size))
+    return blocks.permute(1, 3, 0, 2, 4).flatten(2).flatten(0, 1)
+
+
+# %% Wrong: for three colours tags=["wrong"]
+def patches(image, size):
+    blocks = image.view(3, image.size(1) // size, size, -1, size)
     return blocks.permute(1, 3, 0, 2, 4).flatten(2).flatten(0, 1)
 
 

@@ -338,8 +338,8 @@ def check_prefix(without_prefix):
     assert cleaned["head.bias"] is one
     plain = {"head.bias": one, "sub.module.bias": two, "modules.bias": one}
     assert list(without_prefix(plain)) == list(plain), "these do not begin with it"
-    assert list(without_prefix({"module.module.bias": one})) == ["module.bias"]
-    assert list(without_prefix({"_orig_mod.bias": one}, "_orig_mod.")) == ["bias"]
+    assert list(without_prefix({"module.module.bias": one, "scale": two})) == ["module.bias", "scale"]
+    assert list(without_prefix({"module._orig_mod.bias": one}, "module._orig_mod.")) == ["bias"]
 
 
 check_prefix(without_prefix)
@@ -362,6 +362,17 @@ def without_prefix(state, prefix="module."):
 # %% Wrong: as many letters off every name tags=["wrong"]
 def without_prefix(state, prefix="module."):
     return {name[len(prefix) :]: tensor for name, tensor in state.items()}
+
+
+# %% Wrong: all names or none tags=["wrong"]
+def without_prefix(state, prefix="module."):
+    every = all(name.startswith(prefix) for name in state)
+    return {name[len(prefix) :] if every else name: tensor for name, tensor in state.items()}
+
+
+# %% Wrong: cut at the first dot tags=["wrong"]
+def without_prefix(state, prefix="module."):
+    return {name.split(".", 1)[1] if name.startswith(prefix) else name: tensor for name, tensor in state.items()}
 
 
 # %% Wrong: the first place instead of the beginning tags=["wrong"]
