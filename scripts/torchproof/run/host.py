@@ -35,9 +35,6 @@ PATIENCE = 10
 SLACK = 10
 """Seconds that the zygote has to say that a session has ended, once it was killed."""
 
-JUST_NOW = 0.1
-"""Seconds for which a look at the project's files, after one session, is the look before the next one too."""
-
 LONGEST = 1 << 28
 """Bytes of a message; a session's longest hold figures, of some megabytes."""
 
@@ -56,8 +53,6 @@ class Zygote:
         self.is_fenced = landlock.is_there()
         """Whether the kernel keeps sessions from writing; else the project is looked at before and after."""
         self.at_once = cores()
-        self.looked: tuple[float, dict[str, tuple[int, ...]]] = 0.0, {}
-        """When the project's files were looked at last, and how they were."""
         self.sessions: dict[str, int] = {}
         """The process of each that runs, by its job's root: for a worker, where each has one of its own."""
         self.lock = threading.Lock()
@@ -94,7 +89,7 @@ class Zygote:
     def _run(self, job: Job) -> Run:
         self.start()
         with self._folder() as folder:
-            before = self._files(JUST_NOW)
+            before = self._files()
             return self._judged(job, self._hear(self._placed(job, folder)), before)
 
     def stand(self, job: Job, cell: str) -> tuple[Run, "Standing | None"]:
@@ -127,12 +122,8 @@ class Zygote:
         seed, root = 1 if self.other else None, job.root or str(self.root)
         return replace(job, folder=folder, root=root, is_fenced=self.is_fenced, seed=seed)
 
-    def _files(self, age: float = 0) -> dict[str, tuple[int, ...]]:
-        """The project's files as they are, or as they were seen at most some seconds ago."""
-        began = time.monotonic()
-        if not age or began - self.looked[0] > age:
-            self.looked = began, fingerprints(self.root, rights=self.is_fenced)
-        return self.looked[1]
+    def _files(self) -> dict[str, tuple[int, ...]]:
+        return fingerprints(self.root, rights=self.is_fenced)
 
     def _judged(self, job: Job, heard: "_Heard", before: dict[str, tuple[int, ...]]) -> Run:
         """What came of a job, by what was heard, and by whether the project's files are as they were before."""
