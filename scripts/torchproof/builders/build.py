@@ -198,7 +198,6 @@ def _keep(before: Checker, now: Checker) -> None:
 
     A session that read a file of the project asks the cache again, which knows what was in it.
     """
-    was, is_ = _told(before.site), _told(now.site)
     for name, future in before.chapters.items():
         snippet = now.site.snippets.get(name)
         if snippet is None or future.cancelled() or future.exception():
@@ -206,18 +205,8 @@ def _keep(before: Checker, now: Checker) -> None:
         check: ChapterCheck = future.result()
         is_whole = not (check.problems or check.run.files) and now.site.committed(snippet) == check.merged
         is_same = snippet == check.snippet and now.site.recordings.get(name, {}) == check.recordings
-        if is_whole and is_same and was.get(name) == is_.get(name):
+        if is_whole and is_same and before.site.pages_about(name) == now.site.pages_about(name):
             now.chapters[name] = future
-
-
-def _told(site: Site) -> dict[str, list[Page]]:
-    """The pages that show a chapter's cells or claim something of them, by chapter."""
-    found: dict[str, list[Page]] = {}
-    for page in site.pages.values():
-        named = (*page.embeds, *(claim.after for claim in page.claims if claim.after))
-        for chapter in {embed.chapter for embed in named}:
-            found.setdefault(chapter, []).append(page)
-    return found
 
 
 @cache
