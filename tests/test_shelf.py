@@ -14,8 +14,9 @@ import zlib
 import pytest
 from conftest import Project
 from test_serve_edits import EDITS, SEED, Author, different, first  # noqa: F401  the last is a fixture
+from torchproof.run.cache import Cache
 
-SHELF = ".cache/torchproof/built"
+SHELF = ".cache/pages/built"
 LIE = base64.b64encode(zlib.compress(b"a lie")).decode()
 
 
@@ -71,6 +72,7 @@ def lies(project):
 
 def test_a_build_renders_the_pages_that_changed_and_gives_the_rest(project):
     assert_as_clean(project)
+    assert all(run.is_file() for run in Cache(project.root).folder.iterdir()), "a folder, which no one can trim"
 
     lie(project)
     pages = lies(project)

@@ -61,7 +61,7 @@ class Kept:
         if state is None or state != self.state:
             self.pages.clear()
         self.state = state
-        self.shelf = Shelf(build, state) if state and not os.environ.get("CI") else None
+        self.shelf = Shelf(build, state) if state and build.runner.reads else None
 
     def surround(self, nav: Navigation, files: Files, config: MkDocsConfig) -> None:
         """Every page has been read: note what the templates of others say of them."""
@@ -75,10 +75,10 @@ class Kept:
         self.ear.close()
         name = page.file.src_uri
         now = _sources(build, name) if self.state is not None else None
+        known = self.pages.pop(name, None)
         if now is None:
-            self.pages.pop(name, None)
             return None
-        known = self.pages.pop(name, None) or (self.shelf and self.shelf.load(name, now))
+        known = known or (self.shelf and self.shelf.load(name, now))
         if known and known.sources == now and all(map(_holds, known.asked, known.asked.values())):
             known.sources = now  # the same, and shared with other pages
             self.pages[name] = known

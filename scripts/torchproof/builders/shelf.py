@@ -19,7 +19,7 @@ from typing import Any
 from mkdocs.structure.toc import AnchorLink, TableOfContents
 
 from ..compare.check import ChapterCheck
-from ..files import write_whole
+from ..files import read_text, write_whole
 from ..model import pages, wire
 from ..model.problems import Problem
 from .build import Asked, Build, is_serving
@@ -67,8 +67,8 @@ class Shelf:
     def __init__(self, build: Build, state: object) -> None:
         """`state` is what all pages are made of, beside pages and chapters; its `repr` tells it from others."""
         self.build = build
-        self.folder = build.root / ".cache" / "torchproof" / ("served" if is_serving() else "built")
-        self.state = _hash(repr((state, _software(), *map(_text, (build.root / "pyproject.toml",)))))
+        self.folder = build.root / ".cache" / "pages" / ("served" if is_serving() else "built")
+        self.state = _hash(repr((state, _software(), read_text(build.root / "pyproject.toml").text)))
         self.checks: dict[int, tuple[ChapterCheck, str]] = {}
         """The hash of each check, by its id."""
 
@@ -158,10 +158,6 @@ def _software() -> str:
     folders = [path for path in sys.path if os.path.isdir(path)]
     there = sorted(name for path in folders for name in os.listdir(path) if name.endswith(("-info", ".pth")))
     return _hash(repr((sys.version, there, [path.read_bytes() for path in engine])))
-
-
-def _text(file: Path) -> bytes:
-    return file.read_bytes() if file.is_file() else b""
 
 
 def _hash(text: str) -> str:
