@@ -7,8 +7,8 @@ import shutil
 import pytest
 from conftest import ROOT, Project
 from test_cluster import files, write_site
-from torchproof.compare import shards
 from torchproof.compare.shards import Part, PartError, keep_seconds, seconds_of
+from torchproof.files import sealed
 
 OF = 3
 
@@ -169,7 +169,7 @@ def edit(project, name, **fields):
     """Change what a file of results says of itself, as one who knows how would."""
     told = json.loads(project.read(name).partition("\n")[2])
     body = json.dumps({**told, **fields})
-    project.write(name, f"{shards._hash(body)}\n{body}")
+    project.write(name, sealed(body))
 
 
 def machine(project, **fields):

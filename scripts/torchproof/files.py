@@ -5,6 +5,7 @@ folders that end with their owner.
 import contextlib
 import fcntl
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -25,14 +26,17 @@ __all__ = [
     "Settings",
     "Temporary",
     "Text",
+    "digest",
     "find_root",
     "fingerprints",
     "kept",
     "names",
     "read_text",
+    "sealed",
     "settings",
     "sweep",
     "understood",
+    "unsealed",
     "write_whole",
 ]
 
@@ -213,6 +217,22 @@ def write_whole(path: Path, text: str) -> None:
 
 WRITTEN: set[str] = set()
 """What this process wrote so."""
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(text: str, key: str = "") -> str:
+    """A text below its digest, as `unsealed` takes it; with a `key`, as the answer to that."""
+    return f"{digest(key + text)}\n{text}"
+
+
+def unsealed(text: str, key: str = "") -> str:
+    """The text that was sealed; empty where it is not whole, or answers another key."""
+    seal, _, body = text.partition("\n")
+    return body if seal == digest(key + body) else ""
 
 
 def fingerprints(root: Path, *, rights: bool = False) -> dict[str, tuple[int, ...]]:

@@ -6,7 +6,6 @@ fences ask, which are functions of this engine.
 """
 
 import base64
-import hashlib
 import json
 import os
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 from mkdocs.structure.toc import AnchorLink, TableOfContents
 
 from ..compare.check import ChapterCheck
-from ..files import read_text, write_whole
+from ..files import digest, read_text, sealed, unsealed, write_whole
 from ..model import pages, wire
 from ..model.problems import Problem
 from .build import Asked, Build, is_serving
@@ -68,15 +67,14 @@ class Shelf:
         """`state` is what all pages are made of, beside pages and chapters; its `repr` tells it from others."""
         self.build = build
         self.folder = build.root / ".cache" / "pages" / ("served" if is_serving() else "built")
-        self.state = _hash(repr((state, _software(), read_text(build.root / "pyproject.toml").text)))
+        self.state = digest(repr((state, _software(), read_text(build.root / "pyproject.toml").text)))
         self.checks: dict[int, tuple[ChapterCheck, str]] = {}
         """The hash of each check, by its id."""
 
     def load(self, name: str, sources: Sources) -> Rendered | None:
         """A page as it was rendered of the same sources; None where nobody knows."""
         try:
-            digest, _, body = self._file(name).read_text(encoding="utf-8").partition("\n")
-            told = json.loads(body) if digest == _hash(body) else {}
+            told = json.loads(unsealed(self._file(name).read_text(encoding="utf-8")))
             return self._rendered(sources, **told["page"]) if told.get("key") == self._key(name, sources) else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
@@ -91,23 +89,23 @@ class Shelf:
         try:
             body = json.dumps({"key": self._key(name, rendered.sources), "page": parts}, default=_plain)
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self._file(name), f"{_hash(body)}\n{body}")
+            write_whole(self._file(name), sealed(body))
         except (OSError, TypeError, ValueError):
             return
 
     def _file(self, name: str) -> Path:
-        return self.folder / _hash(name)[:32]
+        return self.folder / digest(name)[:32]
 
     def _key(self, name: str, sources: Sources) -> str:
         page, checks = sources.page, [check and self._of(check) for check in sources.chapters]
-        return _hash(repr((self.state, name, page.file, page.text, sources.problems, checks)))
+        return digest(repr((self.state, name, page.file, page.text, sources.problems, checks)))
 
     def _of(self, check: ChapterCheck) -> str:
         if id(check) not in self.checks:
             snippet = check.snippet
             told = (snippet.file, snippet.text, snippet.beside, check.problems, check.merged, check.recordings)
             cells = {slug: replace(cell, seconds=0.0) for slug, cell in check.run.cells.items()}
-            self.checks[id(check)] = check, _hash(repr(told) + wire.dump(replace(check.run, cells=cells)))
+            self.checks[id(check)] = check, digest(repr(told) + wire.dump(replace(check.run, cells=cells)))
         return self.checks[id(check)][1]
 
     def _rendered(self, sources: Sources, *, asked: Any, **parts: Any) -> Rendered:
@@ -157,8 +155,4 @@ def _software() -> str:
     engine = [path for path in sorted(Path(__file__).parents[1].rglob("*")) if path.suffix != ".pyc" and path.is_file()]
     folders = [path for path in sys.path if os.path.isdir(path)]
     there = sorted(name for path in folders for name in os.listdir(path) if name.endswith(("-info", ".pth")))
-    return _hash(repr((sys.version, there, [path.read_bytes() for path in engine])))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(repr((sys.version, there, [path.read_bytes() for path in engine])))

@@ -5,7 +5,6 @@ recorded, and the signature lies beside the recordings. GitHub's own command lin
 a recording is never attested on its own word. One signature covers all files of a run, so mostly one call does.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..files import settings
+from ..files import digest, settings
 
 __all__ = ["RUN", "attested", "this_run"]
 
@@ -44,9 +43,9 @@ def attested(root: Path, device: str, texts: dict[str, str]) -> set[str]:
         return set()
     signed: set[tuple[str, str]] = set()
     for text, run in texts.items():
-        if (run, _digest(text)) not in signed:
+        if (run, digest(text)) not in signed:
             signed |= _signed(gh, signer, bundle.read_text(encoding="utf-8"), text)
-    return {text for text, run in texts.items() if (run, _digest(text)) in signed}
+    return {text for text, run in texts.items() if (run, digest(text)) in signed}
 
 
 @cache
@@ -76,7 +75,3 @@ def _signatures(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     run = certificate["runInvocationURI"].partition("/attempts/")[0]
     for subject in result["statement"]["subject"]:
         yield certificate["subjectAlternativeName"], run, subject["digest"]["sha256"]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

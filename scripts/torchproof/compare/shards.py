@@ -5,14 +5,13 @@ machine finds the same. What one hands over are its runs. Who puts them together
 as if they had run there, so report, status and site are those of one machine.
 """
 
-import hashlib
 import json
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import settings, write_whole
+from ..files import digest, sealed, settings, unsealed, write_whole
 from ..model.problems import many
 from ..model.runs import Job, Run
 from ..run.cache import key_of, machine
@@ -58,7 +57,7 @@ class Part:
         """Write what a runner has run of this part of some chapters."""
         told = {"machine": machine(), "book": _digest(site, names), "part": [self.number, self.of], "runs": runner.kept}
         body = json.dumps(told)
-        write_whole(file, f"{_hash(body)}\n{body}")
+        write_whole(file, sealed(body))
 
 
 class Merged(Runner):
@@ -132,19 +131,14 @@ def _seconds_file(root: Path) -> Path:
 def _digest(site: Site, names: list[str]) -> str:
     """Of all that would run of some chapters, and with what."""
     snippets = (site.snippets[name] for name in names if site.snippets[name].cells)
-    return _hash("".join(key_of(site.job(snippet, snippet.rehearsed_on("cpu"), "cpu")) for snippet in snippets))
+    return digest("".join(key_of(site.job(snippet, snippet.rehearsed_on("cpu"), "cpu")) for snippet in snippets))
 
 
 def _read(file: Path) -> tuple[Part, dict]:
     try:
-        digest, _, body = file.read_text(encoding="utf-8").partition("\n")
-        if digest != _hash(body):
+        if not (body := unsealed(file.read_text(encoding="utf-8"))):
             raise PartError(f"{file}: is not whole; fetch it again, or run its part again")
         told = json.loads(body)
         return Part(*told["part"]), told
     except (OSError, UnicodeDecodeError) as error:
         raise PartError(f"{file}: cannot be read: {error}") from None
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

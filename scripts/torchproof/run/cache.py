@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..files import write_whole
+from ..files import digest, sealed, unsealed, write_whole
 from ..model import wire
 from ..model.runs import Job, Run
 from .environment import ENVIRONMENT, distributions, installed, is_canonical, version_of
@@ -53,8 +53,7 @@ class Cache:
 
     def entry(self, key: str, run: Run) -> str:
         """What is kept of a run."""
-        body = json.dumps([distributions(run.modules), self.digests(run.files), wire.dump(run)])
-        return f"{_hash(key + body)}\n{body}"
+        return sealed(json.dumps([distributions(run.modules), self.digests(run.files), wire.dump(run)]), key)
 
     def read(self, key: str, entry: str, name: str = "") -> Run | None:
         """The run that is kept in an entry; None where that is torn or out of date. What has a `name` is kept.
@@ -62,13 +61,12 @@ class Cache:
         Raises:
             ValueError: it was written by something else.
         """
-        digest, _, body = entry.partition("\n")
-        if digest != _hash(key + body):
+        if not (body := unsealed(entry, key)):
             return None
-        last = self.last.get(name, ("", None))
-        if last[0] != digest:
+        seal, last = entry.partition("\n")[0], self.last.get(name, ("", None))
+        if last[0] != seal:
             packages, files, run = json.loads(body)
-            self.last[name] = last = digest, (packages, files, wire.load(run))
+            self.last[name] = last = seal, (packages, files, wire.load(run))
         packages, files, run = last[1]
         current = all(version_of(name) == version for name, version in packages.items())
         return run if current and files == self.digests(files) else None
@@ -102,13 +100,13 @@ def _age(path: Path) -> float:
 
 def key_of(job: Job) -> str:
     """What tells a job, and what runs it here, from every other."""
-    return _hash(_engine() + wire.dump(job))[:32]
+    return digest(_engine() + wire.dump(job))[:32]
 
 
 @cache
 def _engine() -> str:
     """Hash of what every run depends on besides its job: what runs inside a session, and where."""
-    return _hash(json.dumps([_sources(), sys.version, platform.machine(), ENVIRONMENT]))
+    return digest(json.dumps([_sources(), sys.version, platform.machine(), ENVIRONMENT]))
 
 
 def machine() -> dict[str, str]:
@@ -120,8 +118,4 @@ def machine() -> dict[str, str]:
 def _sources() -> str:
     """Hash of the code that runs inside a session, and around it."""
     files = [path for room in ("model", "run") for path in sorted((Path(__file__).parents[1] / room).glob("*.py"))]
-    return _hash("\0".join(path.read_text(encoding="utf-8") for path in files))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest("\0".join(path.read_text(encoding="utf-8") for path in files))
