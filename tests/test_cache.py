@@ -1,9 +1,12 @@
 """The cache: whatever a session's result depends on is in the key of its entry, and nothing else is."""
 
+import functools
 import os
 import platform
 import sys
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from torchproof.model.runs import CellRun, Claim, Job, Run, Step
@@ -19,8 +22,9 @@ INSTALLED = {"polars": "1.30.0", "scikit-learn": "1.9.1", "pillow": "12.0.0", "u
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     """A cache that holds the run of a session which imported three packages and read two files."""
-    packages = {"polars": ["polars"], "sklearn": ["scikit-learn"], "PIL": ["pillow"], "unused": ["unused"]}
-    monkeypatch.setattr(environment, "_packages", lambda: packages)
+    packages = {"polars": "polars", "sklearn": "scikit-learn", "PIL": "pillow", "unused": "unused"}
+    known = {module: [SimpleNamespace(name=name)] for module, name in packages.items()}
+    monkeypatch.setattr(environment, "_packages", lambda: known)
     say(monkeypatch, INSTALLED)
     cache._engine.cache_clear()
     (tmp_path / "data.txt").write_text("1")
@@ -174,3 +178,13 @@ def test_what_a_machine_did_once_is_asked_again(small_site, tmp_path):
     assert small_site.run("torchproof", "accept").returncode == 0
     assert small_site.run("torchproof", "check").returncode == 0
     assert "| 2" in small_site.read("snippets/a/b.cpu.txt")
+
+
+def test_modules_come_from_the_distributions_that_the_standard_library_names():
+    known = {module: {*names} for module, names in metadata.packages_distributions().items() if module != "__pycache__"}
+    name = functools.cache(lambda found: found.name)
+    told = {module: {*map(name, there)} for module, there in environment._packages().items()}
+
+    assert len(known) > 50
+    assert {module: told[module] for module in known} == known
+    assert environment.distributions(["torch", "json", "no_such_module"]) == {"torch": metadata.version("torch")}
