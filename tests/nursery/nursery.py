@@ -223,7 +223,9 @@ def _know_theme() -> None:
     for name in environment.list_templates(extensions=("html", "xml")):
         with contextlib.suppress(TemplateError):  # of plugins that bring filters of their own
             environment.get_template(name)
-    known = {tuple(environment.loader.searchpath): environment.loader.list_templates()}
+    # a build passes over what begins with a dot: 14,000 icons
+    shown = [name for name in environment.loader.list_templates() if not name.startswith(".")]
+    known = {tuple(environment.loader.searchpath): shown}
     look = FileSystemLoader.list_templates
     FileSystemLoader.list_templates = lambda self: list(known.get(tuple(self.searchpath)) or look(self))
 
