@@ -71,6 +71,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
         self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "max-age=600")
         self.end_headers()
         if self.command != "HEAD":
             with contextlib.suppress(ConnectionError):  # the browser has moved on
