@@ -39,10 +39,9 @@ x = Variable(torch.ones(2), volatile=True)
 nn.Linear(2, 1)(x).requires_grad
 
 # %% volatile, today
-x = torch.ones(2)
 with torch.no_grad():
-    y = nn.Linear(2, 1)(x)
-y.requires_grad
+    x = nn.Linear(2, 1)(torch.ones(2))
+x.requires_grad
 
 # %% loss.data[0] tags=["raises-exception"]
 loss = torch.tensor(0.5)
