@@ -36,11 +36,11 @@ product.detach(), product.grad_fn.name()
 
 # %% volatile
 x = Variable(torch.ones(2), volatile=True)
-x.requires_grad
+nn.Linear(2, 1)(x).requires_grad
 
 # %% volatile, today
 with torch.no_grad():
-    x = torch.ones(2)
+    x = nn.Linear(2, 1)(torch.ones(2))
 x.requires_grad
 
 # %% loss.data[0] tags=["raises-exception"]
@@ -465,7 +465,7 @@ torch.utils.data.default_collate([1, 2])
 from torch._six import inf, string_classes
 
 # %% torch._six, today
-torch.inf, isinstance("a word", str)
+torch.inf, isinstance("a word", (str, bytes))
 
 # %% autocast of cuda.amp
 with torch.cuda.amp.autocast(enabled=False):

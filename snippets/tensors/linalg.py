@@ -330,7 +330,7 @@ def pseudo_inverse(a):
     return Vh.T / sigma @ U.T
 
 
-for a in (baskets, design, doubled, design.T, 1e-8 * baskets):
+for a in (baskets, design, doubled, design.T, 1e-8 * baskets, nearly):
     torch.testing.assert_close(pseudo_inverse(a), torch.linalg.pinv(a), atol=1e-5, rtol=1e-4)
 
 
@@ -342,7 +342,7 @@ def pseudo_inverse(a):
     return Vh[kept].mH / sigma[kept] @ U[:, kept].mH
 
 
-for a in (baskets, design, doubled, design.T, 1e-8 * baskets):
+for a in (baskets, design, doubled, design.T, 1e-8 * baskets, nearly):
     torch.testing.assert_close(pseudo_inverse(a), torch.linalg.pinv(a), atol=1e-5, rtol=1e-4)
 
 
@@ -363,3 +363,10 @@ def pseudo_inverse(a):
 # %% Wrong: the normal equations tags=["wrong"]
 def pseudo_inverse(a):
     return torch.linalg.inv(a.T @ a) @ a.T
+
+
+# %% Wrong: a thousandth of the largest tags=["wrong"]
+def pseudo_inverse(a):
+    U, sigma, Vh = torch.linalg.svd(a, full_matrices=False)
+    kept = sigma > 1e-3 * sigma[0]
+    return Vh[kept].T / sigma[kept] @ U[:, kept].T

@@ -43,11 +43,11 @@ print(drawn)
 print(shuffled)
 
 # %% One draw more, all others change
-torch.manual_seed(0)
-torch.rand(1)
-moved = torch.rand(3)
-print(moved)
-print(torch.randperm(5))
+for extra in (0, 1):
+    torch.manual_seed(0)
+    torch.rand(extra)
+    moved = torch.rand(3)
+    print(moved, torch.randperm(5))
 
 # %% One seed, used twice
 torch.manual_seed(0)
