@@ -193,8 +193,11 @@ def _import_once(name: str) -> None:
     if name == COMMANDS:
         for module in IMPORTED:
             importlib.import_module(module)
+        from torchproof.run.environment import distributions
+
         _know_theme()
         _convert_a_notebook()
+        distributions(())
     else:
         from torchproof.run import zygote
 
@@ -224,10 +227,14 @@ def _know_theme() -> None:
         with contextlib.suppress(TemplateError):  # of plugins that bring filters of their own
             environment.get_template(name)
     # a build passes over what begins with a dot: 14,000 icons
-    shown = [name for name in environment.loader.list_templates() if not name.startswith(".")]
-    known = {tuple(environment.loader.searchpath): shown}
+    known = {
+        folder: [name for name in FileSystemLoader(folder).list_templates() if not name.startswith(".")]
+        for folder in environment.loader.searchpath
+    }
     look = FileSystemLoader.list_templates
-    FileSystemLoader.list_templates = lambda self: list(known.get(tuple(self.searchpath)) or look(self))
+    FileSystemLoader.list_templates = lambda self: sorted(
+        {name for folder in self.searchpath for name in known.get(folder) or look(FileSystemLoader(folder))}
+    )
 
 
 def _convert_a_notebook() -> None:
