@@ -220,6 +220,7 @@ guests = [
 ]
 for guest in guests:
     assert to_numpy(guest).tolist() == guest.to_dense().tolist()
+assert to_numpy(weight).dtype == np.float32, "another dtype"
 
 
 # %% Solution: an array from any tensor tags=["solution"]
@@ -238,6 +239,11 @@ for guest in guests:
 # %% Wrong: floats for everybody tags=["wrong"]
 def to_numpy(t):
     return t.detach().to_dense().float().numpy()
+
+
+# %% Wrong: through a list tags=["wrong"]
+def to_numpy(t):
+    return np.array(t.to_dense().tolist())
 
 
 # %% Wrong: no dtype converted tags=["wrong"]
