@@ -304,7 +304,8 @@ def first_true(mask):
 
 
 seen = np.array([[False, True, True], [False, False, False], [True, False, True]])
-assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
+for mask in (seen, np.arange(33)[None] % 7 == 3):
+    assert first_true(torch.tensor(mask)).tolist() == mask.argmax(axis=1).tolist(), first_true(torch.tensor(mask))
 
 
 # %% Solution: the first true place tags=["solution"]
@@ -313,7 +314,8 @@ def first_true(mask):
     return mask.int().argmax(dim=1)
 
 
-assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
+for mask in (seen, np.arange(33)[None] % 7 == 3):
+    assert first_true(torch.tensor(mask)).tolist() == mask.argmax(axis=1).tolist(), first_true(torch.tensor(mask))
 
 
 # %% Wrong: along the other axis tags=["wrong"]
