@@ -220,6 +220,7 @@ guests = [
 ]
 for guest in guests:
     assert to_numpy(guest).tolist() == guest.to_dense().tolist()
+assert to_numpy(weight).dtype == np.float32, "another dtype"
 
 
 # %% Solution: an array from any tensor tags=["solution"]
@@ -238,6 +239,11 @@ for guest in guests:
 # %% Wrong: floats for everybody tags=["wrong"]
 def to_numpy(t):
     return t.detach().to_dense().float().numpy()
+
+
+# %% Wrong: through a list tags=["wrong"]
+def to_numpy(t):
+    return np.array(t.to_dense().tolist())
 
 
 # %% Wrong: no dtype converted tags=["wrong"]
@@ -298,7 +304,8 @@ def first_true(mask):
 
 
 seen = np.array([[False, True, True], [False, False, False], [True, False, True]])
-assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
+for mask in (seen, np.arange(33)[None] % 7 == 3):
+    assert first_true(torch.tensor(mask)).tolist() == mask.argmax(axis=1).tolist(), first_true(torch.tensor(mask))
 
 
 # %% Solution: the first true place tags=["solution"]
@@ -307,7 +314,8 @@ def first_true(mask):
     return mask.int().argmax(dim=1)
 
 
-assert first_true(torch.tensor(seen)).tolist() == seen.argmax(axis=1).tolist(), first_true(torch.tensor(seen))
+for mask in (seen, np.arange(33)[None] % 7 == 3):
+    assert first_true(torch.tensor(mask)).tolist() == mask.argmax(axis=1).tolist(), first_true(torch.tensor(mask))
 
 
 # %% Wrong: along the other axis tags=["wrong"]
