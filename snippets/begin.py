@@ -156,7 +156,7 @@ def cheapest(table):
 
 
 assert cheapest(prices).tolist() == [0, 1], cheapest(prices).tolist()
-assert cheapest(torch.tensor([[5.0, 4.0], [3.0, 9.0], [-1.0, 0.0]])).tolist() == [1, 0, 0]
+assert cheapest(torch.tensor([[5.0, 6.0, 4.0], [3.0, 9.0, 7.0], [-1.0, 0.0, -3.0]])).tolist() == [2, 0, 2]
 
 
 # %% Solution: the cheapest of each row tags=["solution"]
@@ -176,6 +176,11 @@ def cheapest(table):
 # %% Wrong: the numbers themselves tags=["wrong"]
 def cheapest(table):
     return table.min(dim=1).values
+
+
+# %% Wrong: the rank of the first tags=["wrong"]
+def cheapest(table):
+    return table.argsort(dim=1).argsort(dim=1)[:, 0]
 
 
 # %% Wrong: the dearest tags=["wrong"]

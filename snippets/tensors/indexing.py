@@ -240,6 +240,7 @@ samples = {
     "a 0-d mask": torch.tensor(True),
     "True": True,
     "slice and list": (slice(1), [0, 2]),
+    "slice and tuple": (slice(1), (0, 2)),
 }
 
 
@@ -257,7 +258,7 @@ for name, sample in samples.items():
 def is_view(index):
     """Whether x[index] shares memory with x; look at the index only."""
     for part in index if isinstance(index, tuple) else (index,):
-        if isinstance(part, (bool, list)):
+        if isinstance(part, (bool, list, tuple)):
             return False
         if isinstance(part, torch.Tensor) and (part.dim() or part.dtype == torch.bool):
             return False
