@@ -324,7 +324,7 @@ def fit(x, target, rate=0.3, steps=100):
 
 
 torch.manual_seed(0)
-hours = torch.linspace(-1, 2, 30)
+hours = torch.linspace(-1, 1.5, 30)
 grades = 3 * hours + 1 + 0.3 * torch.randn(30)
 columns = torch.stack([hours, torch.ones(30)], dim=1)
 best = torch.linalg.lstsq(columns, grades[:, None]).solution.flatten()
@@ -356,6 +356,32 @@ def fit(x, target, rate=0.3, steps=100):
     w = torch.tensor(0.0, requires_grad=True)
     b = torch.tensor(0.0, requires_grad=True)
     for _ in range(steps):
+        ((w * x + b - target) ** 2).mean().backward()
+        with torch.no_grad():
+            w -= rate * w.grad
+            b -= rate * b.grad
+    return w.item(), b.item()
+
+
+# %% Wrong: w alone cleared tags=["wrong"]
+def fit(x, target, rate=0.3, steps=100):
+    w = torch.tensor(0.0, requires_grad=True)
+    b = torch.tensor(0.0, requires_grad=True)
+    for _ in range(steps):
+        w.grad = None
+        ((w * x + b - target) ** 2).mean().backward()
+        with torch.no_grad():
+            w -= rate * w.grad
+            b -= rate * b.grad
+    return w.item(), b.item()
+
+
+# %% Wrong: b alone cleared tags=["wrong"]
+def fit(x, target, rate=0.3, steps=100):
+    w = torch.tensor(0.0, requires_grad=True)
+    b = torch.tensor(0.0, requires_grad=True)
+    for _ in range(steps):
+        b.grad = None
         ((w * x + b - target) ** 2).mean().backward()
         with torch.no_grad():
             w -= rate * w.grad

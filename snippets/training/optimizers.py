@@ -228,6 +228,17 @@ optimizer.step()
 print(str(caught[0].message).split(". ")[0])
 print(scheduler.get_last_lr())
 
+# %% The first step was skipped
+weight = torch.ones(1, requires_grad=True)
+skipping = torch.optim.SGD([weight], lr=1.0)
+in_order = lr_scheduler.StepLR(skipping, step_size=1)
+scaler = torch.amp.GradScaler("cpu")
+scaler.scale(weight * torch.inf).backward()
+scaler.step(skipping)  # not taken
+scaler.update()
+in_order.step()
+print(weight.detach())
+
 # %% No verbose any more tags=["raises-exception"]
 lr_scheduler.StepLR(optimizer, step_size=1, verbose=True)
 
@@ -514,7 +525,7 @@ class SignDescent(torch.optim.Optimizer):
 
 def check_optimizer(optimizer_class):
     a, b, unused = (torch.ones(2, requires_grad=True) for _ in range(3))
-    optimizer = optimizer_class([{"params": [a, unused]}, {"params": [b], "lr": 0.25}], lr=0.5)
+    optimizer = optimizer_class([{"params": [unused, a]}, {"params": [b], "lr": 0.25}], lr=0.5)
     a.grad, b.grad = torch.tensor([7.0, -0.1]), torch.tensor([0.0, 2.0])
     optimizer.step()
     assert a.tolist() == [0.5, 1.5], f"a is {a.tolist()}"
@@ -579,6 +590,20 @@ class SignDescent(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is not None:
                     p -= group["lr"] * p.grad
+
+
+# %% Wrong: the rest of a group goes with None tags=["wrong"]
+class SignDescent(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    break
+                p -= group["lr"] * p.grad.sign()
 
 
 # %% Wrong: signs in place of the gradient tags=["wrong"]
