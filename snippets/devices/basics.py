@@ -256,7 +256,7 @@ def with_positions(rows):
 
 
 # %% Exercise: carry a whole batch tags=["exercise"]
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 
 
 def to_device(batch, device):
@@ -281,6 +281,7 @@ batch = {
     "pictures": torch.arange(6.0).view(2, 3),
     "boxes": Boxes([torch.zeros(1, 4), torch.zeros(5, 4)], (torch.tensor([1, 5]), 3)),
     "scales": OrderedDict(x=torch.ones(1), y={}),
+    "words": defaultdict(list, cat=[torch.ones(1)]),
     "file": "cat.jpg",
 }
 packed = str(describe(batch))
@@ -296,7 +297,7 @@ def to_device(batch, device):
     if isinstance(batch, torch.Tensor):
         return batch.to(device)
     if isinstance(batch, dict):
-        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+        return batch | {key: to_device(value, device) for key, value in batch.items()}
     if isinstance(batch, (list, tuple)):
         parts = [to_device(part, device) for part in batch]
         return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
@@ -320,6 +321,18 @@ def to_device(batch, device):
     return batch
 
 
+# %% Wrong: each dictionary made anew, by its type tags=["wrong"]
+def to_device(batch, device):
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device)
+    if isinstance(batch, dict):
+        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+    if isinstance(batch, (list, tuple)):
+        parts = [to_device(part, device) for part in batch]
+        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+    return batch
+
+
 # %% Wrong: the original is changed tags=["wrong"]
 def to_device(batch, device):
     if isinstance(batch, torch.Tensor):
@@ -339,7 +352,7 @@ def to_device(batch, device):
     if isinstance(batch, torch.Tensor):
         return torch.zeros_like(batch, device=device)
     if isinstance(batch, dict):
-        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+        return batch | {key: to_device(value, device) for key, value in batch.items()}
     if isinstance(batch, (list, tuple)):
         parts = [to_device(part, device) for part in batch]
         return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
@@ -351,7 +364,7 @@ def to_device(batch, device):
     if isinstance(batch, torch.Tensor):
         return torch.ones_like(batch, device=device)
     if isinstance(batch, dict):
-        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+        return batch | {key: to_device(value, device) for key, value in batch.items()}
     if isinstance(batch, (list, tuple)):
         parts = [to_device(part, device) for part in batch]
         return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
@@ -363,7 +376,7 @@ def to_device(batch, device):
     if isinstance(batch, torch.Tensor):
         return batch.float().to(device)
     if isinstance(batch, dict):
-        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+        return batch | {key: to_device(value, device) for key, value in batch.items()}
     if isinstance(batch, (list, tuple)):
         parts = [to_device(part, device) for part in batch]
         return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)

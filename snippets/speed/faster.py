@@ -416,6 +416,7 @@ def check_mixed_step(mixed_step):
         torch.optim.SGD(theirs.parameters(), lr=1.0).step()
         optimizer = torch.optim.SGD(mine.parameters(), lr=1.0)
         scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
+        scaler.scale(mine(x).sum()).backward()  # left over from before
         mixed_step(mine, optimizer, scaler, x, labels)
         miss = (mine.weight - theirs.weight).abs().max().item()
         assert miss < 0.05, f"{name}: {miss:.2f} away from the step in float32"
@@ -488,3 +489,14 @@ def mixed_step(model, optimizer, scaler, x, labels):
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
+
+
+# %% Wrong: the gradients from before are kept tags=["wrong"]
+def mixed_step(model, optimizer, scaler, x, labels):
+    with torch.autocast("cpu", dtype=torch.float16):
+        loss = F.cross_entropy(model(x), labels)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    scaler.step(optimizer)
+    scaler.update()

@@ -219,6 +219,7 @@ def window(n, back):
 
 for n, back in product(range(1, 7), range(4)):
     assert torch.equal(window(n, back), window_spec(n, back)), (n, back)
+assert window(3, 1).dtype == torch.bool, "a table of True and False"
 
 
 # %% Solution: look back a little tags=["solution"]
@@ -242,6 +243,11 @@ def window(n, back):
 # %% Wrong: back to the beginning tags=["wrong"]
 def window(n, back):
     return torch.ones(n, n).tril() == 1
+
+
+# %% Wrong: ones and zeros for True and False tags=["wrong"]
+def window(n, back):
+    return torch.ones(n, n).tril().triu(-back)
 
 
 # %% Wrong: ahead instead of back tags=["wrong"]
@@ -270,7 +276,7 @@ def ranks(values):
 
 
 marks = torch.tensor([30, 10, 20, 10, 50])
-close = torch.tensor([0.2, 0.1, 0.1, 0.1])
+close = torch.tensor([0.1001, 0.1, 0.1, 0.1])
 assert torch.equal(ranks(marks), ranks_spec(marks)), ranks(marks)
 assert torch.equal(ranks(close), ranks_spec(close)), ranks(close)
 
@@ -309,6 +315,12 @@ def ranks(values):
 # %% Wrong: a little more for those behind tags=["wrong"]
 def ranks(values):
     apart = values + torch.arange(len(values)) / len(values)
+    return (apart < apart[:, None]).sum(dim=1)
+
+
+# %% Wrong: far apart, as if no two were close tags=["wrong"]
+def ranks(values):
+    apart = 1000 * values + torch.arange(len(values))
     return (apart < apart[:, None]).sum(dim=1)
 
 
