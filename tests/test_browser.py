@@ -379,6 +379,23 @@ def test_a_link_is_followed_to_its_anchor_however_long_the_page_takes(visit):
     assert page.evaluate("window.kept"), "the page was loaded anew"
 
 
+def test_a_link_within_a_page_leaves_the_page_as_it_is(visit):
+    page = visit(CHAPTER)
+    page.evaluate("document.querySelectorAll('article details').forEach((fold) => (fold.open = true))")
+    folds, asked = page.locator("article details").count(), []
+    page.on("request", lambda request: asked.append(request.url))
+
+    for link in ("nav.md-nav--secondary a[href*='#one-write']", "#cell-the-position-is-a-sum > .tp-anchor"):
+        page.locator(link).last.click()
+        page.wait_for_function("document.querySelector(':target')?.getBoundingClientRect().top < 200")
+    page.go_back()
+    page.wait_for_function("location.hash.startsWith('#one-write')")
+    page.wait_for_load_state("networkidle")
+
+    assert asked == []
+    assert page.locator("article details[open]").count() == folds > 1
+
+
 def test_pictures_are_found_after_instant_navigation(visit, web):
     page = visit("tensors/broadcasting/")
     web.sent.clear()
@@ -440,8 +457,7 @@ def test_a_cell_has_a_link_to_itself(visit):
     cell.locator(".tp-anchor").click()
 
     assert page.url.endswith("#" + cell.get_attribute("id"))
-    # Material lays the page anew at a first click, and a link has no size until then
-    cell.locator(".tp-anchor").wait_for()
+    assert cell.locator(".tp-anchor").bounding_box()["width"] > 0
 
 
 def test_a_missing_page_leads_home(visit):

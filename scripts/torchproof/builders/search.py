@@ -2,7 +2,7 @@
 
 Material searches the text of pages, and cells are not among it. So each error, and each warning, has an entry of its
 own in the index, titled by its message and leading to where a page explains it, else to its cell; and the entry of a
-section has the names that its cells use in a field that is searched and not shown. `docs/assets/search.js` asks for
+section has the names that its cells use in a field that is searched and not shown. `docs/assets/early.js` asks for
 what is written here.
 """
 

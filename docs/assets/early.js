@@ -1,5 +1,19 @@
-/* The search that Material has, asked in a reader's words: errors are pasted, calls typed with their dots.
-   Runs before Material's script. */
+/* What runs before Material's script: the search that it has, asked in a reader's words, for errors are pasted and
+   calls typed with their dots; and links within a page. */
+
+/* The first link within a page is the browser's own. Material would fetch the page and lay it anew, with all folds
+   closed; once it has shown another page, it does not. */
+{
+  let isFirst = true;
+  addEventListener("DOMContentLoaded", () => window.location$?.subscribe(() => (isFirst = false)));
+  const isOfPage = ({ href }) => href.split("#")[0] == location.href.split("#")[0];
+  const leave = ({ target }) => {
+    const link = isFirst && target.closest?.("a[href*='#']");
+    if (link && isOfPage(link)) link.target = "_self"; // Material leaves links with a target alone
+  };
+  addEventListener("click", leave, true);
+  addEventListener("popstate", (event) => isFirst && event.stopImmediatePropagation());
+}
 
 /* Fetch the search index when somebody searches, not with every first page: it weighs more than most of them.
    Material's script asks for it at once. */
