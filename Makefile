@@ -29,8 +29,9 @@ notebooks: $(READY) ## Write every chapter as a notebook and a script into noteb
 kernels: $(READY) ## Run every notebook in a Jupyter kernel, every script in Python, and compare with what is committed
 	$(RUN) TORCHPROOF_KERNELS=all pytest tests/test_kernels.py tests/test_notebooks.py
 
+# with bytecode, whatever the caller says: a thousand processes would compile 20,000 lines each
 test: lint check ## All that CI runs: style, every snippet, the tests
-	$(RUN) pytest tests -n auto --dist loadfile --no-loadscope-reorder
+	$(RUN) PYTHONDONTWRITEBYTECODE= pytest tests -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Run every snippet and compare it with what is committed
 	$(RUN) torchproof check
