@@ -194,7 +194,8 @@ def longest(node):
 seed = torch.tensor(2.0, requires_grad=True)
 side_road = seed.exp()
 assert longest(side_road.grad_fn) == 1, "one operation"
-assert longest((seed.sin().cos() * seed).grad_fn) == 3, "the sine, the cosine, the product"
+wave = seed.sin()
+assert longest((wave * wave.cos() * wave).grad_fn) == 4, "the sine, the cosine, two products"
 assert longest((seed * seed.sin().cos() + side_road).grad_fn) == 4
 
 
@@ -215,6 +216,19 @@ def longest(node):
     if node is None or hasattr(node, "variable"):
         return 0
     return 1 + longest(node.next_functions[0][0])
+
+
+# %% Wrong: each node visited once tags=["wrong"]
+def longest(node):
+    visited = set()
+
+    def below(node):
+        if node is None or hasattr(node, "variable") or node in visited:
+            return 0
+        visited.add(node)
+        return 1 + max(below(parent) for parent, _ in node.next_functions)
+
+    return below(node)
 
 
 # %% Wrong: the leaf counted tags=["wrong"]
@@ -239,7 +253,8 @@ def walk_back(node, gradient, found):
 
 p = torch.tensor(2.0, requires_grad=True)
 q = torch.tensor(3.0, requires_grad=True)
-tangle = (p * q + p.exp()) * (p - 1) * q
+power = p.exp()
+tangle = (p * q + power) * (power - 1) * q
 
 gradients = {}
 walk_back(tangle.grad_fn, torch.tensor(1.0), gradients)
@@ -284,6 +299,20 @@ def walk_back(node, gradient, found):
     for (parent, _), result in zip(node.next_functions, results):
         if parent is not None:
             walk_back(parent, result.detach(), found)
+
+
+# %% Wrong: not waiting for the rest tags=["wrong"]
+def walk_back(node, gradient, found):
+    visited, waiting = set(), [(node, gradient)]
+    while waiting:
+        node, gradient = waiting.pop()
+        if hasattr(node, "variable"):
+            found[node.variable] = found.get(node.variable, 0) + gradient
+        elif node is not None and node not in visited:
+            visited.add(node)
+            results = node(gradient)
+            results = results if isinstance(results, tuple) else (results,)
+            waiting += [(parent, result) for (parent, _), result in zip(node.next_functions, results)]
 
 
 # %% Wrong: added, never multiplied tags=["wrong"]
