@@ -324,7 +324,7 @@ print(f"{loss:.4f}", (pupil(images).argmax(1) == targets).sum())
 
 # %% [markdown]
 # All 32, so the lines work; about other pictures this says nothing.
-# What `backward` leaves in `.grad` [is added to what is there](../autograd/backward.md#who-gets-recorded), hence `zero_grad`.
+# What `backward` leaves in `.grad` [is added to what is there](../autograd/backward.md#grad-adds-up-zero_grad), hence `zero_grad`.
 #
 # Measuring is another matter than learning: no gradients, and the model in the mode [`eval`](../autograd/switches.md#eval-for-layers-not-for-gradients), of which more below.
 
@@ -442,7 +442,7 @@ plt.show()
 #
 # Nobody has to invent the windows: their weights are learnt like all others.
 # The first layer has 16 of them; `padding=1` puts a frame of zeros around the picture, so it stays 8 by 8.
-# `MaxPool2d(2)` keeps the largest of each 2 by 2, so that a pixel more to the left or right matters less.
+# `MaxPool2d(2)` keeps the largest of each 2 by 2, so that the windows behind it see twice as far.
 
 
 # %% Shapes through the windows
@@ -511,7 +511,7 @@ print("moved {:.2f}".format(evaluate(cnn, moved, labels[val])[1]))
 
 # %% [markdown]
 # Better than the MLP, and nothing to be proud of.
-# The windows move along with the digit, but the last layer again knows each of its 2 by 2 places by heart.
+# The windows move along with the digit, but the squares of 2 by 2 that a pool looks at stay in their places, and so do those that the last layer knows by heart.
 #
 # ## The test pile, once
 #
@@ -677,6 +677,7 @@ report(guesses(early, late, CNN=stranger), late)
 
 # %% [markdown]
 # All three lose, the rules like the network, about twenty pictures where luck explains four to seven (`all(4 < (359 * share * (1 - share)) ** 0.5 < 7 for guess in guesses(early, late, CNN=stranger).values() for share in [(guess == labels[late]).float().mean()])`{.proof}).
+# For the mean pictures the strange hand is the smaller part of it: those of the shuffled training pile, too, read only `(guesses(train, late)["nearest mean"] == labels[late]).sum().item()`{.value} of the late pictures.
 # Nothing was wrong with the result before; it answers another question, how well the network reads piles that were shuffled together.
 #
 # Now tell the network something that you know and it does not: a pixel to the left or right changes nothing.
@@ -773,6 +774,7 @@ print(torch.equal(torch.load("scores.pt"), expected))
 # - **Other seeds.** Change those in `fit` and `make_cnn`, and look how many pictures come and go, for `cnn`, `stranger` and `traveller`, before you believe in a difference of five.
 # - **Cut elsewhere.** Learn from all but one stretch of the list, for each stretch in turn, and see how much depends on the hand.
 # - **Move up and down**, too, and by two pixels; when does it begin to hurt?
+# - **Pool once.** A single `MaxPool2d(4)` behind the second `ReLU` leaves the last layer the same 2 by 2 places; what does one pixel to the right cost then?
 # - **Stop earlier.** Keep a `deepcopy` of the model whenever the validation loss is the lowest so far, and return that one, but not for `stranger` and `traveller`: they are shown the pile that judges them.
 # - **Help the rule as well.** Let the nearest picture look among three copies of each training picture, one of them moved to the left and one to the right.
 # - **Other windows.** Draw `cnn[0].weight.detach()`, 16 windows of 3 by 3, in the way the forty digits were drawn; is there one like the hand-made?

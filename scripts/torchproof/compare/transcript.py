@@ -339,7 +339,7 @@ DRAWN = re.compile(
 
 
 def _close(old: str, new: str) -> bool:
-    """Equal within print precision: words alike, floats within half a printed unit, 1e-3 or 2e-4."""
+    """Equal within print precision: words alike, floats within about a printed unit, 1e-3 or 2e-4."""
     if old == new:
         return True
     if old[:1] != new[:1] or old[:1] in EXACT or _words(old) != _words(new):
