@@ -72,19 +72,34 @@ def visit(chromium, web):
 
 @pytest.fixture
 def laid_out(visit, web):
-    """`laid_out(width=...)` is a function: the page at a path as it stands with no script run, in a third of the time."""
+    """`laid_out(width=...)` is a function: the page at a path as it stands with no script run, in a sixth of the time.
+
+    Once a page is there, the next ones take its place below its header, as a link that is followed does.
+    """
 
     def opened(**options):
-        page = visit(java_script_enabled=False, **options)
+        page = visit("404.html", java_script_enabled=False, **options)
+        page.evaluate("document.documentElement.className = 'js'")  # as the first script would
 
-        def lay_out(path):
-            page.goto(web.address + path)
-            page.evaluate("document.documentElement.className = 'js'")  # as the first script would
+        def lay_out(path, *, is_unfolded=False):
+            page.evaluate(SWAP, [web.address + path, is_unfolded])
             return page
 
         return lay_out
 
     return opened
+
+
+SWAP = """
+async ([address, isUnfolded]) => {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${answer.status} ${address}`);
+  const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".md-main");
+  for (const picture of next.querySelectorAll("[src]")) picture.src = new URL(picture.getAttribute("src"), address);
+  if (isUnfolded) next.querySelectorAll("details").forEach((fold) => (fold.open = true));
+  document.querySelector(".md-main").replaceWith(next);
+}
+"""
 
 
 def violations(page, seen=None):
@@ -194,7 +209,8 @@ def test_pages_of_every_kind_fit_a_phone_and_axe_finds_nothing_there(visit, web,
     page, found, seen = visit(KINDS["not found"], width=390), {}, {}
     for path in (KINDS["not found"], *tried(site_folder)):
         page.goto(web.address + path)
-        found[path] = ["it is too wide"] * is_wide(page) + violations(page, seen)
+        words = violations(page, seen)  # it opens every fold
+        found[path] = ["it is too wide"] * is_wide(page) + words
 
     assert {path: words for path, words in found.items() if words} == {}
 
@@ -202,12 +218,11 @@ def test_pages_of_every_kind_fit_a_phone_and_axe_finds_nothing_there(visit, web,
 def test_every_page_fits_a_phone(laid_out):
     lay_out = laid_out(width=390)
 
-    assert [path for path in PAGES if is_wide(lay_out(path))] == []
+    assert [path for path in PAGES if is_wide(lay_out(path, is_unfolded=True))] == []
 
 
 def is_wide(page):
-    """Whether a page, with its folds open, is wider than the screen: on a phone, `innerWidth` is as wide as the page."""
-    page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    """Whether a page is wider than the screen: on a phone, `innerWidth` is as wide as the page."""
     wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     return wide or page.evaluate(CUT)
 
