@@ -397,15 +397,15 @@ def check_measure(measure):
     model[1].eval()  # this layer is frozen
     mean = model[1].running_mean.clone()
     modes = [module.training for module in model.modules()]
-    x, y = points[:40], labels[:40]
-    loss, accuracy = measure(model, zip(x.split(32), y.split(32)))
-    assert not torch.is_tensor(loss) or not loss.requires_grad, "it keeps the graph"
-    assert torch.is_grad_enabled() and model[0].weight.requires_grad, "gradients stay off"
-    scores = model[1](model[0](x))
-    assert abs(float(loss) - F.cross_entropy(scores, y).item()) < 1e-5, "another loss"
-    assert abs(float(accuracy) - (scores.argmax(dim=1) == y).float().mean().item()) < 1e-5, "another accuracy"
-    assert torch.equal(model[1].running_mean, mean), "BatchNorm has moved"
-    assert [module.training for module in model.modules()] == modes, "not the modes that it came with"
+    for x, y in [(points[:40], labels[:40]), (points[:50], labels[:50])]:
+        loss, accuracy = measure(model, zip(x.split(32), y.split(32)))
+        assert not torch.is_tensor(loss) or not loss.requires_grad, "it keeps the graph"
+        assert torch.is_grad_enabled() and model[0].weight.requires_grad, "gradients stay off"
+        scores = model[1](model[0](x))
+        assert abs(float(loss) - F.cross_entropy(scores, y).item()) < 1e-5, "another loss"
+        assert abs(float(accuracy) - (scores.argmax(dim=1) == y).float().mean().item()) < 1e-5, "another accuracy"
+        assert torch.equal(model[1].running_mean, mean), "BatchNorm has moved"
+        assert [module.training for module in model.modules()] == modes, "not the modes that it came with"
 
 
 check_measure(measure)
@@ -460,6 +460,19 @@ def measure(model, batches):
     losses = [F.cross_entropy(scores, y).item() for scores, y in pairs]
     rights = [(scores.argmax(1) == y).float().mean().item() for scores, y in pairs]
     return sum(losses) / len(losses), sum(rights) / len(rights)
+
+
+# %% Wrong: always forty tags=["wrong"]
+@torch.no_grad()
+def measure(model, batches):
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    pairs = [(model(x), y) for x, y in batches]
+    for module, training in modes.items():
+        module.training = training
+    losses = [F.cross_entropy(scores, y, reduction="sum").item() for scores, y in pairs]
+    rights = [(scores.argmax(1) == y).sum().item() for scores, y in pairs]
+    return sum(losses) / 40, sum(rights) / 40
 
 
 # %% Wrong: frozen for good tags=["wrong"]

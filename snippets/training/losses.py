@@ -275,7 +275,9 @@ def sentences(logits, tags):
 
 def check_sentences(sentences):
     torch.manual_seed(0)
-    logits = torch.randn(2, 5, 3, requires_grad=True)  # (sentence, word, class)
+    logits = torch.randn(2, 5, 3)  # (sentence, word, class)
+    logits[0, 0, 0] = 200.0  # sure, and right
+    logits.requires_grad_()
     tags = torch.tensor([[0, 2, 1, 1, 0], [2, 2, 0, 1, 1]])
     for words in (4, 2):  # in the second sentence; the rest is padding
         tags[1, words:] = -100
@@ -311,6 +313,17 @@ def sentences(logits, tags):
 # %% Wrong: padding as a loss of 0 tags=["wrong"]
 def sentences(logits, tags):
     return F.cross_entropy(logits.transpose(1, 2), tags, reduction="none").mean()
+
+
+# %% Wrong: a loss of 0 taken for padding tags=["wrong"]
+def sentences(logits, tags):
+    losses = F.cross_entropy(logits.transpose(1, 2), tags, reduction="none")
+    return losses.sum() / (losses != 0).sum()
+
+
+# %% Wrong: a softmax, then its logarithm tags=["wrong"]
+def sentences(logits, tags):
+    return F.nll_loss(logits.transpose(1, 2).softmax(dim=1).log(), tags)
 
 
 # %% Wrong: detached tags=["wrong"]
