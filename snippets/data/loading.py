@@ -283,6 +283,22 @@ for workers in (0, 2):
     stream = DataLoader(SharedStream(), batch_size=3, num_workers=workers)
     print([batch.tolist() for batch in stream])
 
+
+# %% An open file is read once
+from pathlib import Path
+
+
+class Opened(IterableDataset):
+    def __init__(self):
+        self.file = open("lines.txt")
+
+    def __iter__(self):
+        return map(int, self.file)
+
+
+Path("lines.txt").write_text("0\n1\n2\n3\n4\n5\n")
+sorted(DataLoader(Opened(), batch_size=None, num_workers=2))
+
 # %% A stream has no order to shuffle tags=["raises-exception"]
 DataLoader(Stream(), shuffle=True)
 
@@ -322,7 +338,6 @@ for workers in (0, 1):
 
 # %% A script without a guard tags=["raises-exception"]
 import subprocess
-from pathlib import Path
 
 start = 'multiprocessing.get_context("spawn").Process(target=print).start()\n'
 Path("unguarded.py").write_text("import multiprocessing\n" + start)
@@ -442,6 +457,7 @@ assert table.shape == mask.shape == (3, 4) and mask.dtype == torch.bool
 assert mask.sum(dim=1).tolist() == [2, 4, 1], mask
 assert torch.equal(table[mask], torch.cat(temperatures)), "a measured number is missing"
 assert (table[~mask] == 0).all(), "padded with something else"
+assert pad_and_mark([row > 0 for row in temperatures])[1].sum() == 7, "a value marks the padding"
 
 
 # %% Solution: pad and mark tags=["solution"]
@@ -457,6 +473,7 @@ assert table.shape == mask.shape == (3, 4) and mask.dtype == torch.bool
 assert mask.sum(dim=1).tolist() == [2, 4, 1], mask
 assert torch.equal(table[mask], torch.cat(temperatures)), "a measured number is missing"
 assert (table[~mask] == 0).all(), "padded with something else"
+assert pad_and_mark([row > 0 for row in temperatures])[1].sum() == 7, "a value marks the padding"
 print(mask)
 
 
@@ -482,6 +499,13 @@ def pad_and_mark(samples):
 def pad_and_mark(samples):
     table = pad_sequence(samples, batch_first=True, padding_value=torch.nan)
     return table, ~table.isnan()
+
+
+# %% Wrong: minus infinity as padding tags=["wrong"]
+def pad_and_mark(samples):
+    table = pad_sequence(samples, batch_first=True, padding_value=-torch.inf)
+    mask = table != -torch.inf
+    return table.where(mask, 0), mask
 
 
 # %% Wrong: the padding marked tags=["wrong"]
