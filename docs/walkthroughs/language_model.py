@@ -466,4 +466,6 @@ for temperature in (0.25, 0.5, 1.0, 2.0):
 # More text, so that reciting no longer pays; pieces of words instead of characters; many blocks where you have one.
 # The loss, the mask and the loop can stay those of this page; in place of `attention` you would call the library's, which you have compared with yours.
 #
-# Try it: put a longer text into `zen`, your own letters or a book, with its own count of characters for each 45 and another `start`, and watch when the two curves part.
+# Try it: put a longer text into `zen`, some of your letters or a chapter of a book, with its own count of characters for each 45 and another `start`; write characters that occur where the page names some.
+# Train for more steps, and see how much later the upper curve turns.
+# (A whole book is too much for `model(inputs)`, which takes all windows at once.)

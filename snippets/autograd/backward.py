@@ -237,8 +237,8 @@ place = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64, requires_grad=True)
 (slopes_spec,) = torch.autograd.grad(wavy(place), place)
 by_differences = gradient_by_differences(wavy, place.detach())
 assert torch.allclose(by_differences, slopes_spec), "the slopes differ"
-beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detach())
-assert torch.allclose(beyond_autograd, place.detach().new_tensor([6, 3, 2]))
+beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detach()[1:])
+assert torch.allclose(beyond_autograd, place.detach().new_tensor([3, 2]))
 
 
 # %% Solution: differences for a vector tags=["solution"]
@@ -254,8 +254,8 @@ def gradient_by_differences(f, v, h=1e-4):
 
 by_differences = gradient_by_differences(wavy, place.detach())
 assert torch.allclose(by_differences, slopes_spec), "the slopes differ"
-beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detach())
-assert torch.allclose(beyond_autograd, place.detach().new_tensor([6, 3, 2]))
+beyond_autograd = gradient_by_differences(lambda v: v.prod().item(), place.detach()[1:])
+assert torch.allclose(beyond_autograd, place.detach().new_tensor([3, 2]))
 print(by_differences)
 
 
@@ -268,6 +268,12 @@ def gradient_by_differences(f, v, h=1e-4):
 # %% Wrong: all elements step at once tags=["wrong"]
 def gradient_by_differences(f, v, h=1e-4):
     return torch.full_like(v, (f(v + h) - f(v - h)) / (2 * h))
+
+
+# %% Wrong: three directions, whatever comes tags=["wrong"]
+def gradient_by_differences(f, v, h=1e-4):
+    steps = h * torch.eye(3, dtype=v.dtype)
+    return torch.tensor([(f(v + step) - f(v - step)) / (2 * h) for step in steps], dtype=v.dtype)
 
 
 # %% Wrong: autograd after all tags=["wrong"]
@@ -284,7 +290,7 @@ def slopes_for(f, v):
     return v.grad
 
 
-for mark, f, slopes in ((False, torch.prod, [3, 2]), (True, torch.sum, [1, 1])):
+for mark, f, slopes in ((False, torch.prod, [3, 2]), (True, lambda v: (v**3).sum(), [12, 27])):
     photo = torch.tensor([2.0, 3.0], requires_grad=mark)
     photo.grad = torch.tensor([7.0, 7.0])  # from some other calculation
     assert slopes_for(f, photo).tolist() == slopes, "other slopes"
@@ -327,6 +333,12 @@ def slopes_for(f, v):
     return torch.tensor([3.0, 2.0])
 
 
+# %% Wrong: the rise of a whole step tags=["wrong"]
+def slopes_for(f, v):
+    with torch.no_grad():
+        return torch.stack([f(v + step) - f(v) for step in torch.eye(len(v))])
+
+
 # %% Wrong: a share of the height tags=["wrong"]
 def slopes_for(f, v):
     return (f(v) / v).detach()
@@ -338,8 +350,8 @@ def distance(p, q):
     return ((p - q) ** 2).sum(dim=1).sqrt()
 
 
-from_here = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 2.0**-20]], requires_grad=True)
-to_there = torch.zeros(3, 2)
+from_here = torch.tensor([[1.0, 2.0], [4.0, 6.0], [0.0, 2.0**-20]], requires_grad=True)
+to_there = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]])
 apart = distance(from_here, to_there)
 (pull,) = torch.autograd.grad(apart.sum(), from_here)
 assert apart.tolist() == [0, 5, 2**-20], "a distance has changed"
@@ -380,6 +392,13 @@ def distance(p, q):
     squared = ((p - q) ** 2).sum(dim=1)
     same = squared < 1e-12
     safe = torch.where(same, 1.0, squared)
+    return torch.where(same, 0.0, safe.sqrt())
+
+
+# %% Wrong: zero for the origin tags=["wrong"]
+def distance(p, q):
+    same = (p == 0).all(dim=1)
+    safe = torch.where(same, 1.0, ((p - q) ** 2).sum(dim=1))
     return torch.where(same, 0.0, safe.sqrt())
 
 

@@ -243,6 +243,7 @@ assert not same_numbers(torch.ones(1), torch.ones(1) + 1e-6), "close is not equa
 assert same_numbers(torch.tensor([-0.0]), torch.zeros(1)), "-0 is equal to 0"
 huge = torch.tensor([torch.finfo(torch.float32).max])
 assert not same_numbers(huge, huge * 2), "inf is not the largest number"
+assert same_numbers(huge * 2, huge * 2), "inf is equal to inf"
 
 
 # %% Solution: the same, NaN included tags=["solution"]
@@ -276,6 +277,11 @@ def same_numbers(a, b):
 # %% Wrong: within a tolerance tags=["wrong"]
 def same_numbers(a, b):
     return a.shape == b.shape and torch.allclose(a, b, equal_nan=True)
+
+
+# %% Wrong: no difference between them tags=["wrong"]
+def same_numbers(a, b):
+    return a.shape == b.shape and bool(((a - b == 0) | (a.isnan() & b.isnan())).all())
 
 
 # %% Wrong: NaN on one side is enough tags=["wrong"]
