@@ -81,7 +81,7 @@ print(array[100, 450])
 #
 # ## Channels first
 #
-# Layers want the channel axis before row and column.
+# Convolution and pooling want the channel axis before row and column.
 # `permute` puts it there, and one comparison tells whether it copied: do both tensors read the same storage?
 
 
@@ -275,7 +275,7 @@ kernel = torch.full((5, 3, 3, 3), 1 / 27)
 # ```
 #
 # Here arithmetic, convolution, pooling, enlarging, padding with zeros and mirroring pass it on, and of two equal shapes the first operand decides.
-# Stacking, `softmax` and flattening go back to the usual order.
+# Stacking, `softmax` and flattening whole images go back to the usual order; rows and columns alone flatten to a view, which keeps it (`shares(packed.flatten(2), packed)`{.proof}).
 # A quarter turn swaps the strides of row and column, which fits neither.
 # None of these says so, and no number is wrong; what is gone is the order that you paid a copy for.
 #

@@ -295,6 +295,8 @@ assert mixes(lambda x: x.view(3, -1), (2, 3, 4), axis=0)  # in the second row
 assert not mixes(lambda x: x.transpose(0, 1).reshape(3, -1), (2, 3, 4), axis=1)
 assert mixes(lambda x: x.reshape(3, 25), (5, 5, 3), axis=2)
 assert not mixes(lambda x: x.permute(2, 0, 1).flatten(1), (5, 5, 3), axis=2)
+for pair in ([0, 1], [0, 2], [1, 2]):
+    assert mixes(lambda x: x[pair].view(1, 2), (3,), axis=0), f"places {pair}"
 
 
 # %% Solution: a dye test tags=["solution"]
@@ -325,6 +327,12 @@ def mixes(regroup, shape, axis):
 # %% Wrong: dyed along the first axis tags=["wrong"]
 def mixes(regroup, shape, axis):
     rows = regroup(torch.ones(shape).cumsum(0))
+    return bool((rows != rows[:, :1]).any())
+
+
+# %% Wrong: two colours in turn tags=["wrong"]
+def mixes(regroup, shape, axis):
+    rows = regroup(torch.ones(shape).cumsum(axis) % 2)
     return bool((rows != rows[:, :1]).any())
 
 
