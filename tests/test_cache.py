@@ -96,6 +96,28 @@ def test_another_version_of_what_it_did_not_import_is_a_hit(stored, monkeypatch)
     assert stored.load(JOB) == RUN
 
 
+def test_another_build_of_the_same_version_is_a_miss(stored, monkeypatch):
+    monkeypatch.setattr(cache, "build_of", lambda name: "made anew" if name == "polars" else "")
+
+    assert stored.load(JOB) is None
+
+
+def test_what_was_made_of_a_folder_is_told_from_others_of_its_version_and_a_release_is_not(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    told = tmp_path / "my_own-1.0.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: my-own\nVersion: 1.0\n")
+    (told / "RECORD").write_text("my_own.py,sha256=one,9\n")
+    found = {environment.build_of.__wrapped__("my-own")}
+    (told / "direct_url.json").write_text('{"url": "file:///here"}')
+    found.add(environment.build_of.__wrapped__("my-own"))
+    (told / "RECORD").write_text("my_own.py,sha256=two,9\n")
+    found.add(environment.build_of.__wrapped__("my-own"))
+
+    assert len(found) == 3
+    assert "" in found
+
+
 @pytest.mark.parametrize("file", ["data.txt", "helper.py"])
 @pytest.mark.parametrize("change", ["edited", "deleted"])
 def test_a_changed_file_that_the_session_read_is_a_miss(stored, file, change):

@@ -161,6 +161,11 @@ def test_an_exercise_that_refuses_wrong_answers_and_takes_its_solution_is_right(
             "NameError: name 'three' is not defined",
         ),
         (
+            "    return 3",
+            "    import math\n    return math.larges(values)",
+            "the wrong answer 'wrong-a-constant' is not judged by its exercise 'exercise-the-largest': AttributeError",
+        ),
+        (
             'tags=["wrong"]\ndef halve(x)',
             'tags=["wrong"]\ndef have(x)',
             "the wrong answer 'wrong-the-identity' binds nothing that the exercise 'exercise-two-functions' binds; "
@@ -184,6 +189,7 @@ def test_an_exercise_that_refuses_wrong_answers_and_takes_its_solution_is_right(
         "refuses its solution",
         "a solution that passes its own asserts only",
         "a slip in a wrong answer",
+        "another slip in it",
         "a wrong answer to nothing",
         "a wrong answer above all",
         "needs another exercise",

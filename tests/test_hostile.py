@@ -409,6 +409,7 @@ TOLD = {
         f"tensors' {name}": (f"torch.Tensor.{name} = property(lambda _: (9,))", STATE)
         for name in ("shape", "dtype", "device", "requires_grad", "grad_fn")
     },
+    "all of them true": ("torch.Tensor.all = lambda *_, **__: True", STATE),
     "size of memory": ("torch.UntypedStorage.nbytes = lambda _: 8", STATE),
     "shape of parameters": ("torch.nn.Parameter.shape = (7,)", STATE),
     "pictures": (PLOT + "plt.Figure.savefig = lambda _, file, **__: file.write('<svg/>')", DRAWN),

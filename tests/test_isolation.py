@@ -12,7 +12,8 @@ import pytest
 from conftest import BIN, Project, lines_by_cell, processes, wait_for
 from nursery import nursery
 from torchproof.compare import transcript
-from torchproof.model.runs import Claim, Died, Job, Step
+from torchproof.files import digest
+from torchproof.model.runs import Beside, Claim, Died, Job, Step
 from torchproof.read.snippets import read_snippet
 from torchproof.run import host
 from torchproof.run.environment import installed
@@ -408,6 +409,110 @@ def test_what_a_proof_changes_draws_prints_or_ends_reaches_no_cell_below(zygote)
     assert problems(claimed.cells["cell-1"]) == ["", "", ""]
     assert problems(ended.cells["cell-1"]) == ["ended the process that evaluated it"]
     assert lines_by_cell(claimed) == lines_by_cell(ended) == lines_by_cell(alone)
+
+
+def test_the_files_that_a_proof_makes_and_reads_are_to_the_cells_below_as_the_cell_left_them(zygote):
+    cells = (
+        "import os\n_ = open('a', 'w').write('1\\n2\\n')\nos.mkdir('b')\nfile = open('a')",
+        "print(sorted(os.listdir()), os.listdir('b'), repr(file.read()))",
+    )
+    proofs = ["file.readline() == '1\\n'", "open('b/c', 'w').write('d') == os.mkdir('e') or os.path.exists('b/c')"]
+
+    run = play(zygote, *cells, proofs={"cell-1": proofs})
+
+    assert problems(run.cells["cell-1"]) == ["", ""]
+    assert lines_by_cell(run)["cell-2"] == [r"| ['a', 'b'] [] '1\n2\n'"]
+
+
+@pytest.mark.parametrize(
+    "deed", ["open('a', 'a').write('2') == 1", "os.remove('a') is None", "os.rename('a', 'b') is None"]
+)
+def test_a_proof_that_changes_a_file_of_a_cell_ends_the_session_which_is_told(zygote, deed):
+    run = play(zygote, "import os\n_ = open('a', 'w').write('1')", "print(open('a').read())", proofs={"cell-1": [deed]})
+
+    assert "below it changes the file a, which the cells below would find so" in str(run.died)
+
+
+def test_what_a_proof_starts_ends_with_it_and_what_a_cell_started_lives_on(zygote):
+    cells = (
+        "import multiprocessing, subprocess, time\npool = multiprocessing.Pool(1)",
+        "time.sleep(1)\nprint('two', pool.apply(abs, (-1,)))\npool.terminate()",
+    )
+    late = "subprocess.run('(sleep 0.3; echo late) &', shell=True).returncode == pool._processes - 1"
+
+    run = play(zygote, *cells, proofs={"cell-1": [late]})
+
+    assert problems(run.cells["cell-1"]) == [""]
+    assert lines_by_cell(run)["cell-2"] == ["| two 1"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "x = torch.tensor([1, 2]).as_subclass(type('T', (torch.Tensor,), {'all': lambda _: True}))",
+        "import numpy\nx = numpy.arange(2).view(type('A', (numpy.ndarray,), {'all': lambda *_, **__: True}))",
+    ],
+)
+def test_whether_a_proof_is_true_no_class_of_the_cells_is_asked(zygote, made):
+    run = play(zygote, f"import torch\n{made}", proofs={"cell-1": ["x == 7"]})
+
+    assert problems(run.cells["cell-1"])[0].startswith("is False")
+
+
+def test_characters_that_come_in_two_pieces_are_whole(zygote):
+    child = "import sys; sys.stdout.buffer.write(b'a' + 'é'.encode() * 60_000)"
+
+    run = play(zygote, f"import subprocess, sys\n_ = subprocess.run([sys.executable, '-c', {child!r}])")
+
+    assert lines_by_cell(run)["cell-1"] == ["| a" + "é" * 60_000]
+
+
+def test_what_a_session_reads_outside_of_the_project_is_noted_and_what_is_of_the_system_is_not(zygote, tmp_path):
+    (tmp_path / "data.txt").write_text("1")
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    own = [str(tmp_path / name) for name in ("data.txt", "mine.py", "none.txt")]
+
+    run = play(
+        zygote,
+        f"import sys\nsys.path.append({str(tmp_path)!r})\nimport mine, wave, torch.fx, email.mime.text",
+        f"data = open({own[0]!r}).read()\n_ = open('a', 'w').write(open('/etc/hosts').read())",
+        f"open({own[2]!r})",
+    )
+
+    assert run.died is None
+    assert sorted(run.files) == sorted(own)
+
+
+def test_a_file_beside_a_snippet_that_is_another_than_was_read_is_told(zygote):
+    path = Path(zygote.root, "data.csv")
+    path.write_text("2")
+    beside = (Beside("data.csv", "data.csv", digest("1")),)
+
+    run = zygote.run(Job("snippets/a.py", "", (Step("a", "open('data.csv').read()", 2, False),), "cpu", beside=beside))
+
+    assert str(run.died) == "a file of the project was changed while the session ran: data.csv"
+
+
+def test_what_is_printed_to_the_streams_that_python_began_with_is_captured(zygote):
+    run = play(zygote, "import sys\nprint(1)\nprint(2, file=sys.__stdout__)\nprint(3, file=sys.__stderr__)")
+
+    assert lines_by_cell(run)["cell-1"] == ["| 1", "| 2", "! 3"]
+
+
+def test_how_the_caller_started_is_no_matter_to_a_session(tmp_path, monkeypatch):
+    monkeypatch.delenv(nursery.VARIABLE, raising=False)
+    was = os.umask(0o077), signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it runs unseen
+    zygote = Zygote(tmp_path, 20)
+    try:
+        zygote.start()
+    finally:
+        os.umask(was[0])
+        signal.signal(signal.SIGINT, was[1])
+
+    run = play(zygote, "import os, signal\nprint(oct(os.umask(0)))\nsignal.raise_signal(signal.SIGINT)")
+    zygote.close()
+
+    assert lines_by_cell(run)["cell-1"] == ["| 0o22", "x statement 3", "x KeyboardInterrupt"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python forks, and draws a new seed for the copy")

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import zlib
 
 import pytest
 from conftest import Project, parse_html, write_small_site
@@ -203,8 +204,78 @@ def test_a_picture_is_its_pixels_however_they_are_packed():
 
 
 @pytest.mark.parametrize("data", ["", "AAAA", "iVBORw0KGgo=", "no base64"])
-def test_what_is_no_picture_is_said_to_be_none(data):
-    assert described(Rich("image/png", data)) == ["image/png that cannot be read"]
+def test_what_is_no_picture_is_said_to_be_none_and_compared_all_the_same(data):
+    [line] = described(Rich("image/png", data))
+
+    assert line.startswith("image/png that cannot be read #")
+    assert described(Rich("image/png", data + "other")) != [line]
+
+
+def chunk(kind, data):
+    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+
+def with_chunk(kind, data):
+    whole = base64.b64decode(png("red").data)
+    place = whole.index(b"IEND") - 4
+    return Rich("image/png", base64.b64encode(whole[:place] + chunk(kind, data) + whole[place:]).decode())
+
+
+@pytest.mark.parametrize("kind", [b"fdAT", b"gAMA", b"iCCP"])
+def test_a_frame_and_a_profile_of_a_picture_are_compared_and_its_date_is_not(kind):
+    assert described(with_chunk(kind, b"a")) != described(with_chunk(kind, b"b"))
+    assert described(with_chunk(b"tIME", b"a")) == described(with_chunk(b"tIME", b"b")) == described(png("red"))
+
+
+SEEN = {
+    "what is raised": ("10<sup>2</sup>", "102"),
+    "what is struck through": ("<s>5</s> 6", "5 6"),
+    "lines": ("1<br>2", "12"),
+    "where a list begins": ("<ol start=3><li>a</ol>", "<ol start=4><li>a</ol>"),
+    "whether a list has numbers": ("<ol><li>a</ol>", "<ul><li>a</ul>"),
+    "where a link leads": ("<a href='https://a.org/1'>a</a>", "<a href='https://a.org/2'>a</a>"),
+    "what spans columns": (
+        "<table><tr><td colspan=2>a<td>b</table>",
+        "<table><tr><td>a<td colspan=2>b</table>",
+    ),
+    "tags that are words": ("<textarea><style>5</style></textarea>", "<textarea><style>6</style></textarea>"),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_what_a_reader_sees_of_html_is_compared(name):
+    sides = [Rich("text/html", f"<p>{html}</p>") for html in SEEN[name]]
+
+    assert rich_html(sides[0], "") != rich_html(sides[1], "")
+    assert described(sides[0]) != described(sides[1])
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><defs><path id="{0}" d="M1"/><path id="{1}" d="M2"/></defs>{2}</svg>'
+DRAWN = {
+    "which part is used": ("<use href='#a'/>", "<use href='#b'/>"),
+    "a picture within": ("<image href='data:image/png;base64,AA'/>", "<image href='data:image/png;base64,BB'/>"),
+    "what fills": ("<rect fill='url(#a)'/>", "<rect fill='url(#b)'/>"),
+    "a style sheet": ("<style>.a{fill:red}</style>", "<style>.a{fill:blue}</style>"),
+    "a class": ("<style>.a{fill:red}</style><rect class='a'/>", "<style>.a{fill:red}</style><rect class='b'/>"),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_a_reader_sees_of_a_drawing_is_compared(name):
+    sides = [described(Rich("image/svg+xml", SVG.format("a", "b", part))) for part in DRAWN[name]]
+
+    assert sides[0] != sides[1]
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_how_the_parts_of_a_drawing_are_called_is_no_drift(seed):
+    one, two = (f"{seed}f{seed}-{side}" for side in "xy")
+    part = "<style>.{0}{{fill:url(#{0})}}</style><use href='#{1}' class='{0} other' aria-labelledby='{1}'/>"
+
+    named = SVG.format(one, two, part.format(one, two))
+    assert described(Rich("image/svg+xml", named)) == described(
+        Rich("image/svg+xml", SVG.format("a", "b", part.format("a", "b")))
+    )
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ __all__ = [
     "Temporary",
     "Text",
     "digest",
+    "digest_of",
     "find_root",
     "fingerprints",
     "kept",
@@ -222,6 +223,14 @@ WRITTEN: set[str] = set()
 def digest(text: str) -> str:
     """The SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of what a file holds; empty where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def sealed(text: str, key: str = "") -> str:

@@ -368,7 +368,9 @@ class Comparison:
 FULL = "[Errno 28]"
 """What a full disk raises, and no lesson."""
 
-SLIP = re.compile("(Name|Syntax|Indentation|UnboundLocal)Error|ended the process")
+SLIP = re.compile(
+    "((Name|Syntax|Indentation|UnboundLocal|Import|ModuleNotFound)Error|AttributeError: module)\\b|ended the process"
+)
 """What is wrong with a wrong answer itself."""
 
 

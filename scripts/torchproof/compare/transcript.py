@@ -266,7 +266,12 @@ def same(old: list[str], new: list[str], cell: Cell, *, exact: bool | None = Non
 
     `exact` compares numbers to the last digit, as is done by default where they come out to it.
     """
-    old, new = ([BUILD.sub("", GUESS.sub("", line) if line[:1] == "x" else line) for line in ls] for ls in (old, new))
+    guesses = [
+        {found[0] for line in lines if line[:1] == "x" and (found := GUESS.search(line))} for lines in (old, new)
+    ]
+    if not all(guesses) or guesses[0] == guesses[1]:  # else they are the error's own words
+        old, new = ([GUESS.sub("", line) if line[:1] == "x" else line for line in lines] for lines in (old, new))
+    old, new = ([BUILD.sub("", line) for line in lines] for lines in (old, new))
     if old == new:
         return True
     if cell.is_volatile:
@@ -356,5 +361,5 @@ def _close_numbers(old: str, new: str) -> bool:
         return old == new
     a, b = float(old), float(new)
     digits = len(old.partition("e")[0].partition(".")[2])
-    exponent = int(old.partition("e")[2] or 0)
-    return abs(a - b) <= max(10.0 ** (exponent - digits), 2e-4, 1e-3 * abs(a))
+    unit = float(f"1e{int(old.partition('e')[2] or 0) - digits}") if digits else 0  # `2.` is printed of whole numbers
+    return a == b or abs(a - b) <= max(unit, 2e-4, 1e-3 * abs(a))

@@ -333,7 +333,7 @@ class Run:
     provenance: dict[str, str] = field(default_factory=dict)
     """torch, and where it ran (see `Device.facts`)."""
     files: tuple[str, ...] = ()
-    """Files of the project that it read, relative to the root."""
+    """Files that it read: of the project relative to the root, others by their whole path; none of the system's."""
     modules: tuple[str, ...] = ()
     """Top-level modules that it had imported."""
     names: dict[str, tuple[Use, ...]] = field(default_factory=dict)
@@ -369,7 +369,7 @@ class Paused:
     """The session stands by before the cell that its job names."""
 
     files: tuple[str, ...]
-    """Files of the project that it has read, relative to the root."""
+    """Files that it has read, as in `Run`."""
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,13 @@ of any is seen, also where a library opens it past Python. A module is a Python 
 """
 
 import ast
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from ..files import read_text
+from ..files import digest_of, read_text
 from ..model.cells import Cell, parsed
 from ..model.devices import DEVICES
 from ..model.runs import Beside
@@ -37,7 +36,9 @@ def beside(root: Path, file: str, top: str, cells: Iterable[Cell]) -> tuple[Besi
                 if name not in found and path.is_file() and _is_foreign(path, name):
                     found[name] = path
                     left += [read_text(path).text] if path.suffix == ".py" else []
-    return tuple(Beside(name, path.relative_to(root).as_posix(), _digest(path)) for name, path in sorted(found.items()))
+    return tuple(
+        Beside(name, path.relative_to(root).as_posix(), digest_of(path)) for name, path in sorted(found.items())
+    )
 
 
 @lru_cache(10_000)
@@ -66,11 +67,3 @@ def _is_foreign(path: Path, name: str) -> bool:
         return not ALMOST.search(read_text(path).text)
     is_transcript = path.suffix == ".txt" and path.stem.rpartition(".")[2] in DEVICES
     return path.suffix not in (".md", ".ipynb") and not is_transcript
-
-
-def _digest(path: Path) -> str:
-    """Of what a file holds; empty where it cannot be read, which a cell that opens it says."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""

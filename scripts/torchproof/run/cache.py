@@ -6,7 +6,6 @@ imported, and is no answer once one of them has changed. A torn or foreign entry
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
@@ -16,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..files import digest, sealed, unsealed, write_whole
+from ..files import digest, digest_of, sealed, unsealed, write_whole
 from ..model import wire
 from ..model.runs import Job, Run
-from .environment import ENVIRONMENT, distributions, installed, is_canonical, version_of
+from .environment import ENVIRONMENT, build_of, distributions, installed, is_canonical, version_of
 
 __all__ = ["Cache", "key_of", "machine"]
 
@@ -53,7 +52,8 @@ class Cache:
 
     def entry(self, key: str, run: Run) -> str:
         """What is kept of a run."""
-        return sealed(json.dumps([distributions(run.modules), self.digests(run.files), wire.dump(run)]), key)
+        packages = {name: version + build_of(name) for name, version in distributions(run.modules).items()}
+        return sealed(json.dumps([packages, self.digests(run.files), wire.dump(run)]), key)
 
     def read(self, key: str, entry: str, name: str = "") -> Run | None:
         """The run that is kept in an entry; None where that is torn or out of date. What has a `name` is kept.
@@ -68,7 +68,7 @@ class Cache:
             packages, files, run = json.loads(body)
             self.last[name] = last = seal, (packages, files, wire.load(run))
         packages, files, run = last[1]
-        current = all(version_of(name) == version for name, version in packages.items())
+        current = all(version_of(name) + build_of(name) == version for name, version in packages.items())
         return run if current and files == self.digests(files) else None
 
     def _save(self, job: Job, run: Run) -> None:
@@ -80,14 +80,8 @@ class Cache:
                 path.unlink(missing_ok=True)
 
     def digests(self, files: Iterable[str]) -> dict[str, str]:
-        """The digest of what is in each file of the project now."""
-        return {file: self._digest(file) for file in files}
-
-    def _digest(self, file: str) -> str:
-        try:
-            return hashlib.sha256((self.root / file).read_bytes()).hexdigest()
-        except OSError:
-            return ""
+        """The digest of what is in each file now."""
+        return {file: digest_of(self.root / file) for file in files}
 
 
 def _age(path: Path) -> float:

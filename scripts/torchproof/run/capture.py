@@ -4,6 +4,7 @@ What C and C++ write counts too, so descriptors 1 and 2 lead into files;
 every write from Python first collects what has gathered there, which keeps the order.
 """
 
+import codecs
 import ctypes
 import fcntl
 import io
@@ -40,7 +41,8 @@ class Capture:
         """Threads that were there when the cell began."""
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         self.files = {"|": _redirect(1), "!": _redirect(2)}
-        sys.stdout, sys.stderr = Stream(self, "|", 1), Stream(self, "!", 2)
+        self.decoders = {mark: codecs.getincrementaldecoder("utf-8")("replace") for mark in self.files}
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = Stream(self, "|", 1), Stream(self, "!", 2)
 
     def renew(self) -> None:
         """Capture what a copy of the session writes: it has the session's files, and would write where others read."""
@@ -72,11 +74,13 @@ class Capture:
         _flush_c(None)
         for mark, file in self.files.items():
             while chunk := os.read(file, LIMIT):
-                self.add(mark, chunk.decode("utf-8", "replace"))
+                self.add(mark, self.decoders[mark].decode(chunk))
 
     def take(self) -> list[Output]:
         """The output since the last call, every character visible."""
         self.drain()
+        for mark, decoder in self.decoders.items():  # the beginning of a character, without its end
+            self.add(mark, decoder.decode(b"", final=True))
         parts, self.parts, self.size = self.parts, [], 0
         return [Output(mark, visible(text), rich) for mark, text, rich in parts]
 

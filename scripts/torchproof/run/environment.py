@@ -1,15 +1,18 @@
 """Where sessions run: the variables that are pinned in them, what is installed, how many run at once."""
 
+import contextlib
 import importlib.metadata
 import inspect
 import os
 import platform
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from ..files import digest
 from . import rounding
 
 __all__ = [
@@ -18,10 +21,12 @@ __all__ = [
     "INHERITED",
     "OTHER",
     "TOKEN",
+    "build_of",
     "cores",
     "distributions",
     "installed",
     "is_canonical",
+    "lies_in",
     "version_of",
 ]
 
@@ -89,6 +94,16 @@ def version_of(distribution: str) -> str:
         return ""
 
 
+@cache
+def build_of(distribution: str) -> str:
+    """What tells what is installed from others of its version, where it was made of a folder; empty for releases."""
+    try:
+        found = importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    return digest(found.read_text("RECORD") or "")[:12] if found.read_text("direct_url.json") else ""
+
+
 def distributions(modules: Iterable[str]) -> dict[str, str]:
     """The installed distributions that top-level modules come from, with their versions."""
     known = _packages()
@@ -112,3 +127,14 @@ def _inferred(found: importlib.metadata.Distribution) -> set[str]:
     files = map(str, found.files or ()) if record is None else (line.partition(",")[0] for line in record.splitlines())
     tops = {top if inside else inspect.getmodulename(top) for top, inside, _ in (file.partition("/") for file in files)}
     return {top for top in tops if top and "." not in top}
+
+
+def lies_in(folder: str) -> dict[str, tuple[int, int]]:
+    """What lies below a folder, and what changes with a file that is written."""
+    found = {}
+    for path, folders, files in os.walk(folder):
+        for below in (os.path.join(path, name) for name in (*folders, *files)):
+            with contextlib.suppress(OSError):  # taken away meanwhile
+                status = os.lstat(below)
+                found[below] = status.st_ino, 0 if stat.S_ISDIR(status.st_mode) else status.st_ctime_ns
+    return found

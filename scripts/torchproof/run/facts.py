@@ -109,7 +109,7 @@ def _asked_of() -> list[list[int]]:
 
 ASKED = """
 shape dtype device layout stride storage_offset untyped_storage data_ptr nbytes is_contiguous numel element_size ndim
-dim requires_grad is_leaf retains_grad grad grad_fn _version is_nested is_conj is_neg is_quantized __class__
+all dim requires_grad is_leaf retains_grad grad grad_fn _version is_nested is_conj is_neg is_quantized __class__
 """
 
 

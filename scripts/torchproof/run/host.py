@@ -11,7 +11,6 @@ import secrets
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -20,11 +19,11 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..files import Temporary, fingerprints
+from ..files import Temporary, digest_of, fingerprints
 from ..model import wire
 from ..model.runs import CellRun, Died, Ended, Job, Message, Paused, Rehearsed, Run, Running, Started, Stopped
 from . import landlock
-from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN, cores
+from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN, cores, lies_in
 from .processes import kill, stat_of
 
 __all__ = ["INTERRUPTED", "Standing", "Zygote"]
@@ -100,7 +99,7 @@ class Zygote:
         if heard.control is None:
             folder.cleanup()
             return self._judged(job, heard, before), None
-        standing = Standing(heard, folder, job, _lies_in(folder.name))
+        standing = Standing(heard, folder, job, lies_in(folder.name))
         return self.resume(standing, job), standing
 
     def resume(self, standing: "Standing", job: Job) -> Run:
@@ -129,7 +128,11 @@ class Zygote:
         """What came of a job, by what was heard, and by whether the project's files are as they were before."""
         after = self._files()
         files = before.keys() & after if self.is_fenced else before.keys() | after
-        if changed := sorted(file for file in files if before.get(file) != after.get(file)):
+        changed = [file for file in files if before.get(file) != after.get(file)]
+        changed += [
+            each.path for each in job.beside if digest_of(Path(job.root or self.root, each.path)) != each.digest
+        ]
+        if changed.sort() or changed:
             return Run(died=Died("a file of the project was changed while the session ran", f": {changed[0]}"))
         died = _cause(heard)
         if died and died.what == NONE:
@@ -301,29 +304,18 @@ class Standing:
 
     def tidy(self) -> None:
         """Take away what a copy of it has left in the folder."""
-        for path in _lies_in(self.folder.name).keys() - self.left.keys():
+        for path in lies_in(self.folder.name).keys() - self.left.keys():
             with contextlib.suppress(OSError):  # it went with its folder
                 shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
 
     def is_tidy(self) -> bool:
         """Whether its folder holds what it held when it began to stand by, and nobody has written to that."""
-        return _lies_in(self.folder.name) == self.left
+        return lies_in(self.folder.name) == self.left
 
     def close(self) -> None:
         """Let it end."""
         self.heard.control.close()
         self.folder.cleanup()
-
-
-def _lies_in(folder: str) -> dict[str, tuple[int, int]]:
-    """What lies below a folder, and what changes with a file that is written."""
-    found = {}
-    for path, folders, files in os.walk(folder):
-        for below in (os.path.join(path, name) for name in (*folders, *files)):
-            with contextlib.suppress(OSError):  # taken away meanwhile
-                status = os.lstat(below)
-                found[below] = status.st_ino, 0 if stat.S_ISDIR(status.st_mode) else status.st_ctime_ns
-    return found
 
 
 def _cause(heard: _Heard) -> Died | None:

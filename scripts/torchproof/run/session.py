@@ -38,13 +38,14 @@ from ..model.text import clean, error_text, visible
 from . import figures, landlock, workers
 from .capture import Capture, out_of_reach
 from .children import Children
-from .environment import BROKEN
-from .facts import Tracker
+from .environment import BROKEN, lies_in
+from .facts import Tracker, is_array, is_tensor, no_modes
 from .names import Namer
 from .rehearsal import Rehearsal
 from .rich import PICTURE, shown
 from .shapes import Shapes
 from .standby import Standby
+from .values import asked
 
 __all__ = ["run_job"]
 
@@ -161,7 +162,7 @@ class Session:
             tuple(drawn),
             number if raised else 0,
             raised,
-            (*tried, *self._measure_claims(step.claims if not raised or step.must_raise else ())),
+            (*tried, *self._claimed(step.claims if not raised or step.must_raise else ())),
             _used() - start,
             self.tracker.take(),
         )
@@ -238,6 +239,20 @@ class Session:
             gc.disable()
             self.namer.look(step, statement, before)
 
+    def _claimed(self, claims: tuple[Claim, ...]) -> tuple[Measured, ...]:
+        """What came of what pages claim below a cell; the cells below it find the working folder as the cell left it.
+
+        New files are taken away. What was there and is another now ends the session: who reads it is told no tale.
+        """
+        before = lies_in(os.getcwd()) if claims else {}
+        results = self._measure_claims(claims)
+        after = lies_in(os.getcwd()) if claims else {}
+        if changed := [path for path in before if before[path] != after.get(path)]:
+            self.give_up(f"a proof, a value or a table below it {CHANGED.format(os.path.relpath(changed[0]))}")
+        for path in sorted(after.keys() - before.keys(), reverse=True):
+            os.unlink(path) if os.path.islink(path) or not os.path.isdir(path) else os.rmdir(path)
+        return results
+
     def _measure_claims(self, claims: tuple[Claim, ...]) -> tuple[Measured, ...]:
         """What came of each claim.
 
@@ -261,11 +276,11 @@ class Session:
         """What came of each trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
         found, fresh = (), None
         for trial in trials:
-            if _lies_in(TRIAL) != fresh or fresh is None:
+            if lies_in(TRIAL) != fresh or fresh is None:
                 shutil.rmtree(TRIAL, ignore_errors=True)
                 with contextlib.suppress(shutil.Error):  # a socket
                     shutil.copytree(os.getcwd(), TRIAL, symlinks=True)
-                fresh = _lies_in(TRIAL)
+                fresh = lies_in(TRIAL)
             found += self._measure_claims((trial,))
         if trials:
             shutil.rmtree(TRIAL)
@@ -333,6 +348,7 @@ class Session:
 def _enter(job: Job) -> None:
     """Make the working folder this process's, with links to what lies beside the snippet; modules are found there."""
     os.chdir(job.folder)
+    os.umask(0o022)
     os.environ.update(TMPDIR=job.folder, HOME=job.folder)
     tempfile.tempdir = None
     for each in job.beside:
@@ -345,13 +361,8 @@ TRIAL = ".trial"
 """The copy of the working folder, within it."""
 
 
-def _lies_in(folder: str) -> list[tuple[str, int, int]]:
-    """What changes with anything below a folder."""
-    found = [os.path.join(path, name) for path, folders, files in os.walk(folder) for name in ("", *folders, *files)]
-    return [(path, s.st_ino, s.st_ctime_ns) for path in found if (s := os.lstat(path))]
-
-
 ENDED = "ended the process that evaluated it"
+CHANGED = "changes the file {}, which the cells below would find so; change it in a cell"
 HUNG = "hangs: it is evaluated in a copy of the session, which lacks its {} other threads; compute it in the cell"
 
 
@@ -375,12 +386,14 @@ def _prepare_workers(folder: str) -> None:
 
 def _truth(value: Any) -> bool | None:
     """True or False for a bool or a non-empty tensor or array of bools, else None."""
+    value = asked(value) if is_tensor(value) or is_array(value) else value
     kind = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
     if kind not in ("bool", "bool_"):
         return None
     if not hasattr(value, "all"):
         return bool(value)
-    return bool(value.all()) if value.size != 0 and 0 not in value.shape else None
+    with no_modes():
+        return bool(value.all()) if value.size != 0 and 0 not in value.shape else None
 
 
 def _used() -> float:
@@ -428,6 +441,8 @@ def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
                     path = importlib.util.source_from_cache(path)
             if path.startswith(root + os.sep) and not path.startswith(NOT_READ):
                 opened.add(os.path.relpath(path, root))
+            elif not path.startswith((job.folder + os.sep, root + os.sep, *NOT_READ, *SYSTEM)):
+                opened.add(path)
         elif event == "sys.addaudithook" and sys._getframe(1).f_code.co_filename == job.file:  # libraries may
             raise BaseException("snippets add no audit hook: it would hear what looks at them, for ever")
         elif event == "import":
@@ -448,6 +463,9 @@ def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
 
 NOT_READ = (sys.prefix + os.sep, os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
 """Folders below the project's root that are no part of it: the environment, and this engine."""
+
+SYSTEM = (sys.base_prefix + os.sep, "/dev/", "/etc/", "/lib", "/proc/", "/sys/", "/usr/")
+"""Where nothing lies that an author edits; what a session reads elsewhere is noted, by its whole path."""
 
 
 WRITABLE = ("/dev/", "/proc/self/")

@@ -5,18 +5,15 @@ is shared with it: beside no other thread and no process, without sockets, share
 Where it reads in a file, a copy moves on, and the session moves back.
 """
 
-import contextlib
-import fcntl
 import os
 import socket
-import stat
 import sys
 
 from ..model import wire
 from ..model.runs import Ended, Started
 from . import workers
 from .environment import TOKEN
-from .processes import children, kill, lead, sweep
+from .processes import children, kill, lead
 
 __all__ = ["Standby"]
 
@@ -40,7 +37,7 @@ class Standby:
             if not token:
                 os._exit(0)
             connection, status = (socket.socket(fileno=number) for number in descriptors)
-            places = {number: os.lseek(number, 0, os.SEEK_CUR) for number in _descriptors() if _is_read(number)}
+            read = workers.places()
             pid = workers.fork(1)
             if pid == 0:
                 control.close()
@@ -52,30 +49,16 @@ class Standby:
                 status.sendall(wire.dump(Started(pid)).encode() + b"\n")
                 _, ended = os.waitpid(pid, 0)
                 kill(pid)
-                sweep(set())
-                for number, place in places.items():
-                    os.lseek(number, place, os.SEEK_SET)
+                workers.put_back(set(), read)
                 status.sendall(wire.dump(Ended(os.waitstatus_to_exitcode(ended))).encode() + b"\n")
 
 
 def _shared() -> list[str]:
     """What else a copy would read from and write to: descriptors, and memory."""
-    found = [f"{number} {os.readlink(f'/proc/self/fd/{number}')}" for number in _descriptors() if not _is_read(number)]
+    found = [
+        f"{number} {os.readlink(f'/proc/self/fd/{number}')}"
+        for number in workers.descriptors()
+        if not workers.is_read(number)
+    ]
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
         return sorted(found + [line for line in maps if line.split(maxsplit=2)[1].startswith("rw-s")])
-
-
-def _descriptors() -> list[int]:
-    """The descriptors that are open."""
-    found = []
-    for number in map(int, os.listdir("/proc/self/fd")):
-        with contextlib.suppress(OSError):  # that of the folder itself
-            os.fstat(number)
-            found.append(number)
-    return found
-
-
-def _is_read(number: int) -> bool:
-    """Whether a descriptor is that of a file which is read only."""
-    is_file = stat.S_ISREG(os.fstat(number).st_mode)
-    return is_file and fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY

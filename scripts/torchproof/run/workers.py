@@ -8,18 +8,20 @@ where others are left, a fork that does nothing at all is taken to hang.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import select
 import signal
+import stat
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from .processes import stat_of
+from .processes import children, stat_of, sweep
 
-__all__ = ["fork", "forked", "let_go", "threads"]
+__all__ = ["descriptors", "fork", "forked", "is_read", "let_go", "places", "put_back", "threads"]
 
 PATIENCE = 4
 """Seconds that a fork may sleep without any work, where the session has threads that it lacks."""
@@ -30,7 +32,7 @@ HARD = 2
 
 def forked(work: Callable[[IO[str]], None]) -> tuple[str, int]:
     """What `work` writes in a copy of this process, and, where that hung, how many threads it lacked; else 0."""
-    alive = let_go()
+    alive, before, read = let_go(), set(children()), places()
     reader, writer = os.pipe()
     pid = fork(alive)
     if pid == 0:
@@ -39,7 +41,36 @@ def forked(work: Callable[[IO[str]], None]) -> tuple[str, int]:
         os._exit(0)
     os.close(writer)
     text, is_hung = _answer(pid, reader, alive)
+    put_back(before, read)
     return text, alive - 1 if is_hung else 0
+
+
+def put_back(spared: set[int], read: dict[int, int]) -> None:
+    """Undo what a copy of this process left behind: what it started, and how far it read in files that are open."""
+    sweep(spared)
+    for number, place in read.items():
+        os.lseek(number, place, os.SEEK_SET)
+
+
+def places() -> dict[int, int]:
+    """The descriptors of files that are read only, and how far each was read: a copy of the process moves them on."""
+    return {number: os.lseek(number, 0, os.SEEK_CUR) for number in descriptors() if is_read(number)}
+
+
+def descriptors() -> list[int]:
+    """The descriptors that are open; none where the system does not say."""
+    found = []
+    for number in map(int, os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ()):
+        with contextlib.suppress(OSError):  # that of the folder itself
+            os.fstat(number)
+            found.append(number)
+    return found
+
+
+def is_read(number: int) -> bool:
+    """Whether a descriptor is that of a file which is read only."""
+    is_file = stat.S_ISREG(os.fstat(number).st_mode)
+    return is_file and fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
 
 
 def fork(alive: int) -> int:

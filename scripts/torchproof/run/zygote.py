@@ -80,6 +80,9 @@ def _become_session(connection: socket.socket, token: bytes) -> None:
     from . import session
 
     lead()
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # which Python itself ignores
+        if signal.getsignal(number) == signal.SIG_IGN:  # as the caller did, a shell in the background say
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     session.run_job(connection, token)
 
 
