@@ -239,6 +239,7 @@ samples = {
     "a mask": grid > 11,
     "a 0-d mask": torch.tensor(True),
     "True": True,
+    "True and a row": (True, 1),
     "slice and list": (slice(1), [0, 2]),
     "slice and tuple": (slice(1), (0, 2)),
 }
@@ -279,6 +280,18 @@ def is_view(index):
 def is_view(index):
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, list) or (isinstance(part, torch.Tensor) and part.dim()):
+            return False
+    return True
+
+
+# %% Wrong: True alone is a mask tags=["wrong"]
+def is_view(index):
+    if isinstance(index, bool):
+        return False
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, (list, tuple)):
+            return False
+        if isinstance(part, torch.Tensor) and (part.dim() or part.dtype == torch.bool):
             return False
     return True
 
