@@ -358,6 +358,7 @@ for _ in range(20):
     assert where.dtype == mask.dtype, "the mask has another dtype"
     sides.add("left" if where[0, 0] else "right" if where[0, 3] else "below")
 assert sides == {"left", "right"}, "sometimes mirrored, sometimes not"
+assert mirror_both(corner, mask.byte() * 7)[1].unique().tolist() == [0, 7], "other labels"
 
 
 # %% Solution: a picture and its mask tags=["solution"]
@@ -398,6 +399,18 @@ def mirror_both(image, mask):
 def mirror_both(image, mask):
     both = maybe_mirror(torch.cat([image, mask[None]]))
     return both[:3], both[3]
+
+
+# %% Wrong: joined, and every label made true tags=["wrong"]
+def mirror_both(image, mask):
+    both = maybe_mirror(torch.cat([image, mask[None]]))
+    return both[:3], both[3].bool()
+
+
+# %% Wrong: the mask read off the picture tags=["wrong"]
+def mirror_both(image, mask):
+    mirrored = maybe_mirror(image)
+    return mirrored, mirrored[0] == 1
 
 
 # %% Wrong: moved, and not mirrored tags=["wrong"]
