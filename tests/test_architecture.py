@@ -92,7 +92,7 @@ def foreign(nodes) -> set[str]:
 # --- how large --------------------------------------------------------------------------------------------------------
 
 SIZES = {
-    "core": 6461,
+    "core": 6466,
     "show": 1250,
     **{f"builders/{path.name}": 300 for path in MODULES if room_of(path) == "builders"},
 }
@@ -108,7 +108,7 @@ what a page may not write, for it would hide a cell or pass for an output, 130,
 what a reader sees of figures and how it is compared 225, cells rehearsed that wait for a GPU 330.
 What a hostile snippet could do takes 495: rights that it gives up, its own channel, neighbours that run again, processes
 and threads that it leaves, builtins and modules that the engine keeps for itself, looking without running its code, and sweeping up after what was killed.
-What a proof leaves behind in files and processes takes 25, what the cache must know of other folders and builds 20.
+What a proof leaves behind in files and processes takes 30, what the cache must know of other folders and builds 20.
 What courses have takes 275: files and modules beside a snippet 70, values that show themselves 135, long lists broken
 where a kernel breaks them 50; the reviewer's list and `explain` went to the other commands of authors for it, 130.
 More machines than one take 335: workers of a cluster, who may run sessions, who is lost and what to do about it, 205,
