@@ -13,7 +13,7 @@ numpy = pytest.importorskip("numpy")
 
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.markers import MarkerStyle  # noqa: E402
-from matplotlib.offsetbox import AnchoredText  # noqa: E402
+from matplotlib.offsetbox import AnchoredText, AnnotationBbox, TextArea  # noqa: E402
 from matplotlib.patheffects import Normal, SimpleLineShadow  # noqa: E402
 from matplotlib.ticker import MultipleLocator  # noqa: E402
 
@@ -77,6 +77,11 @@ def arrows(axes, across=1):
     axes.quiver([1, 2], [1, 1], [across, 0], [0, 1])
 
 
+def boxed(axes, at=(1, 1)):
+    axes.set(xlim=(0, 9), ylim=(0, 9))
+    axes.add_artist(AnnotationBbox(TextArea("here"), at))
+
+
 CHANGES = [
     (line, {"y": -WAVE}),
     (line, {"y": WAVE.clip(max=0.8)}),
@@ -107,11 +112,13 @@ CHANGES = [
     (image, {"extent": (0, 1, 0, 1)}),
     (dots, {"across": x**2, "up": x}),
     (dots, {"shades": -x}),
+    (dots, {"shades": numpy.where(numpy.arange(50) == 24, 0, x)}),
     (dots, {"sizes": 9 + x}),
     (contour, {"levels": (5, 16)}),
     (contour, {"heights": numpy.outer(x, -x[::-1])}),
     (band, {"top": -x}),
     (arrows, {"across": -1}),
+    (boxed, {"at": (5, 2)}),
 ]
 
 
@@ -250,6 +257,8 @@ SEEN = {
     "ticks without words": lambda it: it.left.tick_params(labelleft=False),
     "ticks between": lambda it: it.left.minorticks_on(),
     "ticks farther apart": lambda it: it.left.xaxis.set_major_locator(MultipleLocator(3)),
+    "fewer ticks": lambda it: it.left.locator_params(nbins=3),
+    "ticks as powers of ten": lambda it: it.left.ticklabel_format(scilimits=(0, 0)),
     "ticks in percent": lambda it: it.left.yaxis.set_major_formatter("{x:.0%}"),
     "margins": lambda it: it.left.margins(0.3),
     "axes elsewhere": lambda it: it.left.set_position([0.3, 0.3, 0.3, 0.3]),

@@ -424,6 +424,19 @@ def test_the_files_that_a_proof_makes_and_reads_are_to_the_cells_below_as_the_ce
     assert lines_by_cell(run)["cell-2"] == [r"| ['a', 'b'] [] '1\n2\n'"]
 
 
+def test_so_are_they_to_cells_in_another_folder_and_with_a_file_that_is_open_to_be_written(zygote):
+    cells = (
+        "import os\nfile = open('a', 'w+')\n_ = file.write('12'), file.seek(0)\nos.mkdir('b')\nos.chdir('b')",
+        "print(sorted(os.listdir('..')), os.listdir(), file.read())",
+    )
+    proofs = ["file.read() == '12'", "open('../c', 'w').write(open('d', 'w').name) == 1"]
+
+    run = play(zygote, *cells, proofs={"cell-1": proofs})
+
+    assert problems(run.cells["cell-1"]) == ["", ""]
+    assert lines_by_cell(run)["cell-2"] == ["| ['a', 'b'] [] 12"]
+
+
 @pytest.mark.parametrize(
     "deed", ["open('a', 'a').write('2') == 1", "os.remove('a') is None", "os.rename('a', 'b') is None"]
 )
@@ -476,7 +489,7 @@ def test_what_a_session_reads_outside_of_the_project_is_noted_and_what_is_of_the
         zygote,
         f"import sys\nsys.path.append({str(tmp_path)!r})\nimport mine, wave, torch.fx, email.mime.text",
         f"data = open({own[0]!r}).read()\n_ = open('a', 'w').write(open('/etc/hosts').read())",
-        f"open({own[2]!r})",
+        f"import tempfile\n_ = tempfile.TemporaryFile()\nopen({own[2]!r})",
     )
 
     assert run.died is None

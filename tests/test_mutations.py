@@ -518,6 +518,15 @@ def hidden_help(chapter):
     return [chapter.cell(slug), chapter.fence(slug), "without the hidden cells", "NameError"]
 
 
+@mutation("page: a proof of what a hidden cell binds")
+def hidden_proof(chapter):
+    chapter.add_cell('Hidden help tags=["remove-cell"]', "nobody_sees_me = 41", [])
+    slug = chapter.add_cell("Needs no help", "seen = 41", [])
+    chapter.embed(slug)
+    chapter.add_prose("`seen == nobody_sees_me`{.proof}")
+    return [chapter.cell(slug), chapter.fence(slug), "without the hidden cells", "-? seen == nobody_sees_me"]
+
+
 @mutation("snippet: not UTF-8")
 def latin_snippet(chapter):
     line = chapter.extend(chapter.slugs()[0], "# é")

@@ -214,3 +214,23 @@ def test_what_a_plugin_made_of_a_page_is_forgotten_when_a_server_builds_again(tm
     build.close()
 
     assert (made, again) == ("Another", on_disk)
+
+
+def test_a_dirty_build_knows_that_a_page_is_another_where_its_cell_is(tmp_path):
+    project = Project(tmp_path)
+    write_small_site(project)
+    project.write("mkdocs.yml", project.read("mkdocs.yml") + "plugins: [search, torchproof]\n")
+    project.write("snippets/p/q.py", "# %% A sum\n1 + 1\n")
+    project.write("docs/p/q.md", "# A page\n\n```cell\np/q#a-sum\n```\n")
+    commit_transcripts(project)
+    assert project.run("mkdocs", "build", "--strict").returncode == 0
+
+    project.write("snippets/p/q.py", "# %% A sum\n1 + 2\n")
+    drifted = project.run("mkdocs", "build", "--dirty")
+    commit_transcripts(project)
+    accepted = project.run("mkdocs", "build", "--dirty")  # of which MkDocs warns
+
+    assert drifted.returncode == 1
+    assert "the cell 'a-sum' has drifted" in drifted.stdout
+    assert accepted.returncode == 0
+    assert parse_html(project.read("site/p/q/index.html")).one("samp").text == "3"

@@ -706,6 +706,20 @@ def test_where_they_are_the_same_the_page_says_so(page):
     assert not card.all(".tabbed-set")
 
 
+def test_where_the_same_words_stand_beside_another_picture_the_page_says_so(chapter):
+    chapter.replace(
+        "snippets/a/b.py", "(x * 0.1).sum().item()", "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])"
+    )
+    for command in (("accept",), ("record", "--device", "test")):
+        done = chapter.run("torchproof", *command)
+        assert done.returncode == 0, done.stdout
+    same = chapter.card("last").one(".tp-device").text
+    changed_on_the_way(chapter, "line of 2 points", "line of 3 points")
+
+    assert same == "Same on TEST"
+    assert chapter.card("last").one(".tp-device").text == "The same words, and other pictures or tables, on TEST"
+
+
 def test_what_only_the_device_runs_is_shown_with_its_origin_xray_and_proofs(page):
     card = card_of(page, "only-there")
     titles = {proof.text: proof.attributes["title"] for proof in page.all("code.proof")}

@@ -66,6 +66,7 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         gc.set_threshold(50_000)  # a build holds what it makes to its end: looking for garbage took a tenth
         self.temporary = Temporary()
         self.folder = Path(self.temporary.path)
+        self.is_dirty = dirty
         self.kept = Kept() if not dirty and (is_serving() or not os.environ.get("CI")) else None
 
     def on_shutdown(self) -> None:
@@ -123,6 +124,8 @@ class TorchproofPlugin(BasePlugin[TorchproofConfig]):
         pages = [file.abs_src_path for file in files.documentation_pages() if file.generated_by is None]
         if not all(Path(path).is_file() for path in pages):
             _build(config).stop()  # MkDocs would wait for a pipe, and end in a traceback for a link that leads nowhere
+        for file in files.documentation_pages() if self.is_dirty else ():
+            file.is_modified = lambda: True  # by its cells, of which MkDocs, which would leave it as it was, knows none
         walkthroughs = [s for s in _build(config).current().site.snippets.values() if s.is_walkthrough]
         sources = {snippet.file for snippet in walkthroughs}
         transcripts = {snippet.transcript(device) for snippet in walkthroughs for device in DEVICES}

@@ -353,9 +353,9 @@ class Comparison:
         for cell in self.cells:
             if not cell.is_shown:
                 continue
-            expected = lines_of(self.run.cells[cell.slug])
+            expected = lines_of(self.run.cells[cell.slug], is_recording=True)  # with its proofs
             alone = replay.cells.get(cell.slug)
-            lines = lines_of(alone) if alone else [f"x {replay.died}"]
+            lines = lines_of(alone, is_recording=True) if alone else [f"x {replay.died}"]
             if not transcript.same(expected, lines, cell):
                 message = (
                     f"the cell '{cell.slug}' comes out differently without the hidden cells (remove-cell) above it"

@@ -191,9 +191,21 @@ def _ticks(axes: Any) -> list[str]:
             said += [] if which == "major" or axis.isDefault_minloc else [type(axis.get_minor_locator()).__name__]
             found += [_joined(name, which, *said)] if said else []
         is_category = type(axis.get_major_locator()).__name__ == "StrCategoryLocator"
-        if is_category or not (axis.isDefault_majloc and axis.isDefault_majfmt):
-            found += _quoted(f"{name} ticks", axis.get_ticklabels()) or [f"{name} ticks none"]
+        is_usual = axis.isDefault_majloc and axis.isDefault_majfmt and _set(axis) in ([], _set(_axes_of(plain)[0][1]))
+        if is_category or not is_usual:
+            words = *axis.get_ticklabels(), axis.get_offset_text()
+            found += _quoted(f"{name} ticks", words) or [f"{name} ticks none"]
     return found
+
+
+def _set(axis: Any) -> list[Any]:
+    """How numbers at ticks are written, and how many there are; nothing where another scale decides."""
+    parts = axis.get_major_formatter(), axis.get_major_locator()
+    is_plain = [type(part).__name__ for part in parts] == ["ScalarFormatter", "AutoLocator"]
+    return [repr(vars(part).get(name)) for part in parts for name in WRITTEN.split()] if is_plain else []
+
+
+WRITTEN = "_scientific _useOffset _offset_threshold _powerlimits _nbins _steps _integer _symmetric _prune _min_n_ticks"
 
 
 def _plotted(holder: Any, frame: Any) -> list[str]:
@@ -211,7 +223,9 @@ def _plotted(holder: Any, frame: Any) -> list[str]:
     for table in drawn["tables"]:
         cells = [cell for _, cell in sorted(table.get_celld().items())]
         facts += [_joined(*_quoted("table", [cell.get_text() for cell in cells]), _each(map(_looks, cells)))]
-    facts += [_joined(type(each).__name__, *_quoted("", each.findobj(_is_text))) for each in drawn["artists"]]
+    for each in drawn["artists"]:
+        where = _places(_points(each), frame) if hasattr(each, "xycoords") else ""
+        facts.append(_joined(type(each).__name__, *_quoted("", each.findobj(_is_text)), where))
     return facts + [_legend(each, frame) for each in _seen([*drawn["legends"], getattr(holder, "legend_", None)])]
 
 
@@ -287,7 +301,7 @@ def _legend(legend: Any, frame: Any) -> str:
 
 
 def _is_text(artist: Any) -> bool:
-    return hasattr(artist, "get_fontsize") and bool(artist.get_text())
+    return hasattr(artist, "get_text") and hasattr(artist, "get_fontsize") and bool(artist.get_text())
 
 
 def _quoted(kind: str, texts: Iterable[Any]) -> list[str]:
@@ -429,7 +443,8 @@ def _shade(artist: Any, name: str) -> str:
     value = getattr(artist, f"get_{name}", bool)()
     rows = () if value is False or value is None else library("matplotlib.colors").to_rgba_array(value)
     hexes = [_hex(colour) for colour in rows]
-    return " ".join(hexes[:1] if len(set(hexes)) == 1 else _some(hexes))
+    mean = f" mean {_hex(rows.mean(0))}" if len(hexes) > SAMPLES else ""
+    return hexes[0] if len(set(hexes)) == 1 else " ".join(_some(hexes)) + mean
 
 
 def _hex(colour: Any) -> str:

@@ -73,7 +73,7 @@ class Session:
 
     def __init__(self, connection: socket.socket, token: bytes) -> None:
         job = self._connect(connection, token)
-        self.file, self.pause = job.file, job.pause
+        self.file, self.folder, self.pause = job.file, job.folder, job.pause
         self.device = DEVICES[job.device]
         self.flags = 0
         self.opened: set[str] = set()
@@ -244,11 +244,13 @@ class Session:
 
         New files are taken away. What was there and is another now ends the session: who reads it is told no tale.
         """
-        before = lies_in(os.getcwd()) if claims else {}
+        before = lies_in(self.folder) if claims else {}
         results = self._measure_claims(claims)
-        after = lies_in(os.getcwd()) if claims else {}
+        after = lies_in(self.folder) if claims else {}
         if changed := [path for path in before if before[path] != after.get(path)]:
-            self.give_up(f"a proof, a value or a table below it {CHANGED.format(os.path.relpath(changed[0]))}")
+            self.give_up(
+                f"a proof, a value or a table below it {CHANGED.format(os.path.relpath(changed[0], self.folder))}"
+            )
         for path in sorted(after.keys() - before.keys(), reverse=True):
             os.unlink(path) if os.path.islink(path) or not os.path.isdir(path) else os.rmdir(path)
         return results
@@ -441,7 +443,7 @@ def _guard(job: Job, opened: set[str], imported: set[str]) -> Any:
                     path = importlib.util.source_from_cache(path)
             if path.startswith(root + os.sep) and not path.startswith(NOT_READ):
                 opened.add(os.path.relpath(path, root))
-            elif not path.startswith((job.folder + os.sep, root + os.sep, *NOT_READ, *SYSTEM)):
+            elif not f"{path}{os.sep}".startswith((job.folder + os.sep, root + os.sep, *NOT_READ, *SYSTEM)):
                 opened.add(path)
         elif event == "sys.addaudithook" and sys._getframe(1).f_code.co_filename == job.file:  # libraries may
             raise BaseException("snippets add no audit hook: it would hear what looks at them, for ever")

@@ -53,8 +53,14 @@ def put_back(spared: set[int], read: dict[int, int]) -> None:
 
 
 def places() -> dict[int, int]:
-    """The descriptors of files that are read only, and how far each was read: a copy of the process moves them on."""
-    return {number: os.lseek(number, 0, os.SEEK_CUR) for number in descriptors() if is_read(number)}
+    """The descriptors of files, and how far each was read: a copy of the process moves them on.
+
+    Not of those that hold what is printed, where the next print goes on behind the copy's.
+    """
+    found = {number: os.fstat(number) for number in descriptors()}
+    printed = {found[number].st_ino for number in (1, 2) if number in found}
+    files = [number for number, s in found.items() if stat.S_ISREG(s.st_mode) and s.st_ino not in printed]
+    return {number: os.lseek(number, 0, os.SEEK_CUR) for number in files}
 
 
 def descriptors() -> list[int]:

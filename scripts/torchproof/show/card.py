@@ -10,7 +10,7 @@ from functools import cached_property
 from html import escape
 
 from ..compare.recordings import STATES, Recording
-from ..compare.transcript import normalised
+from ..compare.transcript import lines_of, normalised
 from ..model.cells import Cell, Snippet
 from ..model.devices import DEVICES, Device
 from ..model.problems import Problem
@@ -86,7 +86,8 @@ class Card:
         if self.cell.home == made.device:
             return f'<p class="tp-device">{device.label}, {origin}</p>{outputs}'
         if self._is_same(there):
-            return outputs + (f'<p class="tp-device">Same on {device.label}{badge}</p>' if outputs else "")
+            said = "Same" if self._is_drawn(made) else "The same words, and other pictures or tables,"
+            return outputs + (f'<p class="tp-device">{said} on {device.label}{badge}</p>' if outputs else "")
         nothing = '<p class="tp-device">No output</p>'
         recorded = f'{self._outputs(there) or nothing}<p class="tp-device">{origin}</p>'
         return _tabs(self.cell, [("CPU", outputs or nothing), (device.label, recorded)])
@@ -98,6 +99,14 @@ class Card:
         sides = [[f"{o.mark} {o.text}".removesuffix("\n") for o in run.outputs] for run in (self.run, there)]
         here, there_ = map(normalised, sides) if self.cell.is_volatile else sides
         return here == there_
+
+    def _is_drawn(self, made: Recording) -> bool:
+        """Whether pictures and tables came out the same here and there, as far as a recording tells of them."""
+        sides = [
+            [line for line in ls if line[:1] == "#"] for ls in (lines_of(self.run), made.cells[self.cell.slug].lines)
+        ]
+        here, there = map(normalised, sides) if self.cell.is_volatile else sides
+        return here == there
 
 
 def _waiting(device: Device, state: str) -> str:
