@@ -289,15 +289,15 @@ from pathlib import Path
 
 
 class Opened(IterableDataset):
-    def __init__(self):
-        self.file = open("lines.txt")
+    def __init__(self, name):
+        self.file = open(name)
 
     def __iter__(self):
         return map(int, self.file)
 
 
 Path("lines.txt").write_text("0\n1\n2\n3\n4\n5\n")
-sorted(DataLoader(Opened(), batch_size=None, num_workers=2))
+sorted(DataLoader(Opened("lines.txt"), batch_size=None, num_workers=2))
 
 # %% A stream has no order to shuffle tags=["raises-exception"]
 DataLoader(Stream(), shuffle=True)
