@@ -236,7 +236,7 @@ def pad(rows, filler):
     return torch.tensor(rows)
 
 
-ragged = [[3, 5], [0], [9, 6, 7], []]
+ragged = [[3, 5], [9], [0, 6, 7], []]
 tensors = [torch.tensor(numbers, dtype=torch.int64) for numbers in ragged]
 for filler in (-1, 0):
     assert torch.equal(pad(ragged, filler), pad_sequence(tensors, True, filler)), filler
@@ -261,6 +261,12 @@ assert pad(ragged, 0).dtype == torch.int64, "whole numbers became floats"
 def pad(rows, filler):
     shortest = min(map(len, rows))
     return torch.tensor([row[:shortest] for row in rows])
+
+
+# %% Wrong: the largest row for the longest tags=["wrong"]
+def pad(rows, filler):
+    longest = len(max(rows))
+    return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
 
 
 # %% Wrong: filled on the left tags=["wrong"]
@@ -304,7 +310,7 @@ def evenly(start, end, steps):
     return start + torch.arange(steps) * (end - start) / steps
 
 
-for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1)]:
+for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1), (0, 1, 50)]:
     torch.testing.assert_close(evenly(*case), torch.linspace(*case))
 
 
@@ -314,13 +320,21 @@ def evenly(start, end, steps):
     return start + torch.arange(steps) * (end - start) / gaps
 
 
-for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1)]:
+for case in [(0, 1, 11), (-3, 3, 7), (5, 1, 9), (2, 4, 2), (2, 4, 1), (0, 1, 50)]:
     torch.testing.assert_close(evenly(*case), torch.linspace(*case))
 
 
 # %% Wrong: arange with a step tags=["wrong"]
 def evenly(start, end, steps):
     return torch.arange(start, end, (end - start) / steps)
+
+
+# %% Wrong: arange with a step more tags=["wrong"]
+def evenly(start, end, steps):
+    if steps == 1:
+        return torch.tensor([float(start)])
+    step = (end - start) / (steps - 1)
+    return torch.arange(start, end + step, step)
 
 
 # %% Wrong: no gaps for one step tags=["wrong"]

@@ -393,15 +393,17 @@ def measure(model, batches):
 
 def check_measure(measure):
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
-    model[1].eval()  # this layer is frozen
+    part = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5))
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), part)
+    frozen = part[0].eval().requires_grad_(False)
     mean = model[1].running_mean.clone()
     modes = [module.training for module in model.modules()]
     for x, y in [(points[:40], labels[:40]), (points[:50], labels[:50])]:
         loss, accuracy = measure(model, zip(x.split(32), y.split(32)))
         assert not torch.is_tensor(loss) or not loss.requires_grad, "it keeps the graph"
         assert torch.is_grad_enabled() and model[0].weight.requires_grad, "gradients stay off"
-        scores = model[1](model[0](x))
+        assert not frozen.weight.requires_grad, "what was frozen learns again"
+        scores = deepcopy(model).eval()(x)
         assert abs(float(loss) - F.cross_entropy(scores, y).item()) < 1e-5, "another loss"
         assert abs(float(accuracy) - (scores.argmax(dim=1) == y).float().mean().item()) < 1e-5, "another accuracy"
         assert torch.equal(model[1].running_mean, mean), "BatchNorm has moved"
@@ -473,6 +475,44 @@ def measure(model, batches):
     losses = [F.cross_entropy(scores, y, reduction="sum").item() for scores, y in pairs]
     rights = [(scores.argmax(1) == y).sum().item() for scores, y in pairs]
     return sum(losses) / 40, sum(rights) / 40
+
+
+# %% Wrong: the parts of parts forgotten tags=["wrong"]
+@torch.no_grad()
+def measure(model, batches):
+    mode, modes = model.training, {part: part.training for part in model.children()}
+    model.eval()
+    pairs = [(model(x), y) for x, y in batches]
+    model.train(mode)
+    for part, training in modes.items():
+        part.train(training)
+    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
+    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
+
+
+# %% Wrong: every BatchNorm asleep tags=["wrong"]
+@torch.no_grad()
+def measure(model, batches):
+    model.eval()
+    pairs = [(model(x), y) for x, y in batches]
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.eval()
+    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
+    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
+
+
+# %% Wrong: every weight learns tags=["wrong"]
+def measure(model, batches):
+    modes = {module: module.training for module in model.modules()}
+    model.eval().requires_grad_(False)
+    pairs = [(model(x), y) for x, y in batches]
+    model.requires_grad_(True)
+    for module, training in modes.items():
+        module.training = training
+    scores, y = torch.cat([s for s, _ in pairs]), torch.cat([y for _, y in pairs])
+    return F.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
 
 
 # %% Wrong: frozen for good tags=["wrong"]
