@@ -237,11 +237,12 @@ assert same_numbers(hole, hole.clone()), "two equal holes"
 assert not same_numbers(hole, torch.tensor([1.0, torch.nan])), "moved"
 assert not same_numbers(torch.ones(2), torch.ones(2, 1)), "another shape"
 assert not same_numbers(hole, torch.zeros(2)), "other numbers"
-for other in (0.0, -1.0, -999.0, torch.inf, -torch.inf):
+limits = torch.finfo(torch.float32)
+for other in (0.0, -1.0, -999.0, 1e9, limits.max, limits.min, torch.inf, -torch.inf):
     assert not same_numbers(hole[:1], torch.tensor([other])), f"NaN is not {other}"
 assert not same_numbers(torch.ones(1), torch.ones(1) + 1e-6), "close is not equal"
 assert same_numbers(torch.tensor([-0.0]), torch.zeros(1)), "-0 is equal to 0"
-huge = torch.tensor([torch.finfo(torch.float32).max])
+huge = torch.tensor([limits.max])
 assert not same_numbers(huge, huge * 2), "inf is not the largest number"
 assert same_numbers(huge * 2, huge * 2), "inf is equal to inf"
 
@@ -267,6 +268,12 @@ def same_numbers(a, b):
 # %% Wrong: NaN becomes infinity tags=["wrong"]
 def same_numbers(a, b):
     return torch.equal(torch.where(a.isnan(), torch.inf, a), torch.where(b.isnan(), torch.inf, b))
+
+
+# %% Wrong: NaN becomes the largest number tags=["wrong"]
+def same_numbers(a, b):
+    top = torch.finfo(a.dtype).max
+    return torch.equal(torch.where(a.isnan(), top, a), torch.where(b.isnan(), top, b))
 
 
 # %% Wrong: the same bits tags=["wrong"]
