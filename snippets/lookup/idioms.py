@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 torch.set_warn_always(True)  # torch gives some warnings once a process
-warnings.simplefilter("always")  # and Python hides DeprecationWarning
+warnings.simplefilter("always")  # and Python hides a library's DeprecationWarning
 
 image = torch.arange(6.0).reshape(2, 3)
 mask = image > 2

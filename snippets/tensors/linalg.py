@@ -330,7 +330,8 @@ def pseudo_inverse(a):
     return Vh.T / sigma @ U.T
 
 
-for a in (baskets, design, doubled, design.T, 1e-8 * baskets, nearly):
+unequal = torch.diag(torch.tensor([1.0, 1e-9], dtype=torch.float64))
+for a in (baskets, design, doubled, design.T, 1e-8 * baskets, nearly, unequal):
     torch.testing.assert_close(pseudo_inverse(a), torch.linalg.pinv(a), atol=1e-5, rtol=1e-4)
 
 
@@ -342,7 +343,7 @@ def pseudo_inverse(a):
     return Vh[kept].mH / sigma[kept] @ U[:, kept].mH
 
 
-for a in (baskets, design, doubled, design.T, 1e-8 * baskets, nearly):
+for a in (baskets, design, doubled, design.T, 1e-8 * baskets, nearly, unequal):
     torch.testing.assert_close(pseudo_inverse(a), torch.linalg.pinv(a), atol=1e-5, rtol=1e-4)
 
 
@@ -369,4 +370,11 @@ def pseudo_inverse(a):
 def pseudo_inverse(a):
     U, sigma, Vh = torch.linalg.svd(a, full_matrices=False)
     kept = sigma > 1e-3 * sigma[0]
+    return Vh[kept].T / sigma[kept] @ U[:, kept].T
+
+
+# %% Wrong: what float32 rounds, in float64 tags=["wrong"]
+def pseudo_inverse(a):
+    U, sigma, Vh = torch.linalg.svd(a, full_matrices=False)
+    kept = sigma > 1e-6 * sigma[0]
     return Vh[kept].T / sigma[kept] @ U[:, kept].T
