@@ -262,6 +262,7 @@ def fit(inputs, targets):
 
 for weight, bias in [(2.0, 1.0), (-3.0, 0.5), (0.0, 4.0)]:
     found = fit(inputs, weight * inputs + bias)
+    assert all(type(number) is float for number in found), "not floats"
     assert max(abs(found[0] - weight), abs(found[1] - bias)) < 0.01, "not there yet"
 
 
@@ -279,12 +280,24 @@ def fit(inputs, targets):
 
 for weight, bias in [(2.0, 1.0), (-3.0, 0.5), (0.0, 4.0)]:
     found = fit(inputs, weight * inputs + bias)
+    assert all(type(number) is float for number in found), "not floats"
     assert max(abs(found[0] - weight), abs(found[1] - bias)) < 0.01, "not there yet"
 
 
 # %% Wrong: the line of the page tags=["wrong"]
 def fit(inputs, targets):
     return 2.0, 1.0
+
+
+# %% Wrong: tensors for floats tags=["wrong"]
+def fit(inputs, targets):
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(100):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs), targets).backward()
+        optimizer.step()
+    return model.weight, model.bias
 
 
 # %% Wrong: gradients that pile up tags=["wrong"]
@@ -311,7 +324,7 @@ def at_least(version, wanted):
     return version >= wanted
 
 
-cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.9.0", "1.13.1", "3.0.0"]
+cases = ["2.9.1", "2.13", "2.13.0+cpu", "2.10.0+cu130", "1.9.0", "1.13.1", "3.0.0"]
 for version in cases:
     for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
         expected = Version(version) >= Version(wanted)
@@ -349,6 +362,12 @@ def at_least(version, wanted):
 def at_least(version, wanted):
     first, second = (float(".".join(text.split(".")[:2])) for text in (version, wanted))
     return first >= second
+
+
+# %% Wrong: one device's name cut off tags=["wrong"]
+def at_least(version, wanted):
+    first, second = ((text.removesuffix("+cpu") + ".0").split(".")[:3] for text in (version, wanted))
+    return [int(part) for part in first] >= [int(part) for part in second]
 
 
 # %% Wrong: lists of unequal length tags=["wrong"]
