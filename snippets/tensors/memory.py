@@ -209,6 +209,7 @@ result = first_column_zeroed(heights)
 assert result[:, 0].tolist() == [0, 0, 0]
 assert result[:, 1:].equal(torch.arange(12).view(3, 4)[:, 1:])
 assert heights.equal(torch.arange(12).view(3, 4)), "the argument was changed"
+assert result.dtype == heights.dtype, "another dtype"
 
 
 # %% Solution: a view or a copy tags=["solution"]
@@ -224,6 +225,11 @@ def first_column_zeroed(t):
     out = t.contiguous()
     out[:, 0] = 0
     return out
+
+
+# %% Wrong: zeros that are floats tags=["wrong"]
+def first_column_zeroed(t):
+    return torch.cat([torch.zeros(len(t), 1), t[:, 1:]], dim=1)
 
 
 # %% Wrong: detach is no copy tags=["wrong"]
