@@ -214,10 +214,10 @@ def slope_of_loss(slope, x, y):
 
 
 for value in [0.0, 1.5, 2.0, -3.0]:
-    for heights in [y, x**2]:
+    for points, heights in [(x, y), (x, x**2), (x[:2], y[:2])]:
         guess = torch.tensor(value, requires_grad=True)
-        ((guess * x + 1 - heights) ** 2).mean().backward()
-        torch.testing.assert_close(slope_of_loss(value, x, heights), guess.grad)
+        ((guess * points + 1 - heights) ** 2).mean().backward()
+        torch.testing.assert_close(slope_of_loss(value, points, heights), guess.grad)
 
 
 # %% Solution: the slope of the loss tags=["solution"]
@@ -227,10 +227,10 @@ def slope_of_loss(slope, x, y):
 
 
 for value in [0.0, 1.5, 2.0, -3.0]:
-    for heights in [y, x**2]:
+    for points, heights in [(x, y), (x, x**2), (x[:2], y[:2])]:
         guess = torch.tensor(value, requires_grad=True)
-        ((guess * x + 1 - heights) ** 2).mean().backward()
-        torch.testing.assert_close(slope_of_loss(value, x, heights), guess.grad)
+        ((guess * points + 1 - heights) ** 2).mean().backward()
+        torch.testing.assert_close(slope_of_loss(value, points, heights), guess.grad)
 
 
 # %% Wrong: without the inner slope tags=["wrong"]
@@ -246,6 +246,11 @@ def slope_of_loss(slope, x, y):
 # %% Wrong: the slope of these points tags=["wrong"]
 def slope_of_loss(slope, x, y):
     return (2 * (slope - 2) * x * x).mean()
+
+
+# %% Wrong: a mean of four only tags=["wrong"]
+def slope_of_loss(slope, x, y):
+    return (2 * (slope * x + 1 - y) * x).sum() / 4
 
 
 # %% Wrong: a sum for the mean tags=["wrong"]
