@@ -255,8 +255,8 @@ def share_a_number(a, b):
     return shares(a, b)
 
 
-assert share_a_number(grid, turned)
-assert share_a_number(grid[:, :2], grid[:, 1:3])
+assert share_a_number(grid[1], grid[:, 2])
+assert share_a_number(grid[:2, :2], grid[1:, 1:])
 assert not share_a_number(grid, grid.clone()), "equal numbers in other places"
 assert not share_a_number(grid[:, 0], grid[:, 1]), "one storage, other places"
 assert not share_a_number(board[:, 0], board[:, 1]), "and equal numbers"
@@ -280,6 +280,16 @@ def share_a_number(a, b):
 # %% Wrong: rows that begin together tags=["wrong"]
 def share_a_number(a, b):
     return bool({row.data_ptr() for row in a} & {row.data_ptr() for row in b})
+
+
+# %% Wrong: columns that begin together tags=["wrong"]
+def share_a_number(a, b):
+    return bool({column.data_ptr() for column in a.t()} & {column.data_ptr() for column in b.t()})
+
+
+# %% Wrong: tables of one storage tags=["wrong"]
+def share_a_number(a, b):
+    return shares(a, b) and a.dim() > 1
 
 
 # %% Wrong: equal numbers tags=["wrong"]
