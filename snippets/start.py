@@ -214,10 +214,10 @@ def slope_of_loss(slope, x, y):
 
 
 for value in [0.0, 1.5, 2.0, -3.0]:
-    for heights in [y, x**2]:
+    for points, heights in [(x, y), (x, x**2), (x[:2], y[:2])]:
         guess = torch.tensor(value, requires_grad=True)
-        ((guess * x + 1 - heights) ** 2).mean().backward()
-        torch.testing.assert_close(slope_of_loss(value, x, heights), guess.grad)
+        ((guess * points + 1 - heights) ** 2).mean().backward()
+        torch.testing.assert_close(slope_of_loss(value, points, heights), guess.grad)
 
 
 # %% Solution: the slope of the loss tags=["solution"]
@@ -227,10 +227,10 @@ def slope_of_loss(slope, x, y):
 
 
 for value in [0.0, 1.5, 2.0, -3.0]:
-    for heights in [y, x**2]:
+    for points, heights in [(x, y), (x, x**2), (x[:2], y[:2])]:
         guess = torch.tensor(value, requires_grad=True)
-        ((guess * x + 1 - heights) ** 2).mean().backward()
-        torch.testing.assert_close(slope_of_loss(value, x, heights), guess.grad)
+        ((guess * points + 1 - heights) ** 2).mean().backward()
+        torch.testing.assert_close(slope_of_loss(value, points, heights), guess.grad)
 
 
 # %% Wrong: without the inner slope tags=["wrong"]
@@ -248,6 +248,11 @@ def slope_of_loss(slope, x, y):
     return (2 * (slope - 2) * x * x).mean()
 
 
+# %% Wrong: a mean of four only tags=["wrong"]
+def slope_of_loss(slope, x, y):
+    return (2 * (slope * x + 1 - y) * x).sum() / 4
+
+
 # %% Wrong: a sum for the mean tags=["wrong"]
 def slope_of_loss(slope, x, y):
     return (2 * (slope * x + 1 - y) * x).sum()
@@ -262,6 +267,7 @@ def fit(inputs, targets):
 
 for weight, bias in [(2.0, 1.0), (-3.0, 0.5), (0.0, 4.0)]:
     found = fit(inputs, weight * inputs + bias)
+    assert all(type(number) is float for number in found), "not floats"
     assert max(abs(found[0] - weight), abs(found[1] - bias)) < 0.01, "not there yet"
 
 
@@ -279,12 +285,24 @@ def fit(inputs, targets):
 
 for weight, bias in [(2.0, 1.0), (-3.0, 0.5), (0.0, 4.0)]:
     found = fit(inputs, weight * inputs + bias)
+    assert all(type(number) is float for number in found), "not floats"
     assert max(abs(found[0] - weight), abs(found[1] - bias)) < 0.01, "not there yet"
 
 
 # %% Wrong: the line of the page tags=["wrong"]
 def fit(inputs, targets):
     return 2.0, 1.0
+
+
+# %% Wrong: tensors for floats tags=["wrong"]
+def fit(inputs, targets):
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(100):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs), targets).backward()
+        optimizer.step()
+    return model.weight, model.bias
 
 
 # %% Wrong: gradients that pile up tags=["wrong"]
@@ -311,7 +329,7 @@ def at_least(version, wanted):
     return version >= wanted
 
 
-cases = ["2.9.1", "2.13", "2.13.0+cpu", "1.9.0", "1.13.1", "3.0.0"]
+cases = ["2.9.1", "2.13", "2.13.0+cpu", "2.10.0+cu130", "1.9.0", "1.13.1", "3.0.0"]
 for version in cases:
     for wanted in ["2.9", "2.10.0", "2.13.0", "1.9.1"]:
         expected = Version(version) >= Version(wanted)
@@ -349,6 +367,12 @@ def at_least(version, wanted):
 def at_least(version, wanted):
     first, second = (float(".".join(text.split(".")[:2])) for text in (version, wanted))
     return first >= second
+
+
+# %% Wrong: one device's name cut off tags=["wrong"]
+def at_least(version, wanted):
+    first, second = ((text.removesuffix("+cpu") + ".0").split(".")[:3] for text in (version, wanted))
+    return [int(part) for part in first] >= [int(part) for part in second]
 
 
 # %% Wrong: lists of unequal length tags=["wrong"]

@@ -209,6 +209,7 @@ result = first_column_zeroed(heights)
 assert result[:, 0].tolist() == [0, 0, 0]
 assert result[:, 1:].equal(torch.arange(12).view(3, 4)[:, 1:])
 assert heights.equal(torch.arange(12).view(3, 4)), "the argument was changed"
+assert result.dtype == heights.dtype, "another dtype"
 
 
 # %% Solution: a view or a copy tags=["solution"]
@@ -224,6 +225,11 @@ def first_column_zeroed(t):
     out = t.contiguous()
     out[:, 0] = 0
     return out
+
+
+# %% Wrong: zeros that are floats tags=["wrong"]
+def first_column_zeroed(t):
+    return torch.cat([torch.zeros(len(t), 1), t[:, 1:]], dim=1)
 
 
 # %% Wrong: detach is no copy tags=["wrong"]
@@ -249,8 +255,8 @@ def share_a_number(a, b):
     return shares(a, b)
 
 
-assert share_a_number(grid, turned)
-assert share_a_number(grid[:, :2], grid[:, 1:3])
+assert share_a_number(grid[1], grid[:, 2])
+assert share_a_number(grid[:2, :2], grid[1:, 1:])
 assert not share_a_number(grid, grid.clone()), "equal numbers in other places"
 assert not share_a_number(grid[:, 0], grid[:, 1]), "one storage, other places"
 assert not share_a_number(board[:, 0], board[:, 1]), "and equal numbers"
@@ -274,6 +280,16 @@ def share_a_number(a, b):
 # %% Wrong: rows that begin together tags=["wrong"]
 def share_a_number(a, b):
     return bool({row.data_ptr() for row in a} & {row.data_ptr() for row in b})
+
+
+# %% Wrong: columns that begin together tags=["wrong"]
+def share_a_number(a, b):
+    return bool({column.data_ptr() for column in a.t()} & {column.data_ptr() for column in b.t()})
+
+
+# %% Wrong: tables of one storage tags=["wrong"]
+def share_a_number(a, b):
+    return shares(a, b) and a.dim() > 1
 
 
 # %% Wrong: equal numbers tags=["wrong"]

@@ -220,7 +220,7 @@ guests = [
 ]
 for guest in guests:
     assert to_numpy(guest).tolist() == guest.to_dense().tolist()
-assert to_numpy(weight).dtype == np.float32, "another dtype"
+assert to_numpy(weight).dtype == to_numpy(guests[-1]).dtype == np.float32, "another dtype"
 
 
 # %% Solution: an array from any tensor tags=["solution"]
@@ -244,6 +244,15 @@ def to_numpy(t):
 # %% Wrong: through a list tags=["wrong"]
 def to_numpy(t):
     return np.array(t.to_dense().tolist())
+
+
+# %% Wrong: the sparse one through a list tags=["wrong"]
+def to_numpy(t):
+    if t.is_sparse:
+        return np.array(t.to_dense().tolist())
+    if t.dtype == torch.bfloat16:
+        t = t.float()
+    return t.numpy(force=True)
 
 
 # %% Wrong: no dtype converted tags=["wrong"]
