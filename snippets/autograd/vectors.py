@@ -284,7 +284,7 @@ def weighted_slope(guess, distances, times, importance):
 distances = torch.tensor([1.0, 2.0, 3.0, 4.0])
 times = torch.tensor([2.0, 4.0, 6.0, 9.0])
 importance = torch.tensor([1.0, 1.0, 1.0, 5.0])
-for some in [slice(0, 4), slice(2, 4)]:  # all four, and the last two
+for some in [slice(0, 4), slice(1, 3)]:  # all four, and two that count alike
     data = distances[some], times[some], importance[some]
     guess = torch.tensor(1.0, requires_grad=True)
     loss = (data[2] * (guess * data[0] - data[1]) ** 2).mean()
@@ -301,7 +301,7 @@ def weighted_slope(guess, distances, times, importance):
     return guess.grad
 
 
-for some in [slice(0, 4), slice(2, 4)]:
+for some in [slice(0, 4), slice(1, 3)]:
     data = distances[some], times[some], importance[some]
     guess = torch.tensor(1.0, requires_grad=True)
     loss = (data[2] * (guess * data[0] - data[1]) ** 2).mean()
@@ -328,6 +328,15 @@ def weighted_slope(guess, distances, times, importance):
 def weighted_slope(guess, distances, times, importance):
     errors = (guess * distances - times) ** 2
     errors.backward(importance / importance.sum())
+    return guess.grad
+
+
+# %% Wrong: five for the last tags=["wrong"]
+def weighted_slope(guess, distances, times, importance):
+    errors = (guess * distances - times) ** 2
+    v = torch.ones_like(errors)
+    v[-1] = 5
+    errors.backward(v / len(errors))
     return guess.grad
 
 

@@ -188,11 +188,11 @@ print(f"{nn.BCELoss()(guess, truth):.3f} {nn.BCELoss()(truth, guess):.3f}")
 
 # %% Other bricks, the same loop
 valley = (x - 2.5).abs()[:, None]  # no line fits
-for seed in [5, 1]:
+for seed, rate in [(5, 0.05), (1, 0.01), (1, 0.05)]:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    for epoch in range(200):
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    for epoch in range(600):
         loss = loss_function(model(x[:, None]), valley)
         optimizer.zero_grad()
         loss.backward()
