@@ -771,13 +771,13 @@ print(torch.equal(torch.load("scores.pt"), expected))
 #
 # ## What to try next
 #
-# - **Other seeds.** Change those in `fit` and `make_cnn`, and look how many pictures come and go, for `cnn`, `stranger` and `traveller`, before you believe in a difference of five.
-# - **Cut elsewhere.** Learn from all but one stretch of the list, for each stretch in turn, and see how much depends on the hand.
+# - **Other seeds.** Change those in `fit` and `make_cnn`, and look how many pictures come and go, before you believe in a difference of five.
+# - **Cut elsewhere.** Learn from all but one stretch of the list, each in turn, and see how much depends on the hand.
 # - **Move up and down**, too, and by two pixels; when does it begin to hurt?
-# - **Pool once.** A single `MaxPool2d(4)` behind the second `ReLU` leaves the last layer the same 2 by 2 places; what does one pixel to the right cost then?
+# - **Pool once.** A single `MaxPool2d(4)` behind the second `ReLU` leaves the same 2 by 2 places; what does one pixel to the right cost then?
 # - **Stop earlier.** Keep a `deepcopy` of the model whenever the validation loss is the lowest so far, and return that one, but not for `stranger` and `traveller`: they are shown the pile that judges them.
-# - **Help the rule as well.** Let the nearest picture look among three copies of each training picture, one of them moved to the left and one to the right.
-# - **Other windows.** Draw `cnn[0].weight.detach()`, 16 windows of 3 by 3, in the way the forty digits were drawn; is there one like the hand-made?
+# - **Help the rule as well.** Let the nearest picture look among three copies of each training picture, one moved to the left and one to the right.
+# - **Other windows.** Draw `cnn[0].weight.detach()`, 16 windows of 3 by 3, as the forty digits were; is one like the hand-made?
 #
 # Where the steps were short, the chapters are long: [shapes](../tensors/shapes.md), [indexing](../tensors/indexing.md), [broadcasting](../tensors/broadcasting.md), [randomness](../tensors/randomness.md), [modules](../training/modules.md), [initialisation](../training/init.md) and [backward](../autograd/backward.md).
 #
