@@ -31,6 +31,7 @@ __all__ = [
     "find_root",
     "fingerprints",
     "kept",
+    "lies_in",
     "names",
     "read_text",
     "sealed",
@@ -259,6 +260,17 @@ def fingerprints(root: Path, *, rights: bool = False) -> dict[str, tuple[int, ..
             continue
         if path not in WRITTEN and not stat.S_ISDIR(s.st_mode):
             found[path[top:]] = s[:1] + s[4:6] if rights else (*s[:2], s.st_size, s.st_mtime_ns, s.st_ctime_ns)
+    return found
+
+
+def lies_in(folder: str) -> dict[str, tuple[int, int]]:
+    """What lies below a folder, and what changes with a file that is written."""
+    found = {}
+    for path, folders, files in os.walk(folder):
+        for below in (os.path.join(path, name) for name in (*folders, *files)):
+            with contextlib.suppress(OSError):  # taken away meanwhile
+                status = os.lstat(below)
+                found[below] = status.st_ino, 0 if stat.S_ISDIR(status.st_mode) else status.st_ctime_ns
     return found
 
 

@@ -52,7 +52,7 @@ class Cache:
 
     def entry(self, key: str, run: Run) -> str:
         """What is kept of a run."""
-        packages = {name: version + build_of(name) for name, version in distributions(run.modules).items()}
+        packages = {name: _installed_as(name) for name in distributions(run.modules)}
         return sealed(json.dumps([packages, self.digests(run.files), wire.dump(run)]), key)
 
     def read(self, key: str, entry: str, name: str = "") -> Run | None:
@@ -68,7 +68,7 @@ class Cache:
             packages, files, run = json.loads(body)
             self.last[name] = last = seal, (packages, files, wire.load(run))
         packages, files, run = last[1]
-        current = all(version_of(name) + build_of(name) == version for name, version in packages.items())
+        current = all(_installed_as(name) == there for name, there in packages.items())
         return run if current and files == self.digests(files) else None
 
     def _save(self, job: Job, run: Run) -> None:
@@ -82,6 +82,11 @@ class Cache:
     def digests(self, files: Iterable[str]) -> dict[str, str]:
         """The digest of what is in each file now."""
         return {file: digest_of(self.root / file) for file in files}
+
+
+def _installed_as(distribution: str) -> str:
+    """What is another where an import gives other code: its version, and its build."""
+    return version_of(distribution) + build_of(distribution)
 
 
 def _age(path: Path) -> float:

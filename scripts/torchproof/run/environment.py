@@ -1,12 +1,10 @@
 """Where sessions run: the variables that are pinned in them, what is installed, how many run at once."""
 
-import contextlib
 import importlib.metadata
 import inspect
 import os
 import platform
 import re
-import stat
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
@@ -26,7 +24,6 @@ __all__ = [
     "distributions",
     "installed",
     "is_canonical",
-    "lies_in",
     "version_of",
 ]
 
@@ -127,14 +124,3 @@ def _inferred(found: importlib.metadata.Distribution) -> set[str]:
     files = map(str, found.files or ()) if record is None else (line.partition(",")[0] for line in record.splitlines())
     tops = {top if inside else inspect.getmodulename(top) for top, inside, _ in (file.partition("/") for file in files)}
     return {top for top in tops if top and "." not in top}
-
-
-def lies_in(folder: str) -> dict[str, tuple[int, int]]:
-    """What lies below a folder, and what changes with a file that is written."""
-    found = {}
-    for path, folders, files in os.walk(folder):
-        for below in (os.path.join(path, name) for name in (*folders, *files)):
-            with contextlib.suppress(OSError):  # taken away meanwhile
-                status = os.lstat(below)
-                found[below] = status.st_ino, 0 if stat.S_ISDIR(status.st_mode) else status.st_ctime_ns
-    return found

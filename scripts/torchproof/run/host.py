@@ -19,11 +19,11 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..files import Temporary, digest_of, fingerprints
+from ..files import Temporary, digest_of, fingerprints, lies_in
 from ..model import wire
 from ..model.runs import CellRun, Died, Ended, Job, Message, Paused, Rehearsed, Run, Running, Started, Stopped
 from . import landlock
-from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN, cores, lies_in
+from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN, cores
 from .processes import kill, stat_of
 
 __all__ = ["INTERRUPTED", "Standing", "Zygote"]
@@ -132,8 +132,8 @@ class Zygote:
         changed += [
             each.path for each in job.beside if digest_of(Path(job.root or self.root, each.path)) != each.digest
         ]
-        if changed.sort() or changed:
-            return Run(died=Died("a file of the project was changed while the session ran", f": {changed[0]}"))
+        if changed:
+            return Run(died=Died("a file of the project was changed while the session ran", f": {min(changed)}"))
         died = _cause(heard)
         if died and died.what == NONE:
             return Run(died=replace(died, why=f": {self._last_words()}"))

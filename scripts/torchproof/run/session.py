@@ -29,6 +29,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from ..files import lies_in
 from ..model import wire
 from ..model.devices import DEVICES
 from ..model.drawings import measure
@@ -38,7 +39,7 @@ from ..model.text import clean, error_text, visible
 from . import figures, landlock, workers
 from .capture import Capture, out_of_reach
 from .children import Children
-from .environment import BROKEN, lies_in
+from .environment import BROKEN
 from .facts import Tracker, is_array, is_tensor, no_modes
 from .names import Namer
 from .rehearsal import Rehearsal
@@ -244,9 +245,11 @@ class Session:
 
         New files are taken away. What was there and is another now ends the session: who reads it is told no tale.
         """
-        before = lies_in(self.folder) if claims else {}
+        if not claims:
+            return ()
+        before = lies_in(self.folder)
         results = self._measure_claims(claims)
-        after = lies_in(self.folder) if claims else {}
+        after = lies_in(self.folder)
         if changed := [path for path in before if before[path] != after.get(path)]:
             self.give_up(
                 f"a proof, a value or a table below it {CHANGED.format(os.path.relpath(changed[0], self.folder))}"
@@ -261,8 +264,6 @@ class Session:
         Evaluated in a fork, so that nothing they draw, change, print or warn reaches the cells below;
         in this process where a fork could not use the device.
         """
-        if not claims:
-            return ()
         if not self.device.forks:
             results = tuple(map(self._measure, claims))
             self.capture.take()

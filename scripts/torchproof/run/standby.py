@@ -5,8 +5,10 @@ is shared with it: beside no other thread and no process, without sockets, share
 Where it reads in a file, a copy moves on, and the session moves back.
 """
 
+import fcntl
 import os
 import socket
+import stat
 import sys
 
 from ..model import wire
@@ -55,10 +57,12 @@ class Standby:
 
 def _shared() -> list[str]:
     """What else a copy would read from and write to: descriptors, and memory."""
-    found = [
-        f"{number} {os.readlink(f'/proc/self/fd/{number}')}"
-        for number in workers.descriptors()
-        if not workers.is_read(number)
-    ]
+    others = [number for number, status in workers.descriptors().items() if not _is_read(number, status)]
+    found = [f"{number} {os.readlink(f'/proc/self/fd/{number}')}" for number in others]
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
         return sorted(found + [line for line in maps if line.split(maxsplit=2)[1].startswith("rw-s")])
+
+
+def _is_read(number: int, status: os.stat_result) -> bool:
+    """Whether a descriptor is that of a file which is read only."""
+    return stat.S_ISREG(status.st_mode) and fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY

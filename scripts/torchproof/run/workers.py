@@ -8,7 +8,6 @@ where others are left, a fork that does nothing at all is taken to hang.
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import select
 import signal
@@ -21,7 +20,7 @@ from typing import IO
 
 from .processes import children, stat_of, sweep
 
-__all__ = ["descriptors", "fork", "forked", "is_read", "let_go", "places", "put_back", "threads"]
+__all__ = ["descriptors", "fork", "forked", "let_go", "places", "put_back", "threads"]
 
 PATIENCE = 4
 """Seconds that a fork may sleep without any work, where the session has threads that it lacks."""
@@ -57,26 +56,19 @@ def places() -> dict[int, int]:
 
     Not of those that hold what is printed, where the next print goes on behind the copy's.
     """
-    found = {number: os.fstat(number) for number in descriptors()}
+    found = descriptors()
     printed = {found[number].st_ino for number in (1, 2) if number in found}
     files = [number for number, s in found.items() if stat.S_ISREG(s.st_mode) and s.st_ino not in printed]
     return {number: os.lseek(number, 0, os.SEEK_CUR) for number in files}
 
 
-def descriptors() -> list[int]:
-    """The descriptors that are open; none where the system does not say."""
-    found = []
+def descriptors() -> dict[int, os.stat_result]:
+    """The descriptors that are open, and what of; none where the system does not say."""
+    found = {}
     for number in map(int, os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ()):
         with contextlib.suppress(OSError):  # that of the folder itself
-            os.fstat(number)
-            found.append(number)
+            found[number] = os.fstat(number)
     return found
-
-
-def is_read(number: int) -> bool:
-    """Whether a descriptor is that of a file which is read only."""
-    is_file = stat.S_ISREG(os.fstat(number).st_mode)
-    return is_file and fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
 
 
 def fork(alive: int) -> int:

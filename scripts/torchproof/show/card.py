@@ -97,16 +97,18 @@ class Card:
         if self.run is None:
             return False
         sides = [[f"{o.mark} {o.text}".removesuffix("\n") for o in run.outputs] for run in (self.run, there)]
-        here, there_ = map(normalised, sides) if self.cell.is_volatile else sides
-        return here == there_
+        return self._agree(*sides)
 
     def _is_drawn(self, made: Recording) -> bool:
         """Whether pictures and tables came out the same here and there, as far as a recording tells of them."""
         sides = [
             [line for line in ls if line[:1] == "#"] for ls in (lines_of(self.run), made.cells[self.cell.slug].lines)
         ]
-        here, there = map(normalised, sides) if self.cell.is_volatile else sides
-        return here == there
+        return self._agree(*sides)
+
+    def _agree(self, here: list[str], there: list[str]) -> bool:
+        """Whether two sides are the same, but for what may be another in each run of a volatile cell."""
+        return normalised(here) == normalised(there) if self.cell.is_volatile else here == there
 
 
 def _waiting(device: Device, state: str) -> str:
