@@ -411,30 +411,29 @@ def test_what_a_proof_changes_draws_prints_or_ends_reaches_no_cell_below(zygote)
     assert lines_by_cell(claimed) == lines_by_cell(ended) == lines_by_cell(alone)
 
 
-def test_the_files_that_a_proof_makes_and_reads_are_to_the_cells_below_as_the_cell_left_them(zygote):
-    cells = (
-        "import os\n_ = open('a', 'w').write('1\\n2\\n')\nos.mkdir('b')\nfile = open('a')",
-        "print(sorted(os.listdir()), os.listdir('b'), repr(file.read()))",
-    )
-    proofs = ["file.readline() == '1\\n'", "open('b/c', 'w').write('d') == os.mkdir('e') or os.path.exists('b/c')"]
-
-    run = play(zygote, *cells, proofs={"cell-1": proofs})
+@pytest.mark.parametrize(
+    ("begun", "proofs", "told", "left"),
+    [
+        (
+            "_ = open('a', 'w').write('1\\n2\\n')\nos.mkdir('b')\nfile = open('a')",
+            ["file.readline() == '1\\n'", "open('b/c', 'w').write('d') == os.mkdir('e') or os.path.exists('b/c')"],
+            "sorted(os.listdir()), os.listdir('b'), repr(file.read())",
+            r"| ['a', 'b'] [] '1\n2\n'",
+        ),
+        (
+            "file = open('a', 'w+')\n_ = file.write('12'), file.seek(0)\nos.mkdir('b')\nos.chdir('b')",
+            ["file.read() == '12'", "open('../c', 'w').write(open('d', 'w').name) == 1"],
+            "sorted(os.listdir('..')), os.listdir(), file.read()",
+            "| ['a', 'b'] [] 12",
+        ),
+    ],
+    ids=["made and read", "in another folder, and a file that is open to be written"],
+)
+def test_files_are_to_the_cells_below_a_proof_as_the_cell_left_them(zygote, begun, proofs, told, left):
+    run = play(zygote, f"import os\n{begun}", f"print({told})", proofs={"cell-1": proofs})
 
     assert problems(run.cells["cell-1"]) == ["", ""]
-    assert lines_by_cell(run)["cell-2"] == [r"| ['a', 'b'] [] '1\n2\n'"]
-
-
-def test_so_are_they_to_cells_in_another_folder_and_with_a_file_that_is_open_to_be_written(zygote):
-    cells = (
-        "import os\nfile = open('a', 'w+')\n_ = file.write('12'), file.seek(0)\nos.mkdir('b')\nos.chdir('b')",
-        "print(sorted(os.listdir('..')), os.listdir(), file.read())",
-    )
-    proofs = ["file.read() == '12'", "open('../c', 'w').write(open('d', 'w').name) == 1"]
-
-    run = play(zygote, *cells, proofs={"cell-1": proofs})
-
-    assert problems(run.cells["cell-1"]) == ["", ""]
-    assert lines_by_cell(run)["cell-2"] == ["| ['a', 'b'] [] 12"]
+    assert lines_by_cell(run)["cell-2"] == [left]
 
 
 @pytest.mark.parametrize(
