@@ -102,21 +102,17 @@ async ([address, isUnfolded]) => {
 """
 
 
-def violations(page, seen=None):
-    """What axe-core finds in both schemes, as one line for each element; every fold is open.
-
-    `seen` holds, for each scheme, the kinds of words whose colours were looked at on other pages of this width.
-    """
-    seen = {} if seen is None else seen
+def violations(page):
+    """What axe-core finds in both schemes, as one line for each element; every fold is open."""
     page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
     if page.evaluate("!window.axe"):
         page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
     # a label that looks like a button is the only way to Material's menu and search on a phone
     rules = {rule: {"enabled": False} for rule in ("aria-allowed-role", *STYLED)}
     found = told(page.evaluate("(rules) => axe.run(document, { rules, resultTypes: ['violations'] })", rules))
-    found += faint(page, seen)
+    found += faint(page)
     change_scheme(page)
-    return found + faint(page, seen)
+    return found + faint(page)
 
 
 def change_scheme(page):
@@ -129,16 +125,19 @@ STYLED = ("color-contrast", "link-in-text-block")
 """Rules about colours."""
 
 
-def faint(page, seen):
+SEEN: dict[str, set[str]] = {}
+"""For each scheme, the kinds of words whose colours were looked at, on whatever page."""
+
+
+def faint(page):
     """What the rules about colours find; of words in the same colour, size and weight on the same grounds they see one.
 
     Looking at every word of a chapter would take a hundred times as long as all other rules.
-    What stands in `seen` under this scheme is left out, and what is looked at here comes in.
     """
-    known = seen.setdefault(page.locator("body").get_attribute("data-md-color-scheme"), set())
+    known = SEEN.setdefault(page.locator("body").get_attribute("data-md-color-scheme"), set())
     found, kinds = page.evaluate(
-        """async ([rules, seen]) => {
-            const kinds = new Map(), grounds = new Map([[null, ""]]);
+        """async ([rules, known]) => {
+            const seen = new Set(known), kinds = new Map(), grounds = new Map([[null, ""]]);
             const ground = (element) => {
                 if (!grounds.has(element)) {
                     const style = getComputedStyle(element), own = [style.opacity, style.backgroundImage, style.backgroundColor];
@@ -155,7 +154,7 @@ def faint(page, seen):
                 if (![...element.childNodes].some((node) => node.nodeType == 3 && node.data.trim())) continue;
                 const link = element.closest("a"), around = link ? [ink(link), ink(link.parentElement)] : [];
                 const kind = [element == link, ink(element), around, ground(element)].join();
-                if (!kinds.has(kind) && !seen.includes(kind) && element.checkVisibility()) kinds.set(kind, element);
+                if (!kinds.has(kind) && !seen.has(kind) && element.checkVisibility()) kinds.set(kind, element);
             }
             const include = [...kinds.values()];
             const found = include.length && await axe.run({ include }, { runOnly: rules, resultTypes: ["violations"] });
@@ -206,10 +205,10 @@ def test_axe_finds_nothing_with_the_search_open(visit, width):
 
 
 def test_pages_of_every_kind_fit_a_phone_and_axe_finds_nothing_there(visit, web, site_folder):
-    page, found, seen = visit(KINDS["not found"], width=390), {}, {}
+    page, found = visit(KINDS["not found"], width=390), {}
     for path in (KINDS["not found"], *tried(site_folder)):
         page.goto(web.address + path)
-        words = violations(page, seen)  # it opens every fold
+        words = violations(page)  # it opens every fold
         found[path] = ["it is too wide"] * is_wide(page) + words
 
     assert {path: words for path, words in found.items() if words} == {}

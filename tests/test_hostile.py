@@ -302,14 +302,17 @@ def test_a_session_that_ends_before_all_cells_have_run_is_not_believed(zygote, t
     assert str(run.died) == "the session told of other cells than it was given; it broke its channel"
 
 
-@pytest.mark.parametrize("away", ["del sys.modules['torch']", "sys.modules['torch'] = None"])
-def test_what_a_cell_takes_out_of_sys_modules_was_imported_all_the_same(fenced, away):
-    cell = f"import sys\nimport torch\nimport wave\nx = torch.ones(2)\n{away}"
+@pytest.mark.parametrize(
+    "first", ["", "sys.modules.popitem()", "sys.modules.pop('json')", "m = sys.modules; m['json'] = m.pop('json')"]
+)
+@pytest.mark.parametrize("away", ["", "del sys.modules['torch']", "sys.modules['torch'] = None"])
+def test_what_a_cell_puts_into_sys_modules_or_takes_out_was_imported_all_the_same(fenced, first, away):
+    cell = f"import sys\n{first}\nimport torch\nimport wave\nsys.modules['put.in'] = wave\nx = torch.ones(2)\n{away}"
 
     run = play(fenced, cell, "y = x.reshape(2, 1)\ndel wave")
 
     assert run.died is None
-    assert {"torch", "wave", "numpy"} <= set(run.modules)
+    assert {"torch", "wave", "numpy", "put"} <= set(run.modules)
     assert "torch" in run.versions
     assert len(run.cells["cell-2"].facts) == 1
 

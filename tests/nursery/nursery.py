@@ -6,6 +6,7 @@ folder and output. `conftest.py` starts the nurseries: one of zygotes for each h
 Without them, and in tests that take the variable away, processes are started as ever.
 """
 
+import atexit
 import contextlib
 import faulthandler
 import gc
@@ -190,6 +191,8 @@ def _tell_ends(asked: dict[int, socket.socket]) -> None:
 
 @cache
 def _import_once(name: str) -> None:
+    from torchproof.run import zygote
+
     if name == COMMANDS:
         for module in IMPORTED:
             importlib.import_module(module)
@@ -198,12 +201,10 @@ def _import_once(name: str) -> None:
         _know_theme()
         _convert_a_notebook()
         distributions(())
-    else:
-        from torchproof.run import zygote
-
-        zygote._preload()
+        gc.freeze()  # what a fork does not touch is not copied
         zygote._gather_pages()
-    gc.freeze()  # what a fork does not touch is not copied
+    else:
+        zygote._preload()
     if len(os.listdir("/proc/self/task")) > 1:
         sys.exit("a nursery has threads after its imports, and a fork of it could hang")
 
@@ -282,7 +283,21 @@ def _become(descriptors: list[int], argv: list[str], cwd: str, env: dict[str, st
 
         zygote.serve(socket.socket(fileno=descriptors[0]))
     [command] = entry_points(group="console_scripts", name=os.path.basename(argv[0]))
-    sys.exit(command.load()())
+    try:
+        sys.exit(command.load()())
+    except SystemExit as end:
+        if isinstance(end.code, int | None):
+            _leave(end.code or 0)
+        raise
+
+
+def _leave(status: int) -> NoReturn:
+    """End as Python does, without taking down what was imported: a fork would get a copy of every page of it first."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

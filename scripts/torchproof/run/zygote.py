@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -37,7 +38,6 @@ PRELOAD = ("torch", "numpy", "torch._dynamo", "matplotlib.pyplot")
 def serve(control: socket.socket) -> None:
     """Import, then fork a session for every socket that comes, until the host goes away."""
     _preload()
-    _gather_pages()
     adopt_orphans()
     if (threads := workers.threads()) > 1:
         sys.exit(f"the zygote has {threads} threads after its imports, and a fork of it could hang")
@@ -123,23 +123,27 @@ def _reap(sessions: dict[int, socket.socket]) -> None:
         connection.close()
 
 
+@cache
 def _preload() -> None:
+    """Import, and make what every session needs; once, where a test's nursery has done so before it forked this."""
     gc.disable()  # imports leave nothing to collect; what they made, no session looks through
     for name in PRELOAD:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
-    importlib.import_module("torchproof.run.session")
+    session = importlib.import_module("torchproof.run.session")
     if rounding.VARIABLE in os.environ and "torch" in sys.modules:
         rounding.round_otherwise()
     _take_along()
-    landlock.is_there()
+    landlock.devices()
     if "matplotlib" in sys.modules:
         from . import figures
 
         sys.modules["matplotlib"].rcParams.update(figures.STYLE)
         figures.usual()
+    session.note_modules()
     gc.freeze()
     gc.enable()
+    _gather_pages()
 
 
 def _take_along() -> None:
