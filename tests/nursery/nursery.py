@@ -11,6 +11,7 @@ import contextlib
 import faulthandler
 import gc
 import importlib
+import importlib.metadata
 import json
 import os
 import select
@@ -23,7 +24,6 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache, partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NoReturn
 
@@ -194,13 +194,16 @@ def _import_once(name: str) -> None:
     from torchproof.run import zygote
 
     if name == COMMANDS:
+        importlib.metadata.entry_points = cache(importlib.metadata.entry_points)  # 270 files, read at each call
         for module in IMPORTED:
             importlib.import_module(module)
-        from torchproof.run.environment import distributions
+        from torchproof.run.environment import distributions, installed
 
         _know_theme()
+        _build_a_page()
         _convert_a_notebook()
         distributions(())
+        installed()
         gc.freeze()  # what a fork does not touch is not copied
         zygote._gather_pages()
     else:
@@ -236,6 +239,20 @@ def _know_theme() -> None:
     FileSystemLoader.list_templates = lambda self: sorted(
         {name for folder in self.searchpath for name in known.get(folder) or look(FileSystemLoader(folder))}
     )
+
+
+def _build_a_page() -> None:
+    """Build a site, for what is made at the first one and kept: patterns, lexers, and which themes there are."""
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    extensions = ["admonition", "attr_list", "tables", "toc", "pymdownx.highlight", "pymdownx.superfences"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(os.path.join(folder, "docs"))
+        Path(folder, "docs/index.md").write_text("# One\n\n```python\n1 + 1\n```\n", encoding="utf-8")
+        file = os.path.join(folder, "mkdocs.yml")
+        Path(file).write_text("site_name: One\ntheme: material\n", encoding="utf-8")
+        build(load_config(file, markdown_extensions=extensions))
 
 
 def _convert_a_notebook() -> None:
@@ -282,7 +299,7 @@ def _become(descriptors: list[int], argv: list[str], cwd: str, env: dict[str, st
         from torchproof.run import zygote
 
         zygote.serve(socket.socket(fileno=descriptors[0]))
-    [command] = entry_points(group="console_scripts", name=os.path.basename(argv[0]))
+    [command] = importlib.metadata.entry_points(group="console_scripts", name=os.path.basename(argv[0]))
     try:
         sys.exit(command.load()())
     except SystemExit as end:
