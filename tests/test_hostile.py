@@ -15,9 +15,9 @@ from conftest import Project, processes, wait_for, write_small_site
 from test_isolation import play, started
 from torchproof.compare import transcript
 from torchproof.compare.transcript import lines_of
-from torchproof.files import sweep, write_whole
+from torchproof.files import fingerprints, sweep, write_whole
 from torchproof.read.snippets import read_snippet
-from torchproof.run import landlock
+from torchproof.run import landlock, watch
 from torchproof.run.environment import installed
 from torchproof.run.host import Zygote
 
@@ -132,14 +132,58 @@ def test_a_session_changes_modes_and_times_of_its_own_files(zygote):
     assert lines(run) == ["| 1"]
 
 
-def test_a_mode_that_was_changed_past_python_fails_the_session(fenced):
-    path = fenced.root / "snippets/a.cpu.txt"
+PAST_PYTHON = {
+    "C": "import ctypes\nctypes.CDLL(None).chmod({0!r}.encode(), 0o600)",
+    "C, by a descriptor": "import ctypes, os\nctypes.CDLL(None).fchmod(os.open({0!r}, os.O_RDONLY), 0o600)",
+    "a child": "import subprocess\nsubprocess.run(['chmod', '600', {0!r}])",
+}
+
+
+@pytest.mark.parametrize("file", ["snippets/a.cpu.txt", "docs/{}.md", "docs/{}/in/b.md"], ids=["old", "new", "below"])
+@pytest.mark.parametrize("how", PAST_PYTHON)
+def test_a_mode_that_was_changed_past_python_fails_the_session(fenced, how, file):
+    play(fenced, "1")  # it has looked, and listens now
+    path = fenced.root / file.format(how)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
     path.chmod(0o644)
 
-    run = play(fenced, f"import ctypes\nctypes.CDLL(None).chmod({str(path).encode()!r}, 0o600)")
+    run = play(fenced, PAST_PYTHON[how].format(str(path)))
     path.chmod(0o644)
 
-    assert str(run.died) == "a file of the project was changed while the session ran: snippets/a.cpu.txt"
+    name = path.relative_to(fenced.root)
+    assert str(run.died) == f"a file of the project was changed while the session ran: {name}"
+    assert play(fenced, "1").died is None
+
+
+def counted(monkeypatch):
+    """A list that grows with each look at all files of the project."""
+    looks = []
+    monkeypatch.setattr(watch, "fingerprints", lambda *a, **k: looks.append(1) or fingerprints(*a, **k))
+    return looks
+
+
+def test_the_project_is_looked_at_again_only_where_something_changed(fenced, monkeypatch):
+    looks = counted(monkeypatch)
+
+    def looks_of(*, change=lambda: None):
+        looks.clear()
+        change()
+        assert play(fenced, "1").died is None
+        return len(looks)
+
+    looks_of()
+    assert [looks_of(), looks_of(change=(fenced.root / "docs/c.md").touch), looks_of()] == [0, 1, 0]
+
+
+def test_where_the_system_tells_of_nothing_the_project_is_looked_at_each_time(fenced, monkeypatch):
+    looks = counted(monkeypatch)
+    fenced.watch.close()
+    monkeypatch.setattr(watch.Watch, "_follow", lambda _: False)
+
+    play(fenced, "1")
+
+    assert len(looks) == 2
 
 
 def test_who_writes_elsewhere_is_told_where_snippets_write(zygote):

@@ -25,6 +25,7 @@ from ..model.runs import CellRun, Died, Ended, Job, Message, Paused, Rehearsed, 
 from . import landlock
 from .environment import BROKEN, ENVIRONMENT, INHERITED, OTHER, TOKEN, cores
 from .processes import kill, stat_of
+from .watch import Watch
 
 __all__ = ["INTERRUPTED", "Standing", "Zygote"]
 
@@ -51,6 +52,7 @@ class Zygote:
         self.other = other
         self.is_fenced = landlock.is_there()
         """Whether the kernel keeps sessions from writing; else the project is looked at before and after."""
+        self.watch = Watch(root)
         self.at_once = cores()
         self.sessions: dict[str, int] = {}
         """The process of each that runs, by its job's root: for a worker, where each has one of its own."""
@@ -122,7 +124,7 @@ class Zygote:
         return replace(job, folder=folder, root=root, is_fenced=self.is_fenced, seed=seed)
 
     def _files(self) -> dict[str, tuple[int, ...]]:
-        return fingerprints(self.root, rights=self.is_fenced)
+        return self.watch.rights() if self.is_fenced else fingerprints(self.root)
 
     def _judged(self, job: Job, heard: "_Heard", before: dict[str, tuple[int, ...]]) -> Run:
         """What came of a job, by what was heard, and by whether the project's files are as they were before."""
@@ -155,6 +157,7 @@ class Zygote:
                 self.process.wait()
             if self.folder:
                 self.folder.close()
+            self.watch.close()
             self.process = self.control = self.folder = None
 
     def _hear(self, job: Job, control: socket.socket | None = None) -> "_Heard":
