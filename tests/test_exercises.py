@@ -230,18 +230,24 @@ def test_a_trial_finds_the_files_of_its_session_and_leaves_none(template):
 
 
 def test_each_trial_finds_the_folder_as_the_session_left_it(tmp_path):
-    tried = ["open('left', 'x').close()"] * 2 + ["open('kept', 'r+').write('K')", "assert open('kept').read() == 'k'"]
+    tried = ["open('left', 'x').close()", "open('kept', 'r+').write('K')", "os.unlink('link')", "shutil.rmtree('in')"]
+    tried += ["os.rename('in', 'kept.d')", "open('in/a/b', 'w').write('B')", "open('in/a/c', 'x').close()"]
+    tried += ["os.unlink('kept'); os.mkdir('kept')", "shutil.rmtree(os.getcwd())"]
+    found = "assert sorted(os.listdir()) == ['in', 'kept', 'link'] and os.listdir('in/a') == ['b']"
+    found += (
+        "; assert [open(file).read() for file in ('kept', 'link', 'in/a/b')] == ['k', 'k', 'b'] and os.readlink('link')"
+    )
+    tried = [f"import os, shutil; {found}; {deed}" for deed in (*tried, "pass")]
+    lies = "import os; os.makedirs('in/a'); open('in/a/b', 'w').write('b'); os.symlink('kept', 'link'); "
     steps = (
-        Step("kept", "open('kept', 'w').write('k')", 1, False),
-        Step(
-            "tried", "import os\n\nprint(os.listdir())", 4, False, trials=tuple(Claim("trial", code) for code in tried)
-        ),
+        Step("kept", f"{lies}_ = open('kept', 'w').write('k')", 1, False),
+        Step("tried", "print(sorted(os.listdir()))", 4, False, trials=tuple(Claim("trial", code) for code in tried)),
     )
     with Runner(tmp_path, cached=False) as runner:
         run = runner.run(Job("x.py", "", steps, "cpu"))
 
-    assert [result.problem for result in run.cells["tried"].measured] == [""] * 4
-    assert run.cells["tried"].outputs[0].text == "['kept']\n"
+    assert [result.problem for result in run.cells["tried"].measured] == [""] * len(tried)
+    assert run.cells["tried"].outputs[0].text == "['in', 'kept', 'link']\n"
 
 
 def test_nothing_shows_a_wrong_answer(template):

@@ -278,13 +278,9 @@ class Session:
 
     def _tried(self, trials: tuple[Claim, ...]) -> tuple[Measured, ...]:
         """What came of each trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
-        found, fresh = (), None
+        found, lies = (), {os.path.join(TRIAL, name): NOT_YET for name in os.listdir()}
         for trial in trials:
-            if lies_in(TRIAL) != fresh or fresh is None:
-                shutil.rmtree(TRIAL, ignore_errors=True)
-                with contextlib.suppress(shutil.Error):  # a socket
-                    shutil.copytree(os.getcwd(), TRIAL, symlinks=True)
-                fresh = lies_in(TRIAL)
+            lies = _copied(lies)
             found += self._measure_claims((trial,))
         if trials:
             shutil.rmtree(TRIAL)
@@ -395,6 +391,25 @@ def _enter(job: Job) -> None:
 
 TRIAL = ".trial"
 """The copy of the working folder, within it."""
+
+NOT_YET = 0, 0
+
+
+def _copied(before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Copy the files and folders of the working folder anew in whose copies not all lies as before; what lies there."""
+    os.makedirs(TRIAL, exist_ok=True)
+    after = lies_in(TRIAL)
+    changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+    for name in {path.split(os.sep)[1] for path in changed}:
+        copy = os.path.join(TRIAL, name)
+        with contextlib.suppress(OSError):  # there is none, or it is a socket
+            shutil.rmtree(copy) if os.path.isdir(copy) and not os.path.islink(copy) else os.unlink(copy)
+        with contextlib.suppress(OSError):  # as shutil.Error is, too
+            if os.path.isdir(name) and not os.path.islink(name):
+                shutil.copytree(name, copy, symlinks=True)
+            else:
+                shutil.copy2(name, copy, follow_symlinks=False)
+    return lies_in(TRIAL)
 
 
 ENDED = "ended the process that evaluated it"
