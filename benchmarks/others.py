@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print as it goes, write the result; returns 1 where our own engine fails."""
     parser = argparse.ArgumentParser(description="Compare speed and strictness with other tools.")
     parser.add_argument("--sizes", type=int, nargs="*", default=[3, 10], help="chapters, for all (default: 3 10)")
-    parser.add_argument("--ours", type=int, nargs="*", default=[30, 100], help="more of them, for ours and MkDocs")
+    parser.add_argument("--ours", type=int, nargs="*", default=[30, 100], help="for ours and MkDocs (default: 30 100)")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="Dask workers (default: 1 2)")
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default: 3)")
     parser.add_argument("--tools", nargs="*", default=[tool.name for tool in TOOLS], help="only these")
@@ -257,16 +257,29 @@ def _fresh(root: Path, tool: Tool, book: Book, *, as_it_stands: bool = False) ->
 
 
 def speed(folder: Path, tools: list[Tool], options: argparse.Namespace, failed: dict[str, str]) -> list[dict[str, Any]]:
-    """Seconds of each tool for each size: cold, and once more where it keeps results."""
-    sizes = {tool.name: options.sizes for tool in tools}
-    sizes |= {name: sorted({*options.sizes, *options.ours}) for name in ("torchproof", "MkDocs") if name in sizes}
+    """Seconds of each tool for each size."""
+    return _timed(folder, tools, options.sizes, options.rounds, failed)
+
+
+def growth(
+    folder: Path, tools: list[Tool], options: argparse.Namespace, failed: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Seconds of ours and of plain MkDocs for larger sizes."""
+    both = [tool for tool in tools if tool.name in ("torchproof", "MkDocs")]
+    return _timed(folder, both, options.ours, options.rounds, failed)
+
+
+def _timed(
+    folder: Path, tools: list[Tool], sizes: list[int], rounds: int, failed: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Seconds of tools in turns: cold, and once more where they keep results."""
     for tool in tools:
-        for size in sizes[tool.name]:
+        for size in sizes:
             _generate(folder, tool, size, failed)
     runs: dict[tuple[str, int, str], list[Took]] = {}
-    for number in range(options.rounds):
+    for number in range(rounds):
         for tool in tools[number % len(tools) :] + tools[: number % len(tools)]:
-            for size in sizes[tool.name]:
+            for size in sizes:
                 for state in ("cold", "again") if tool.keeps else ("cold",):
                     if tool.name not in failed:
                         took = _measured(folder / tool.name / str(size), tool, failed, cold=state == "cold")
@@ -319,7 +332,7 @@ def book(folder: Path, tools: list[Tool], options: argparse.Namespace, failed: d
     ]
 
 
-PARTS = {"strictness": strictness, "speed": speed, "cluster": cluster, "book": book}
+PARTS = {"strictness": strictness, "speed": speed, "growth": growth, "cluster": cluster, "book": book}
 
 
 def _generate(folder: Path, tool: Tool, size: int, failed: dict[str, str]) -> None:
