@@ -8,7 +8,7 @@ from statistics import median
 measured = json.loads(Path("others.json").read_text(encoding="utf-8"))
 made, failed, tools = measured["made"], measured["failed"], measured["tools"]
 notices, shows = measured["strictness"]["notices"], measured["strictness"]["shows"]
-speed = {(one["tool"], one["chapters"], one["state"]): one for one in measured["speed"]}
+speed = {(one["tool"], one["chapters"], one["state"]): one for one in measured["growth"] + measured["speed"]}
 
 
 def cpu(tool, chapters, state="cold"):
@@ -92,5 +92,5 @@ Grid(["tool", "once, before", "measured", "versions"], rows)
 rows = [[tool, said] for tool, said in failed.items()]
 rows += [[tool, "how long it takes"] for tool in tools if tool not in used and tool not in failed]
 rows += [[tool, "what it notices"] for tool in tools if tool not in notices and tool not in failed]
-rows += [[part, "all of it"] for part in ("cluster", "book") if not measured[part]]
+rows += [[part, "all of it"] for part in ("growth", "cluster", "book") if not measured[part]]
 Grid(["of", "is missing, or failed with"], rows or [["nothing", ""]])
