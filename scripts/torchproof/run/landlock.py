@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from glob import glob
 
-__all__ = ["devices", "is_there", "restrict_writes"]
+__all__ = ["is_there", "restrict_writes"]
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/*random", "/dev/tty", "/dev/ptmx", "/dev/pts", "/dev/shm")
 """What anybody may write to; patterns."""
@@ -43,12 +43,6 @@ def is_there() -> bool:
     return abi() >= 3
 
 
-@cache
-def devices() -> list[str]:
-    """The devices that a session may write to; a zygote looks for them once."""
-    return [path for pattern in DEVICES + GPUS for path in glob(pattern)]
-
-
 def restrict_writes(folders: Iterable[str]) -> None:
     """From now on this process and its children write below `folders` and to devices only; for ever.
 
@@ -59,7 +53,7 @@ def restrict_writes(folders: Iterable[str]) -> None:
     rights = struct.pack("QQQ", WRITES, 0, NO_SIGNALS) if abi() >= 6 else struct.pack("Q", WRITES)
     rules = _checked(libc.syscall(CREATE, rights, len(rights), 0))
     try:
-        for path in (*folders, *devices()):
+        for path in (*folders, *(path for pattern in DEVICES + GPUS for path in glob(pattern))):
             _allow(libc, rules, path)
         _checked(libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0))
         _checked(libc.syscall(RESTRICT, rules, 0))

@@ -134,7 +134,7 @@ def _preload() -> None:
     if rounding.VARIABLE in os.environ and "torch" in sys.modules:
         rounding.round_otherwise()
     _take_along()
-    landlock.devices()
+    landlock.is_there()
     if "matplotlib" in sys.modules:
         from . import figures
 
