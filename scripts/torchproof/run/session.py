@@ -278,12 +278,13 @@ class Session:
 
     def _tried(self, trials: tuple[Claim, ...]) -> tuple[Measured, ...]:
         """What came of each trial: in a fork, and in a copy of the working folder, where it finds and leaves files."""
+        if not trials:
+            return ()
         found, lies = (), {os.path.join(TRIAL, name): NOT_YET for name in os.listdir()}
         for trial in trials:
             lies = _copied(lies)
             found += self._measure_claims((trial,))
-        if trials:
-            shutil.rmtree(TRIAL)
+        shutil.rmtree(TRIAL)
         return found
 
     def _measure(self, claim: Claim) -> Measured:
@@ -409,7 +410,7 @@ def _copied(before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
                 shutil.copytree(name, copy, symlinks=True)
             else:
                 shutil.copy2(name, copy, follow_symlinks=False)
-    return lies_in(TRIAL)
+    return lies_in(TRIAL) if changed else after
 
 
 ENDED = "ended the process that evaluated it"
